@@ -1,0 +1,141 @@
+"""P by definition (Eq. 7): the interaction matrix of the line graph, entry by entry, for networks small enough to look at."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
+
+from ncap.reference.graph import weight_offsets
+from ncap.reference.mlp import MLP, Array, Families, choose, families
+from ncap.reference.verdict import INTERACTIONS, STRENGTHS, WEIGHTINGS, Reading
+
+MAX_MAGNITUDE_HESSIAN_WEIGHTS = 2_000
+MAX_ENTRIES = 200_000_000  # 1.6 GB of values; the closed form needs none of them
+
+
+def interaction_matrix(
+    net: MLP,
+    x: ArrayLike,
+    y: ArrayLike,
+    interaction: str = "explicit",
+    strength: str = "signed",
+    weighting: str = "unit",
+) -> "sparse.csr_array[np.float64]":
+    """Interaction matrix P of the weights under gradient descent, by definition (Eq. 7).
+
+        explicit: P[(l;j->i), (l+1;i->k)]  = mean_n s_l[n,i] z_{l-1}[n,j] g_{l+1}[n,k]
+        hessian:  P[(l;j->i), (l+1;i'->k)] = [i = i'] explicit + mean_n s_l[n,i] z_{l-1}[n,j] z_l[n,i'] (W_{l+1} H_{l+1}[n])[i,k]
+                  H_L[n] = diag(p) - pp' (cross-entropy) or I (squared error),  H_l[n] = S_l W_{l+1} H_{l+1}[n] W_{l+1}' S_l
+
+    The row receives, the column sends; nodes are the weights in C order of each kernel, layer after layer.
+    strength "magnitude" takes |.| of every sample's term before the mean, so that nothing cancels.
+
+    Args:
+        net: the network. x: (N, n_0). y: integer labels (N,) or targets (N, n_L).
+        interaction: "explicit", the line graph's links; or "hessian", d2C / dW_l dW_{l+1}, wider than the line graph.
+        strength: "signed" or "magnitude"; with "hessian" the latter takes at most 2,000 weights.
+        weighting: "unit".
+
+    Returns: csr_array (n_E, n_E) without stored zeros.
+
+    Raises: ValueError for unknown readings, bad data, or a P too large to build; capacitance needs no P.
+
+    >>> net = MLP([[[2.0]], [[3.0]], [[1.0]]], loss="squared_error")
+    >>> interaction_matrix(net, [[1.0]], [[5.0]]).toarray().tolist()     # s_1 z_0 g_2 = 1, s_2 z_1 g_3 = 2
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, 0.0]]
+    """
+    reading = read(interaction, strength, weighting)
+    _check_size(net, reading)
+    values = families(net, x, y)
+    offsets = weight_offsets(net.widths)
+    rows: list[Array] = []
+    columns: list[Array] = []
+    data: list[Array] = []
+    for l in range(1, net.depth):
+        if interaction == "explicit":
+            block, (receiver, sender) = _explicit_block(values, l, strength), _line_graph_indices(net.widths, l)
+        else:
+            block = _hessian_block(net, values, l, strength)
+            receiver, sender = _all_indices(block.shape)
+        rows.append(receiver.ravel() + offsets[l - 1])
+        columns.append(sender.ravel() + offsets[l])
+        data.append(block.ravel())
+    if not data:
+        return sparse.csr_array((offsets[-1], offsets[-1]))
+    entries = np.concatenate(data), (np.concatenate(rows), np.concatenate(columns))
+    P = sparse.csr_array(sparse.coo_array(entries, shape=(offsets[-1], offsets[-1])))
+    P.eliminate_zeros()
+    return P
+
+
+def read(interaction: str, strength: str, weighting: str) -> Reading:
+    """Check the three keywords of a reading and put them together; ValueError names the allowed values."""
+    choose("interaction", interaction, INTERACTIONS)
+    choose("strength", strength, STRENGTHS)
+    choose("weighting", weighting, WEIGHTINGS)
+    return Reading(interaction, strength, weighting)
+
+
+def _explicit_block(values: Families, l: int, strength: str) -> Array:
+    """[j, i, k] = mean_n s_l[n,i] z_{l-1}[n,j] g_{l+1}[n,k]."""
+    terms = values.z[l - 1], values.s[l - 1], values.g[l - 1]
+    z, s, g = map(np.abs, terms) if strength == "magnitude" else terms
+    return np.asarray(np.einsum("nj,ni,nk->jik", z, s, g, optimize=True) / len(z))
+
+
+def _line_graph_indices(widths: tuple[int, ...], l: int) -> tuple[Array, Array]:
+    """Row (l; j->i) and column (l+1; i->k) within their layers for every [j, i, k]."""
+    j, i, k = np.indices((widths[l - 1], widths[l], widths[l + 1]))
+    return np.asarray(j * widths[l] + i), np.asarray(i * widths[l + 1] + k)
+
+
+def _all_indices(shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Row and column of every entry of a block."""
+    receiver, sender = np.indices(shape)
+    return np.asarray(receiver), np.asarray(sender)
+
+
+def _hessian_block(net: MLP, values: Families, l: int, strength: str) -> Array:
+    """[(j, i), (i', k)] of d2C / dW_l dW_{l+1}, from per-sample terms so that magnitude can be taken of each."""
+    H = _output_curvature(net, values, l + 1)
+    n_in, n, n_out = net.widths[l - 1 : l + 2]
+    total = np.zeros((n_in, n, n, n_out))
+    for z_below, s, z, g, curvature in zip(
+        values.z[l - 1], values.s[l - 1], values.z[l], values.g[l - 1], H, strict=True
+    ):
+        # (i, i', k): the direct impact where i = i', then the impact through the curvature of the loss.
+        term = np.eye(n)[:, :, None] * g + np.einsum("m,ik->imk", z, net.layers[l].kernel @ curvature)
+        sample = np.einsum("j,i,imk->jimk", z_below, s, term)
+        total += np.abs(sample) if strength == "magnitude" else sample
+    return (total / len(values.p)).reshape(n_in * n, n * n_out)
+
+
+def _output_curvature(net: MLP, values: Families, l: int) -> Array:
+    """H_l[n], shape (N, n_l, n_l): curvature of the loss by a_l, by its recursion from the output down."""
+    p = values.p
+    if net.loss == "cross_entropy":
+        H = p[:, :, None] * np.eye(p.shape[1]) - p[:, :, None] * p[:, None, :]
+    else:
+        H = np.broadcast_to(np.eye(p.shape[1]), (*p.shape, p.shape[1]))
+    for layer, s in zip(net.layers[: l - 1 : -1], values.s[: l - 2 : -1], strict=True):
+        H = s[:, :, None] * (layer.kernel @ H @ layer.kernel.T) * s[:, None, :]
+    return np.asarray(H)
+
+
+def _blocks(widths: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
+    return zip(widths[:-2], widths[1:-1], widths[2:], strict=True)
+
+
+def _check_size(net: MLP, reading: Reading) -> None:
+    weights = weight_offsets(net.widths)[-1]
+    if reading == ("hessian", "magnitude", reading.weighting) and weights > MAX_MAGNITUDE_HESSIAN_WEIGHTS:
+        raise ValueError(
+            f"interaction='hessian' with strength='magnitude' builds P entry by entry, for at most {MAX_MAGNITUDE_HESSIAN_WEIGHTS:,} "
+            f"weights; this network has {weights:,}; use interaction='explicit', or strength='signed'"
+        )
+    entries = sum(a * b * c * (b if reading.interaction == "hessian" else 1) for a, b, c in _blocks(net.widths))
+    if entries > MAX_ENTRIES:
+        raise ValueError(
+            f"P would have {entries:,} entries, more than {MAX_ENTRIES:,}; ncap.reference.degrees and capacitance need no P"
+        )

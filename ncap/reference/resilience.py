@@ -1,0 +1,46 @@
+"""Eq. 2 on any network: the effective interaction strength of its one-dimensional reduction."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
+
+
+def beta_eff(P: "ArrayLike | sparse.sparray | sparse.spmatrix") -> float:
+    """Effective interaction strength of a weighted directed network (Eq. 2).
+
+        beta_eff = 1'PP1 / 1'P1 = <delta_out, delta_in> / sum(delta_in),   delta_in = P 1,   delta_out = 1'P
+
+    The row receives, the column sends. With L_P(v) = 1'Pv / 1'P1 it is L_P(delta_in), the average in-degree met at the
+    end of a link; for signed weights the denominator can vanish.
+
+    Args:
+        P: square matrix, dense or scipy.sparse, of finite numbers.
+
+    Returns: a float; 0.0 for an empty matrix and for 0/0, infinity with the numerator's sign for a/0.
+
+    Raises: ValueError for anything but a square matrix of finite numbers.
+
+    >>> beta_eff([[0, 1, 0], [0, 0, 2], [0, 0, 0]])     # in-degrees 1, 2, 0, out-degrees 0, 1, 2: 2 / 3
+    0.6666666666666666
+    """
+    matrix: Any = P if sparse.issparse(P) else np.asarray(P, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"P must be a square matrix, got shape {matrix.shape}")
+    if not np.isfinite(matrix.data if sparse.issparse(P) else matrix).all():
+        raise ValueError("P holds NaN or infinity; pass finite weights")
+    delta_in, delta_out = (np.asarray(matrix.sum(axis=axis), dtype=np.float64).ravel() for axis in (1, 0))
+    return ratio(float(delta_out @ delta_in), float(delta_in.sum()))
+
+
+def ratio(numerator: float, denominator: float, eps: float = 0.0) -> float:
+    """A / (D + sgn(D) eps) with sgn(0) = +1 and 0/0 = 0 (section 3).
+
+    >>> ratio(0.0, 0.0), ratio(-1.0, 0.0), ratio(1.0, -0.5, eps=0.5)
+    (0.0, -inf, -1.0)
+    """
+    regularised = denominator + (eps if denominator >= 0 else -eps)
+    if regularised == 0:
+        return 0.0 if numerator == 0 else float(np.copysign(np.inf, numerator))
+    return float(numerator / regularised)

@@ -1,0 +1,152 @@
+"""Capacitance: beta_eff with the facts that say whether it can be believed (MATHEMATICS.md, section 5)."""
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ncap.reference.resilience import ratio
+
+INTERACTIONS = ("explicit", "hessian")
+STRENGTHS = ("signed", "magnitude")
+WEIGHTINGS = ("unit",)
+
+_REASONS = {
+    "depth": "no weight both sends and receives in a probe of at most two kernels, so beta_eff is 0 whatever the training "
+    "state; use at least two hidden layers",
+    "softmax": "the errors of softmax sum to 0 over the classes, so with three kernels signed beta_eff is 0 whatever the "
+    "training state (T3); read strength='magnitude'",
+    "zero": "every interaction is 0 (no error left, or no active path), so beta_eff is 0",
+    "rounding": "the sums cancel down to rounding noise, so beta_eff is NaN; read strength='magnitude'",
+}
+
+
+class CapacitanceWarning(UserWarning):
+    """A capacitance is degenerate: it says nothing about the state of training."""
+
+
+class Reading(NamedTuple):
+    """Which of the definitions that the paper's text allows was read (MATHEMATICS.md, section 2)."""
+
+    interaction: str
+    strength: str
+    weighting: str
+
+    def __str__(self) -> str:
+        """As in the table of observations.
+
+        >>> str(Reading("explicit", "magnitude", "unit"))
+        'explicit/magnitude/unit'
+        """
+        return "/".join(self)
+
+
+@dataclass(frozen=True)
+class Capacitance:
+    """Neural capacitance beta_eff = A / D of one state of training, and how far it can be trusted.
+
+    beta_eff: A / D; exactly 0.0 where it is 0 by structure, NaN where only rounding is left.
+    numerator, denominator: A = 1'PP1 and D = 1'P1, D before any eps.
+    standard_error: of beta_eff over the samples (delta method); NaN where the method cannot give it or N = 1.
+    cancellation: magnitude / |signed|, the larger of A's and D's; 1 for magnitude, NaN where the method cannot give it.
+    degenerate, reason: "" or "depth", "softmax", "zero" (beta_eff is 0.0), "rounding" (beta_eff is NaN).
+    n_samples, interaction, strength, weighting: what was read.
+    """
+
+    beta_eff: float
+    numerator: float
+    denominator: float
+    standard_error: float
+    cancellation: float
+    degenerate: bool
+    reason: str
+    n_samples: int
+    interaction: str
+    strength: str
+    weighting: str
+
+
+class Moments(NamedTuple):
+    """A and D of one strength, and whether every degree is exactly 0: all of P that beta_eff can see."""
+
+    numerator: float
+    denominator: float
+    vanishes: bool
+
+
+def structural_reason(depth: int, loss: str, reading: Reading) -> str:
+    """Why beta_eff is 0 whatever the data: "depth" for L <= 2, "softmax" for T3 with L = 3, "" otherwise.
+
+    >>> structural_reason(3, "cross_entropy", Reading("explicit", "signed", "unit"))
+    'softmax'
+    >>> structural_reason(3, "squared_error", Reading("explicit", "signed", "unit"))
+    ''
+    """
+    if depth <= 2:
+        return "depth"
+    if depth == 3 and loss == "cross_entropy" and reading.strength == "signed" and reading.weighting == "unit":
+        return "softmax"
+    return ""
+
+
+def judge(
+    moments: Moments,
+    reading: Reading,
+    *,
+    structural: str,
+    magnitude: Moments | None,
+    standard_error: float,
+    n_samples: int,
+    interior_weights: int,
+    rounding: float,
+    eps: float = 0.0,
+) -> Capacitance:
+    """Turn sums into a Capacitance: 0.0 where it is structural, NaN where rounding explains it, and a warning for both.
+
+    cancellation = max over A and D of magnitude / |signed|; rounding noise when it exceeds 1 / (10 eps_m log2(2m)),
+    eps_m = `rounding`, the spacing of the computing dtype at 1, and m = N times the number of interior weights.
+
+    Args:
+        magnitude: the sums of magnitudes; None where the method has none (cancellation is then NaN).
+        eps: added to |D| when the strength is signed; magnitude needs none.
+
+    >>> judge(Moments(2.0, 3.0, False), Reading("explicit", "signed", "unit"), structural="",
+    ...       magnitude=Moments(4.0, 3.0, False), standard_error=0.1, n_samples=5, interior_weights=1, rounding=2e-16).cancellation
+    2.0
+    """
+    numerator, denominator, vanishes = moments
+    cancellation = 1.0 if reading.strength == "magnitude" else math.nan
+    if structural:
+        numerator = 0.0
+    if magnitude is not None and reading.strength == "signed":
+        cancellation = max(
+            _cancellation(magnitude.numerator, numerator), _cancellation(magnitude.denominator, denominator)
+        )
+    noise = cancellation > 1 / (10 * rounding * math.log2(2 * max(1, n_samples * interior_weights)))
+    reason = structural or ("zero" if vanishes else "rounding" if noise or not denominator else "")
+    if reason:
+        warnings.warn(f"degenerate beta_eff ({reason}): {_REASONS[reason]}", CapacitanceWarning, stacklevel=3)
+    beta = ratio(numerator, denominator, eps if reading.strength == "signed" else 0.0)
+    if n_samples == 1 or reading.interaction == "hessian" or reason == "rounding":
+        standard_error = math.nan
+    elif reason:
+        standard_error = 0.0
+    return Capacitance(
+        beta_eff=math.nan if reason == "rounding" else 0.0 if reason else beta,
+        numerator=float(numerator),
+        denominator=float(denominator),
+        standard_error=float(standard_error),
+        cancellation=cancellation,
+        degenerate=bool(reason),
+        reason=reason,
+        n_samples=n_samples,
+        interaction=reading.interaction,
+        strength=reading.strength,
+        weighting=reading.weighting,
+    )
+
+
+def _cancellation(magnitude: float, signed: float) -> float:
+    if magnitude == 0:
+        return 1.0  # nothing there to cancel
+    return magnitude / abs(signed) if signed else math.inf
