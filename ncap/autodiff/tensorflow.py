@@ -1,0 +1,90 @@
+"""Degrees by TensorFlow's automatic differentiation: reverse over reverse, through the probe's own layers."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import tensorflow as tf
+
+from ncap.probe import Probe
+
+Degrees = tuple[list[tf.Tensor], list[tf.Tensor]]
+
+
+_graphs: WeakKeyDictionary[Probe, Any] = WeakKeyDictionary()
+
+
+def degree_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, interaction: str) -> Degrees:
+    """N times delta_in and delta_out of one batch; see ncap.autodiff for the contract."""
+    if probe not in _graphs:  # a function of its own for each probe, which goes when the probe goes
+        # partial: TensorFlow counts retracing by code object, and would warn of many probes sharing this one.
+        _graphs[probe] = tf.function(partial(_degree_sums), reduce_retracing=True)
+    return _graphs[probe](probe, x, y, loss, interaction)
+
+
+def _degree_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, interaction: str) -> Degrees:
+    return _explicit(probe, x, y, loss) if interaction == "explicit" else _hessian(probe, x, y, loss)
+
+
+def _explicit(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> Degrees:
+    z, g = _activations_and_errors(probe, x, y, loss)
+    kernels = _kernels(probe)
+    delta_in, delta_out = [tf.zeros_like(k) for k in kernels], [tf.zeros_like(k) for k in kernels]
+    for l, unit in enumerate(probe.units):
+        ones = tf.ones_like(kernels[l + 1])
+        with tf.GradientTape() as outer:
+            outer.watch(ones)
+            with tf.GradientTape() as inner:
+                inner.watch(kernels[l])
+                z_l = probe.activate(unit, unit.dense(z[l]))
+                impact = tf.reduce_sum(g[l + 1] * (z_l @ ones))
+            delta_in[l] = inner.gradient(impact, kernels[l])
+            received = tf.reduce_sum(delta_in[l])
+        delta_out[l + 1] = outer.gradient(received, ones)
+    return delta_in, delta_out
+
+
+def _activations_and_errors(
+    probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str
+) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    """[z_0..z_{L-1}] and [g_1..g_L], g_l the gradient of the summed loss by a_l."""
+    z, a = [x], []
+    with tf.GradientTape() as tape:
+        for unit in probe.units:
+            a.append(unit.dense(z[-1]))
+            tape.watch(a[-1])  # a frozen kernel is no trainable variable, so nothing is watched by itself
+            z.append(probe.activate(unit, a[-1]))
+        a.append(probe.logits(z[-1]))
+        tape.watch(a[-1])
+        total = _total_loss(a[-1], y, loss)
+    return z, tape.gradient(total, a)
+
+
+def _hessian(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> Degrees:
+    kernels = _kernels(probe)
+    delta_in, delta_out = [tf.zeros_like(k) for k in kernels], [tf.zeros_like(k) for k in kernels]
+    with tf.GradientTape(persistent=True) as outer:
+        outer.watch(kernels)
+        with tf.GradientTape() as inner:
+            inner.watch(kernels)
+            total = _total_loss(probe(x, training=False), y, loss)
+        totals = [tf.reduce_sum(gradient) for gradient in inner.gradient(total, kernels)]
+    for m in range(len(kernels)):
+        # Without curvature between two layers (dead units, a linear loss) the gradient is None: zero.
+        if m > 0:
+            delta_in[m - 1] = outer.gradient(totals[m], kernels[m - 1], unconnected_gradients="zero")
+        if m + 1 < len(kernels):
+            delta_out[m + 1] = outer.gradient(totals[m], kernels[m + 1], unconnected_gradients="zero")
+    return delta_in, delta_out
+
+
+def _kernels(probe: Probe) -> list[Any]:
+    return [*(unit.dense.kernel.value for unit in probe.units), probe.logits.kernel.value]
+
+
+def _total_loss(logits: tf.Tensor, y: tf.Tensor, loss: str) -> tf.Tensor:
+    if loss == "cross_entropy":
+        return tf.reduce_sum(tf.nn.softmax_cross_entropy_with_logits(y, logits))
+    return tf.reduce_sum(tf.square(logits - y)) / 2

@@ -1,0 +1,201 @@
+"""beta_eff of a probe in closed form on keras.ops: it runs wherever Keras runs, in batches, compiled, without P.
+
+The formulas are those of MATHEMATICS.md, section 3, written once more and independently of ncap.reference, whose tests
+hold the two against each other. What crosses the border to the device is the probe's features z_0 and its weights.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from ncap.probe import HiddenUnit, Probe
+from ncap.reference.verdict import Moments
+
+
+class Sums(NamedTuple):
+    """What one strength leaves behind on N samples: degrees of the layers in `span` (means over n) and D."""
+
+    delta_in: list[np.ndarray]
+    delta_out: list[np.ndarray]
+    denominator: float
+
+    @property
+    def moments(self) -> Moments:
+        """A and D; whether all degrees vanish is for the caller to find out where both are 0."""
+        A = sum(float(np.vdot(d_out, d_in)) for d_in, d_out in zip(self.delta_in, self.delta_out, strict=True))
+        return Moments(A, self.denominator, False)
+
+
+def explicit_moments(
+    probe: Probe, features: np.ndarray, targets: np.ndarray, loss: str, strength: str, batch_size: int
+) -> tuple[Moments, Moments, float]:
+    """A and D of the explicit reading in the wanted strength and in magnitude, and the standard error of A / D.
+
+    Two sweeps over z_0: one adds up the degrees of the interior layers, one takes every sample's share in them.
+
+    Shapes: features z_0 (N, n_0), targets (N, n_L); float32 or float64, the dtype of the computation.
+    """
+    layers = _layers(probe)
+    strengths = tuple(dict.fromkeys((strength, "magnitude")))
+    sums = _sum_up(layers, features, targets, loss, strengths, batch_size)
+    moments = {
+        name: sums[name].moments._replace(vanishes=_vanishes(layers, features, targets, loss, name, batch_size))
+        if sums[name].moments[:2] == (0, 0)
+        else sums[name].moments
+        for name in strengths
+    }
+    standard_error = _standard_error(layers, features, targets, loss, strength, batch_size, sums[strength])
+    return moments[strength], moments["magnitude"], standard_error
+
+
+def _sum_up(
+    layers: list[Any],
+    features: Any,
+    targets: Any,
+    loss: str,
+    strengths: tuple[str, ...],
+    batch_size: int,
+    span: str = "interior",
+) -> dict[str, Sums]:
+    """Degrees and D by strength, added up over batches on the device; beta_eff of batches is never averaged."""
+    total: Any = None
+    for batch in _batches(features, targets, batch_size):
+        part = _compiled(_batch_sums, _signature(layers))(layers, *batch, loss=loss, strengths=strengths, span=span)
+        total = part if total is None else keras.tree.map_structure(ops.add, total, part)
+    n = len(features)
+    mean = keras.tree.map_structure(lambda part: np.asarray(ops.convert_to_numpy(part), np.float64) / n, total)
+    return {name: Sums(mean[name][0], mean[name][1], float(mean[name][2])) for name in strengths}
+
+
+def _vanishes(layers: list[Any], features: Any, targets: Any, loss: str, strength: str, batch_size: int) -> bool:
+    """Whether every degree of every layer is exactly 0, for the rare case that A and D both are."""
+    sums = _sum_up(layers, features, targets, loss, (strength,), batch_size, span="all")[strength]
+    return not any(d.any() for d in (*sums.delta_in, *sums.delta_out))
+
+
+def _standard_error(
+    layers: list[Any], features: Any, targets: Any, loss: str, strength: str, batch_size: int, sums: Sums
+) -> float:
+    """sd(psi) / sqrt(N), psi_n = (<out, in_n> + <out_n, in> - 2A) / D - beta (D_n - D) / D (delta method)."""
+    A, D, _ = sums.moments
+    if len(features) < 2 or D == 0:
+        return np.nan
+    degrees = [[d.astype(features.dtype) for d in side] for side in (sums.delta_in, sums.delta_out)]
+    shares = [
+        _compiled(_sample_shares, _signature(layers))(layers, *batch, *degrees, loss=loss, strength=strength)
+        for batch in _batches(features, targets, batch_size)
+    ]
+    A_n, D_n = (
+        np.concatenate([ops.convert_to_numpy(part) for part in side]).astype(np.float64)
+        for side in zip(*shares, strict=True)
+    )
+    psi = (A_n - 2 * A) / D - (A / D) * (D_n - D) / D
+    return float(psi.std(ddof=1) / np.sqrt(len(features)))
+
+
+def _layers(probe: Probe) -> list[Any]:
+    """[kernel, bias, scale, shift] of every layer as tensors, the norm's moving statistics folded into scale and shift."""
+    hidden = [[*_affine(unit.dense), *_scale_shift(unit)] for unit in probe.units]
+    return [*hidden, _affine(probe.logits)]
+
+
+def _affine(dense: keras.layers.Dense) -> list[Any]:
+    return [ops.convert_to_tensor(dense.kernel), ops.convert_to_tensor(dense.bias)]
+
+
+def _scale_shift(unit: HiddenUnit) -> list[Any]:
+    norm = unit.norm
+    if norm is None:
+        ones = ops.ones_like(ops.convert_to_tensor(unit.dense.bias))
+        return [ones, ops.zeros_like(ones)]
+    scale = norm.gamma * ops.rsqrt(norm.moving_variance + norm.epsilon)
+    return [scale, norm.beta - norm.moving_mean * scale]
+
+
+def _families(layers: list[Any], x: Any, y: Any, loss: str) -> tuple[list[Any], list[Any], list[Any]]:
+    """z = [z_0..z_{L-2}], s = [s_1..s_{L-1}], g = [g_2..g_L] of one batch."""
+    z, s = [x], []
+    for kernel, bias, scale, shift in layers[:-1]:
+        a = z[-1] @ kernel + bias
+        s.append(ops.where(a > 0, scale, ops.zeros_like(scale)))
+        z.append(scale * ops.relu(a) + shift)
+    kernel, bias = layers[-1]
+    a = z[-1] @ kernel + bias
+    g = [(ops.softmax(a) if loss == "cross_entropy" else a) - y]
+    for layer, s_l in zip(layers[:1:-1], s[:0:-1], strict=True):
+        g.append(s_l * (g[-1] @ ops.transpose(layer[0])))
+    return z[:-1], s, g[::-1]
+
+
+def _factors(z: Any, s: Any, g: Any) -> Iterator[tuple[Any, Any, Any, Any, Any]]:
+    """For l = 1..L-1: z_{l-1}, s_l, g_{l+1} and the row sums Z_{l-1}, G_{l+1} as columns."""
+    for z_below, s_l, g_above in zip(z, s, g, strict=True):
+        yield z_below, s_l, g_above, ops.sum(z_below, axis=1, keepdims=True), ops.sum(g_above, axis=1, keepdims=True)
+
+
+def _batch_sums(
+    layers: list[Any], x: Any, y: Any, *, loss: str, strengths: tuple[str, ...], span: str
+) -> dict[str, Any]:
+    """N times the degrees and N times D of one batch, by strength."""
+    families = _families(layers, x, y, loss)
+    sums = {}
+    for strength in strengths:
+        factors = list(_factors(*_strengthened(families, strength)))
+        inner = slice(1, None) if span == "interior" else slice(None)
+        outer = slice(None, -1) if span == "interior" else slice(None)
+        delta_in = [ops.transpose(z) @ (s * G) for z, s, _, _, G in factors[inner]]
+        delta_out = [ops.transpose(s * Z) @ g for _, s, g, Z, _ in factors[outer]]
+        D = ops.sum(sum(Z * ops.sum(s, axis=1, keepdims=True) * G for _, s, _, Z, G in factors))
+        sums[strength] = [delta_in, delta_out, D]
+    return sums
+
+
+def _sample_shares(
+    layers: list[Any], x: Any, y: Any, delta_in: list[Any], delta_out: list[Any], *, loss: str, strength: str
+) -> tuple[Any, Any]:
+    """A_n = <out, in_n> + <out_n, in> and D_n of every sample of one batch, shape (n,): in_n and out_n are of rank one."""
+    factors = list(_factors(*_strengthened(_families(layers, x, y, loss), strength)))
+    A_n = 0.0
+    for (z, s, _, _, G), (_, s_below, g, Z, _), d_in, d_out in zip(
+        factors[1:], factors[:-1], delta_in, delta_out, strict=True
+    ):
+        A_n += ops.sum((z @ d_out) * (s * G), axis=1) + ops.sum(((s_below * Z) @ d_in) * g, axis=1)
+    D_n = sum(Z * ops.sum(s, axis=1, keepdims=True) * G for _, s, _, Z, G in factors)
+    return A_n, D_n[:, 0]
+
+
+def _strengthened(families: Any, strength: str) -> Any:
+    return keras.tree.map_structure(ops.abs, families) if strength == "magnitude" else families
+
+
+def _batches(features: np.ndarray, targets: np.ndarray, batch_size: int) -> Iterator[tuple[Any, Any]]:
+    for start in range(0, len(features), batch_size):
+        part = slice(start, start + batch_size)
+        yield ops.convert_to_tensor(features[part]), ops.convert_to_tensor(targets[part])
+
+
+@cache
+def _compiled(function: Callable[..., Any], signature: tuple[Any, ...]) -> Callable[..., Any]:
+    """The function compiled by the backend, once for each network's signature; its keyword-only arguments are static."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # partial: TensorFlow counts retracing by code object, and would warn of many networks sharing this one.
+        return tf.function(partial(function), reduce_retracing=True)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        parameters = inspect.signature(function).parameters.values()
+        return jax.jit(function, static_argnames=[p.name for p in parameters if p.kind is p.KEYWORD_ONLY])
+    return function
+
+
+def _signature(layers: list[Any]) -> tuple[Any, ...]:
+    return tuple((tuple(kernel.shape), str(kernel.dtype)) for kernel, *_ in layers)

@@ -1,0 +1,154 @@
+"""capacitance of a Keras model with a probe: reads model and data, then hands features to one of the methods."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from ncap import autodiff, closed_form
+from ncap.probe import Probe, detach_probe, find_probe
+from ncap.reference.interaction import read
+from ncap.reference.mlp import LOSSES, choose, read_targets
+from ncap.reference.verdict import Capacitance, Reading, judge, structural_reason
+
+METHODS = ("closed_form", "autodiff")
+
+
+def capacitance(
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    method: str = "closed_form",
+    interaction: str = "explicit",
+    strength: str | None = None,
+    weighting: str = "unit",
+    loss: str | None = None,
+    batch_size: int = 256,
+) -> Capacitance:
+    """Neural capacitance beta_eff = 1'PP1 / 1'P1 of a model's probe on data, in one forward pass of the body (Eq. 2, 7).
+
+    The body is run once, in batches and in inference mode; P is never formed.
+
+    Args:
+        model: a Keras model with an ncap probe, as attach_probe returns it, loaded from a file or not.
+        x: inputs of the body, N samples. y: integer labels (N,), one-hot or soft targets (N, classes).
+        method: "closed_form" (explicit; signed or magnitude, with error and cancellation) or "autodiff" (explicit and
+            hessian, signed only; no error, no cancellation).
+        interaction, weighting: as in ncap.reference.interaction_matrix.
+        strength: None means magnitude for closed_form, signed for autodiff.
+        loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
+        batch_size: samples on the device at a time.
+
+    Returns: Capacitance, computed in the probe's dtype; it warns with CapacitanceWarning when the reading is degenerate.
+
+    Raises: TypeError or ValueError naming the argument, the rule and the remedy.
+
+    >>> import keras, numpy as np, ncap
+    >>> body = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="relu")])
+    >>> model = ncap.attach_probe(body, classes=2, hidden=(5, 4))
+    >>> c = ncap.capacitance(model, np.eye(3, dtype="float32"), [0, 1, 0])
+    >>> c.strength, c.n_samples, c.degenerate, c.beta_eff > 0
+    ('magnitude', 3, False, True)
+    """
+    probe = find_probe(model)
+    choose("method", method, METHODS)
+    reading = _reading(method, interaction, strength, weighting)
+    loss = _compiled_loss(model) if loss is None else loss
+    choose("loss", loss, LOSSES)
+    if int(batch_size) != batch_size or batch_size < 1:
+        raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
+    features = _features(model, probe, x, int(batch_size))
+    targets = read_targets(y, len(features), probe.classes, loss).astype(features.dtype)
+    data = probe, features, targets, loss
+    if method == "closed_form":
+        moments, magnitude, standard_error = closed_form.explicit_moments(*data, reading.strength, int(batch_size))
+    else:
+        moments, magnitude, standard_error = autodiff.moments(*data, interaction, int(batch_size)), None, np.nan
+    return judge(
+        moments,
+        reading,
+        structural=structural_reason(len(probe.hidden) + 1, loss, reading),
+        magnitude=magnitude,
+        standard_error=standard_error,
+        n_samples=len(features),
+        interior_weights=sum(unit.dense.kernel.shape[0] * unit.dense.units for unit in probe.units[1:]),
+        rounding=float(np.finfo(features.dtype).eps),
+    )
+
+
+def _reading(method: str, interaction: str, strength: str | None, weighting: str) -> Reading:
+    """The reading with the method's default strength; ValueError where the method cannot give it."""
+    default = "magnitude" if method == "closed_form" else "signed"
+    reading = read(interaction, default if strength is None else strength, weighting)
+    if method == "closed_form" and reading.interaction == "hessian":
+        raise ValueError("method='closed_form' gives interaction='explicit' only; use method='autodiff' for 'hessian'")
+    if method == "autodiff" and reading.strength == "magnitude":
+        raise ValueError(
+            "method='autodiff' gives strength='signed' only, a gradient sums before |.| can be taken; "
+            "use method='closed_form' for 'magnitude'"
+        )
+    return reading
+
+
+def _compiled_loss(model: keras.Model) -> str:
+    """The compiled loss in our words: cross_entropy or squared_error; ValueError for any other, by name."""
+    compiled = getattr(model, "loss", None)
+    if compiled is None:
+        return "cross_entropy"
+    name = (
+        compiled
+        if isinstance(compiled, str)
+        else getattr(compiled, "name", None) or getattr(compiled, "__name__", repr(compiled))
+    )
+    if name in ("sparse_categorical_crossentropy", "categorical_crossentropy"):
+        settings = compiled.get_config() if isinstance(compiled, keras.losses.Loss) else {}
+        if settings.get("label_smoothing"):
+            raise ValueError(
+                f"the compiled loss {name!r} has label_smoothing={settings['label_smoothing']}; pass loss='cross_entropy' with "
+                "smoothed targets y of shape (N, classes)"
+            )
+        if not settings.get("from_logits"):
+            warnings.warn(
+                f"the model returns logits but its compiled loss {name!r} has from_logits=False, so training minimises something "
+                "else than cross_entropy; compile with a keras.losses object and from_logits=True",
+                stacklevel=3,
+            )
+        return "cross_entropy"
+    if name in ("mse", "mean_squared_error"):
+        return "squared_error"
+    raise ValueError(
+        f"the compiled loss {name!r} is neither cross-entropy nor mean squared error; pass loss='cross_entropy' or 'squared_error'"
+    )
+
+
+def _features(model: keras.Model, probe: Probe, x: Any, batch_size: int) -> np.ndarray:
+    """z_0 of every sample, shape (N, n_0), in the probe's dtype: the one forward pass of the body."""
+    x = np.asarray(x)
+    expected = tuple(model.input_shape[1:])
+    if (
+        x.ndim != len(expected) + 1
+        or not len(x)
+        or any(want not in (None, got) for want, got in zip(expected, x.shape[1:], strict=True))
+    ):
+        raise ValueError(f"x must have shape (N, {', '.join(map(str, expected))}), N at least 1, got {x.shape}")
+    body = detach_probe(model)
+    batches = (x[start : start + batch_size] for start in range(0, len(x), batch_size))
+    features = np.concatenate([ops.convert_to_numpy(probe.features(body.predict_on_batch(batch))) for batch in batches])
+    if not np.isfinite(features).all():
+        raise ValueError(
+            "the body's output holds NaN or infinity: training diverged, or x holds NaN; lower the learning rate or clean x"
+        )
+    dtype = keras.backend.standardize_dtype(probe.logits.kernel.dtype)
+    features = features.astype(dtype if dtype in ("float32", "float64") else "float32")
+    computed = keras.backend.standardize_dtype(ops.convert_to_tensor(features[:1]).dtype)
+    if computed != features.dtype:
+        warnings.warn(
+            f"the probe is {features.dtype} but the backend computes in {computed}; set JAX_ENABLE_X64=1 before Keras is imported",
+            stacklevel=3,
+        )
+        features = features.astype(computed)
+    return features
