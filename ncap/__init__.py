@@ -1,8 +1,8 @@
 """Neural capacitance: predict the accuracy a network will end with from a few epochs of training.
 
 >>> import ncap
->>> ncap.regret([0.9, 0.8], [0.7, 0.8], k=1)     # the pick by prediction is 0.1 worse than the best
-0.1
+>>> ncap.regret([0.9, 0.8], [0.5, 0.75], k=1)     # the candidate picked by prediction ends 0.25 below the best
+0.25
 """
 
 from importlib import import_module

@@ -55,6 +55,15 @@ def explicit_moments(
     return moments[strength], moments["magnitude"], standard_error
 
 
+def degrees(
+    probe: Probe, features: np.ndarray, targets: np.ndarray, loss: str, strength: str, batch_size: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """delta_in and delta_out of every weight of the probe (explicit), two lists of L float64 arrays (n_{l-1}, n_l)."""
+    sums = _sum_up(_layers(probe), features, targets, loss, (strength,), batch_size, span="all")[strength]
+    first, last = (np.zeros(tuple(dense.kernel.shape)) for dense in (probe.units[0].dense, probe.logits))
+    return [*sums.delta_in, last], [first, *sums.delta_out]
+
+
 def _sum_up(
     layers: list[Any],
     features: Any,
@@ -128,7 +137,7 @@ def _families(layers: list[Any], x: Any, y: Any, loss: str) -> tuple[list[Any], 
         z.append(scale * ops.relu(a) + shift)
     kernel, bias = layers[-1]
     a = z[-1] @ kernel + bias
-    g = [(ops.softmax(a) if loss == "cross_entropy" else a) - y]
+    g = [(ops.exp(a - ops.logsumexp(a, axis=1, keepdims=True)) if loss == "cross_entropy" else a) - y]
     for layer, s_l in zip(layers[:1:-1], s[:0:-1], strict=True):
         g.append(s_l * (g[-1] @ ops.transpose(layer[0])))
     return z[:-1], s, g[::-1]

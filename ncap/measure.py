@@ -136,12 +136,9 @@ def _features(model: keras.Model, probe: Probe, x: Any, batch_size: int) -> np.n
     ):
         raise ValueError(f"x must have shape (N, {', '.join(map(str, expected))}), N at least 1, got {x.shape}")
     body = detach_probe(model)
-    batches = (x[start : start + batch_size] for start in range(0, len(x), batch_size))
-    features = np.concatenate([ops.convert_to_numpy(probe.features(body.predict_on_batch(batch))) for batch in batches])
-    if not np.isfinite(features).all():
-        raise ValueError(
-            "the body's output holds NaN or infinity: training diverged, or x holds NaN; lower the learning rate or clean x"
-        )
+    features = np.concatenate(
+        [_batch_features(body, probe, x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
+    )
     dtype = keras.backend.standardize_dtype(probe.logits.kernel.dtype)
     features = features.astype(dtype if dtype in ("float32", "float64") else "float32")
     computed = keras.backend.standardize_dtype(ops.convert_to_tensor(features[:1]).dtype)
@@ -151,4 +148,13 @@ def _features(model: keras.Model, probe: Probe, x: Any, batch_size: int) -> np.n
             stacklevel=3,
         )
         features = features.astype(computed)
+    return features
+
+
+def _batch_features(body: keras.Model, probe: Probe, x: np.ndarray) -> np.ndarray:
+    if not np.isfinite(x).all():  # here, where it costs little: a relu may swallow NaN
+        raise ValueError("x holds NaN or infinity; pass finite inputs")
+    features = ops.convert_to_numpy(probe.features(body.predict_on_batch(x)))
+    if not np.isfinite(features).all():
+        raise ValueError("the body's output holds NaN or infinity: training diverged; lower the learning rate")
     return features

@@ -211,7 +211,8 @@ def read_targets(y: ArrayLike, n: int, classes: int, loss: str) -> Array:
         worst = int(np.abs(targets.sum(axis=1) - 1).argmax())
         if abs(targets[worst].sum() - 1) > 1e-6:  # float32 one-hot and softened labels pass, percentages do not
             raise ValueError(
-                f"cross_entropy targets y must sum to 1 in every row, row {worst} sums to {targets[worst].sum():.8g}; divide by the row sums"
+                f"cross_entropy targets y must sum to 1 in every row, row {worst} sums to "
+                f"{targets[worst].sum():.8g}; divide by the row sums"
             )
     return targets
 

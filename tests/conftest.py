@@ -1,0 +1,29 @@
+"""Strict by default: one Hypothesis profile without deadlines, quiet TensorFlow, and the shared data by path."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Deadlines measure the machine, not the code. Large draws and slow filters are ours to choose, not errors.
+common = {
+    "deadline": None,
+    "print_blob": True,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
+}
+settings.register_profile("ncap", max_examples=100, **common)
+settings.register_profile("long", max_examples=10_000, **common)
+settings.register_profile("long-keras", max_examples=1_000, **common)
+settings.load_profile(os.environ.get("NCAP_HYPOTHESIS", "ncap"))
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of data that is never committed: $NCAP_DATA, or ../shared/data beside the project."""
+    folder = Path(os.environ.get("NCAP_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no folder {folder}; set NCAP_DATA to a copy of the shared data")
+    return folder

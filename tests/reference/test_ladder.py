@@ -1,0 +1,135 @@
+"""The rungs of the oracle: hand-computed, exact fractions, P by definition, the closed form; each against the one below."""
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from agreement import ROUNDINGS, assert_close, assert_degrees_agree, sums, uncancelled
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import cases
+
+from ncap import reference as ref
+
+EPS = np.finfo(np.float64).eps
+READINGS = [("explicit", "signed"), ("explicit", "magnitude"), ("hessian", "signed"), ("hessian", "magnitude")]
+
+pytestmark = pytest.mark.filterwarnings("ignore::ncap.reference.CapacitanceWarning")
+
+
+def test_a_network_with_two_units_a_layer_by_hand():
+    # x = (1, 2): a_1 = (1, -1) so z_1 = (1, 0); a_2 = (2, 1) so z_2 = (2, 1); a_3 = 3, y = 1, so g_3 = 2.
+    net = ref.MLP([[[1, 1], [0, -1]], [[2, 1], [5, 5]], [[1], [1]]], loss="squared_error")
+    P = ref.interaction_matrix(net, [[1, 2]], [[1.0]]).toarray()
+    # g_2 = (2, 2). Layer 1 receives s_1 z_0 g_2, neuron 1 only: from W_2[0,:]. Layer 2 receives s_2 z_1 g_3 = 2 z_1.
+    want = np.zeros((10, 10))
+    want[0, 4:6] = 1 * 2  # (1; 1->1) from (2; 1->1), (2; 1->2)
+    want[2, 4:6] = 2 * 2  # (1; 2->1)
+    want[4, 8] = 1 * 2  # (2; 1->1) from (3; 1->1)
+    want[5, 9] = 1 * 2  # (2; 1->2) from (3; 2->1)
+    np.testing.assert_array_equal(P, want)
+    # delta_in of layer 2 = (2, 2, 0, 0), delta_out = (6, 6, 0, 0): A = 24, D = 12 + 4
+    assert ref.beta_eff(P) == ref.capacitance(net, [[1, 2]], [[1.0]]).beta_eff == 24 / 16
+
+
+@given(cases(norms=("none",), biases=False, losses=("squared_error",)))
+def test_exact_fractions_equal_the_definition(case):
+    """Rung two: degrees in fractions, by loops, from families computed in fractions."""
+    to_fractions = np.vectorize(Fraction, otypes=[object])
+    kernels = [to_fractions(layer.kernel) for layer in case.net.layers]
+    z, s = [to_fractions(case.x)], []
+    for kernel in kernels[:-1]:
+        a = z[-1] @ kernel
+        s.append(np.vectorize(lambda v: Fraction(v > 0), otypes=[object])(a))
+        z.append(s[-1] * a)
+    g = [z[-1] @ kernels[-1] - to_fractions(np.eye(case.net.widths[-1])[case.y])]
+    for kernel, s_l in zip(kernels[:1:-1], s[:0:-1], strict=True):
+        g.append(s_l * (g[-1] @ kernel.T))
+    g.reverse()
+    got_in, got_out = ref.degrees_from(z[:-1], s, g)
+    P, offsets = ref.interaction_matrix(case.net, case.x, case.y).toarray(), ref.weight_offsets(case.net.widths)
+    for l, (d_in, d_out) in enumerate(zip(got_in, got_out, strict=True)):
+        rows = slice(offsets[l], offsets[l + 1])
+        assert all(isinstance(value, Fraction | int) for value in d_in.ravel())
+        # Dyadic values: the sums over samples are exact in float64, the mean over N rounds once an entry of P.
+        assert_close(d_in.ravel(), P[rows].sum(axis=1), 8 * EPS * np.abs(P[rows]).sum(axis=1), f"delta_in {l + 1}")
+        assert_close(
+            d_out.ravel(), P[:, rows].sum(axis=0), 8 * EPS * np.abs(P[:, rows]).sum(axis=0), f"delta_out {l + 1}"
+        )
+
+
+@pytest.mark.parametrize(("interaction", "strength"), READINGS)
+@given(data=st.data())
+def test_degrees_in_closed_form_are_the_sums_of_p(interaction, strength, data):
+    """T0, floats: T0 is exact for any families, so the difference is rounding alone."""
+    case = data.draw(
+        cases(max_depth=6 if interaction == "explicit" else 5, max_width=8 if interaction == "explicit" else 5)
+    )
+    P = ref.interaction_matrix(case.net, case.x, case.y, interaction, strength)
+    got = ref.degrees(case.net, case.x, case.y, interaction, strength)
+    want_in, want_out = np.asarray(P.sum(axis=1)).ravel(), np.asarray(P.sum(axis=0)).ravel()
+    offsets = ref.weight_offsets(case.net.widths)
+    want = [[d[a:b] for a, b in itertools.pairwise(offsets)] for d in (want_in, want_out)]
+    scale = uncancelled(case, interaction)
+    flat = [[d.ravel() for d in side] for side in got]
+    assert_degrees_agree(flat, want, [[d.ravel() for d in side] for side in scale], EPS, f"{interaction} {strength}")
+
+
+@pytest.mark.parametrize(("interaction", "strength"), READINGS)
+@given(data=st.data())
+def test_capacitance_is_beta_eff_of_p(interaction, strength, data):
+    case = data.draw(
+        cases(max_depth=6 if interaction == "explicit" else 5, max_width=8 if interaction == "explicit" else 5)
+    )
+    got = ref.capacitance(case.net, case.x, case.y, interaction, strength)
+    want_A, want_D = sums(ref.degrees(case.net, case.x, case.y, interaction, strength))
+    scale_A, scale_D = sums(uncancelled(case, interaction))
+    if got.reason not in ("softmax", "depth"):
+        assert_close(got.numerator, want_A, ROUNDINGS * EPS * scale_A, "A")
+    assert_close(got.denominator, want_D, ROUNDINGS * EPS * scale_D, "D")
+    if not got.degenerate:
+        assert got.beta_eff == got.numerator / got.denominator
+        P = ref.interaction_matrix(case.net, case.x, case.y, interaction, strength)
+        relative = scale_A / abs(want_A) + scale_D / abs(want_D) if want_A else np.inf
+        if relative < 1e8:
+            assert ref.beta_eff(P) == pytest.approx(got.beta_eff, rel=ROUNDINGS * EPS * relative)
+
+
+@given(cases(norms=("none", "after", "before")))
+def test_standard_error_is_that_of_the_samples_own_degrees(case):
+    """The delta method, with every sample's P by definition; a sample alone is a data set of one."""
+    n = len(case.x)
+    for strength in ("signed", "magnitude"):
+        got = ref.capacitance(case.net, case.x, case.y, strength=strength)
+        if n == 1:
+            assert np.isnan(got.standard_error)
+            continue
+        if got.degenerate:
+            assert got.standard_error == 0 or np.isnan(got.standard_error)
+            continue
+        P = [
+            ref.interaction_matrix(case.net, case.x[i : i + 1], case.y[i : i + 1], "explicit", strength)
+            for i in range(n)
+        ]
+        d_in = np.array([np.asarray(p.sum(axis=1)).ravel() for p in P])
+        d_out = np.array([np.asarray(p.sum(axis=0)).ravel() for p in P])
+        A, D = d_out.mean(0) @ d_in.mean(0), d_in.sum(1).mean()
+        psi = (d_in @ d_out.mean(0) + d_out @ d_in.mean(0) - 2 * A) / D - A / D * (d_in.sum(1) - D) / D
+        scale_A, scale_D = sums(uncancelled(case))
+        # psi is of the order of A / D times the cancellation of either, and its error relative to that.
+        bound = ROUNDINGS * EPS * n * (scale_A / abs(D)) * (scale_D / abs(D)) * (1 + scale_D / abs(D))
+        assert_close(got.standard_error, psi.std(ddof=1) / np.sqrt(n), bound, f"standard error, {strength}")
+
+
+def test_standard_error_is_the_spread_of_beta_eff_over_resampled_data():
+    """What the delta method promises, checked without its formula: bootstrap of a drawn net, 400 samples."""
+    rng = np.random.default_rng(0)
+    sizes = (5, 8, 6, 7, 4)
+    net = ref.MLP([rng.normal(size=(a, b)) / np.sqrt(a) for a, b in itertools.pairwise(sizes)])
+    x, y = rng.normal(size=(400, 5)), rng.integers(0, 4, 400)
+    got = ref.capacitance(net, x, y, strength="magnitude")
+    draws = [rng.integers(0, 400, 400) for _ in range(300)]
+    spread = np.std([ref.capacitance(net, x[i], y[i], strength="magnitude").beta_eff for i in draws], ddof=1)
+    # 300 draws give a standard deviation to 1 / sqrt(600) = 4 %; four of those.
+    assert got.standard_error == pytest.approx(spread, rel=0.16)

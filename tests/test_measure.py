@@ -1,0 +1,191 @@
+"""ncap.capacitance: the whole way from a Keras model to a Capacitance, against the oracle on the same features."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from probes import BACKEND, parameters
+
+import ncap
+from ncap import reference as ref
+from ncap.probe import find_probe
+
+
+def trained_model(hidden=(6, 5, 4), loss=None, dtype="float32", seed=0):
+    """A small convolutional body with a probe, both trained for two epochs, so that every norm has moved."""
+    keras.utils.set_random_seed(seed)
+    layers = [keras.layers.Conv2D(4, 3, activation="relu", dtype=dtype), keras.layers.BatchNormalization(dtype=dtype)]
+    body = keras.Sequential([keras.Input((6, 6, 1)), *layers])
+    model = ncap.attach_probe(body, classes=3, hidden=hidden, frozen=False, seed=seed)
+    model.compile("adam", loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    x, y = data()
+    model.fit(x, y if loss is None else np.eye(3)[y], epochs=2, verbose=0)
+    return model
+
+
+def data(n=50):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(n, 6, 6, 1)).astype("float32"), rng.integers(0, 3, n)
+
+
+def as_reference(model, x, loss="cross_entropy"):
+    """The oracle's view of the same model: features of the body, the probe's weights in float64."""
+    probe = find_probe(model)
+    features = ops.convert_to_numpy(probe.features(ncap.detach_probe(model)(x, training=False))).astype(np.float64)
+    return ref.MLP(*parameters(probe), loss=loss), features
+
+
+@pytest.mark.parametrize("batch_size", [7, 256])
+@pytest.mark.parametrize(
+    ("keywords", "reading"),
+    [
+        ({}, ("explicit", "magnitude")),
+        ({"strength": "signed"}, ("explicit", "signed")),
+        ({"method": "autodiff"}, ("explicit", "signed")),
+        ({"method": "autodiff", "interaction": "hessian"}, ("hessian", "signed")),
+    ],
+)
+def test_it_is_the_oracle_on_the_bodys_features(keywords, reading, batch_size):
+    model, (x, y) = trained_model(), data()
+    got = ncap.capacitance(model, x, y, batch_size=batch_size, **keywords)
+    net, features = as_reference(model, x)
+    want = ref.capacitance(net, features, y, *reading)
+    # float32 against float64 on 50 samples: rounding grows with the cancellation of the signed sums, about 1e2 here.
+    tolerance = 1e-5 * (1 if reading[1] == "magnitude" else ref.capacitance(net, features, y).cancellation)
+    assert got.beta_eff == pytest.approx(want.beta_eff, rel=tolerance)
+    assert got.numerator == pytest.approx(want.numerator, rel=tolerance)
+    assert got.denominator == pytest.approx(want.denominator, rel=tolerance)
+    assert (got.interaction, got.strength, got.weighting, got.n_samples) == (*reading, "unit", 50)
+    if "method" in keywords:
+        assert np.isnan(got.standard_error)
+        assert np.isnan(got.cancellation)
+    else:
+        assert got.standard_error == pytest.approx(want.standard_error, rel=10 * tolerance)
+        assert got.cancellation == pytest.approx(want.cancellation, rel=10 * tolerance)
+
+
+def test_it_sees_the_weights_of_now():
+    """Compiled functions must not keep the weights of their first call."""
+    model, (x, y) = trained_model(), data()
+    for method in ("closed_form", "autodiff"):
+        before = ncap.capacitance(model, x, y, method=method)
+        find_probe(model).units[1].dense.kernel.assign_add(ops.ones((6, 5)))
+        after = ncap.capacitance(model, x, y, method=method)
+        net, features = as_reference(model, x)
+        assert before.beta_eff != after.beta_eff
+        assert after.beta_eff == pytest.approx(
+            ref.capacitance(net, features, y, strength=after.strength).beta_eff, rel=1e-3
+        )
+
+
+def test_the_compiled_loss_is_read():
+    model, (x, y) = trained_model(loss="mse"), data()
+    net, features = as_reference(model, x, loss="squared_error")
+    assert ncap.capacitance(model, x, y).beta_eff == pytest.approx(
+        ref.capacitance(net, features, y, strength="magnitude").beta_eff, rel=1e-4
+    )
+    assert ncap.capacitance(model, x, y, loss="cross_entropy").beta_eff != ncap.capacitance(model, x, y).beta_eff
+
+
+def test_labels_one_hot_and_soft_targets():
+    model, (x, y) = trained_model(), data()
+    one_hot = np.eye(3)[y]
+    assert ncap.capacitance(model, x, one_hot) == ncap.capacitance(model, x, y)
+    soft = 0.9 * one_hot + 0.1 / 3
+    net, features = as_reference(model, x)
+    assert ncap.capacitance(model, x, soft).beta_eff == pytest.approx(
+        ref.capacitance(net, features, soft, strength="magnitude").beta_eff, rel=1e-4
+    )
+
+
+def test_a_loss_of_probabilities_is_pointed_out():
+    model, (x, y) = trained_model(), data()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    with pytest.warns(UserWarning, match="returns logits but its compiled loss .* has from_logits=False"):
+        ncap.capacitance(model, x, y)
+
+
+def recompiled(loss):
+    model = trained_model()
+    model.compile("adam", loss)
+    return model
+
+
+def with_broken_body():
+    model = trained_model()
+    ncap.detach_probe(model).layers[1].gamma.assign(np.full(4, np.nan))
+    return model
+
+
+X, Y = data()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: ncap.capacitance(trained_model(), X, Y, method="exact"),
+            "method must be one of 'closed_form', 'autodiff', got 'exact'",
+        ),
+        (
+            lambda: ncap.capacitance(trained_model(), X, Y, interaction="hessian"),
+            r"closed_form.* gives interaction='explicit' only; use method='autodiff'",
+        ),
+        (
+            lambda: ncap.capacitance(trained_model(), X, Y, "autodiff", strength="magnitude"),
+            r"autodiff.*'signed' only.*use method='closed_form'",
+        ),
+        (
+            lambda: ncap.capacitance(trained_model(), X, Y, weighting="none"),
+            "weighting must be one of 'unit', got 'none'",
+        ),
+        (
+            lambda: ncap.capacitance(trained_model(), X, Y, loss="mse"),
+            "loss must be one of 'cross_entropy', 'squared_error', got 'mse'",
+        ),
+        (
+            lambda: ncap.capacitance(recompiled("hinge"), X, Y),
+            "compiled loss 'hinge' is neither cross-entropy nor mean squared error",
+        ),
+        (
+            lambda: ncap.capacitance(
+                recompiled(keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)), X, Y
+            ),
+            r"label_smoothing=0\.1; pass loss='cross_entropy' with smoothed targets",
+        ),
+        (
+            lambda: ncap.capacitance(trained_model(), X, Y, batch_size=0),
+            "batch_size must be a whole number of at least 1, got 0",
+        ),
+        (
+            lambda: ncap.capacitance(trained_model(), X[:, :5], Y),
+            r"x must have shape \(N, 6, 6, 1\), N at least 1, got \(50, 5, 6, 1\)",
+        ),
+        (lambda: ncap.capacitance(trained_model(), X[:0], Y[:0]), r"N at least 1, got \(0, 6, 6, 1\)"),
+        (
+            lambda: ncap.capacitance(trained_model(), X, Y[:-1]),
+            r"y must be integer labels of shape \(50,\) or targets of shape \(50, 3\), got \(49,\)",
+        ),
+        (lambda: ncap.capacitance(trained_model(), X, Y + 1), r"labels y must lie in 0\.\.2"),
+        (lambda: ncap.capacitance(trained_model(), X, Y / 2), r"labels y must be integers, got dtype float64"),
+        (lambda: ncap.capacitance(with_broken_body(), X, Y), "body's output holds NaN or infinity: training diverged"),
+        (lambda: ncap.capacitance(trained_model(), X * np.nan, Y), "x holds NaN or infinity"),
+        (lambda: ncap.capacitance(ncap.detach_probe(trained_model()), X, Y), "has 0 ncap probes, one is needed"),
+    ],
+)
+def test_bad_input_is_refused_with_input_rule_and_remedy(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="only JAX narrows float64 by itself")
+def test_a_float64_probe_in_float32_jax_is_pointed_out():
+    import jax
+
+    if jax.config.jax_enable_x64:
+        pytest.skip("JAX_ENABLE_X64 is set")
+    body = keras.Sequential([keras.Input((3,)), keras.layers.Identity(dtype="float64")], name="wide")
+    probe = ncap.probe.Probe(2, (4, 4), dtype="float64")
+    model = keras.Model(body.inputs, probe(body.outputs[0]))
+    with pytest.warns(UserWarning, match="set JAX_ENABLE_X64=1"):
+        ncap.capacitance(model, np.eye(3), [0, 1, 0])
