@@ -1,0 +1,68 @@
+"""The .npz files that users bring."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ncap.data.parts import Part
+from ncap.data.target import Target
+
+_LAYOUT = "x_train, y_train[, x_val, y_val][, x_test, y_test], or x, y"
+_PARTS = {"all": ("x", "y")} | {part: (f"x_{part}", f"y_{part}") for part in ("train", "val", "test")}
+
+
+def read(path: str | Path, seed: int) -> Target:
+    """The target in the .npz file at `path`, named by the file's stem; missing parts are split off by `seed`.
+
+    Keys: x_train, y_train[, x_val, y_val][, x_test, y_test], or x, y; others are ignored unless they begin with x_ or
+    y_. Images (n, h, w[, c]), integers or floats from 0 to 255; labels the integers 0..C-1. Pickled (object) arrays are
+    never loaded. Raises ValueError, naming file, key and remedy, for anything else.
+    """
+    path = Path(path)
+    try:
+        return Target.from_parts(path.stem, _parts(path), seed)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _parts(path: Path) -> dict[str, Part]:
+    if not path.is_file():
+        raise ValueError("no such file")
+    if not zipfile.is_zipfile(path):
+        raise ValueError("not an .npz archive; save it with numpy.savez_compressed")
+    with np.load(path, allow_pickle=False) as archive:
+        _check_keys(set(archive.files))
+        return {
+            part: (_images(archive, x), _array(archive, y)) for part, (x, y) in _PARTS.items() if x in archive.files
+        }
+
+
+def _check_keys(keys: set[str]) -> None:
+    known = {key for pair in _PARTS.values() for key in pair}
+    used = keys & known
+    unknown = sorted(key for key in keys - known if key.startswith(("x_", "y_")))
+    if unknown:
+        raise ValueError(f"unknown key {unknown[0]!r}; the keys are {_LAYOUT}")
+    for pair in _PARTS.values():
+        if len(used & set(pair)) == 1:
+            raise ValueError(f"{pair[0]} and {pair[1]} must be given together, got {sorted(used)}")
+    if used != {"x", "y"} and ("x" in used or "x_train" not in used):
+        raise ValueError(f"the keys must be {_LAYOUT}; got {sorted(keys)}")
+
+
+def _images(archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
+    x = _array(archive, key)
+    if x.dtype.kind == "f" and x.size and x.max() <= 1:
+        raise ValueError(f"{key}: floats in 0..1, but images are passed as 0..255; save 255 * {key}")
+    return x
+
+
+def _array(archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
+    try:
+        return np.asarray(archive[key])
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{key} cannot be read ({error}); save arrays of numbers, object arrays are pickles and never loaded"
+        ) from error

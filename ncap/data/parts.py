@@ -1,0 +1,44 @@
+"""Parts of a target: pairs of images and labels under the names train, val and test, or all, before it is split."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ncap.data.images import as_images
+from ncap.data.labels import as_labels, count_classes
+from ncap.data.splits import hold_out, three_way
+
+Part = tuple[np.ndarray, np.ndarray]
+
+
+def as_part(x: ArrayLike, y: ArrayLike, x_name: str, y_name: str) -> Part:
+    """Images (n, h, w, c) and labels (n,), checked and converted; ValueError when their numbers differ."""
+    x, y = as_images(x, x_name), as_labels(y, y_name)
+    if len(x) != len(y):
+        raise ValueError(f"{x_name} has {len(x)} images, but {y_name} has {len(y)} labels")
+    return x, y
+
+
+def complete(parts: Mapping[str, Part], seed: int) -> dict[str, Part]:
+    """`parts` with what is missing split off, stratified by `seed`.
+
+    Only "all": 60 % train, 20 % val, 20 % test. No "val": 20 % of "train". A missing "test" stays missing.
+    Raises ValueError when a class is too small to be split.
+
+    >>> parts = complete({"train": (np.zeros((10, 8, 8)), np.repeat([0, 1], 5))}, seed=0)
+    >>> {name: len(y) for name, (x, y) in parts.items()}
+    {'train': 8, 'val': 2}
+    """
+    if "all" in parts:
+        x, y = as_part(*parts["all"], "x", "y")
+        count_classes(y, "y")
+        chosen = dict(zip(("train", "val", "test"), three_way(y, seed, "y"), strict=True))
+    elif "val" not in parts:
+        x, y = as_part(*parts["train"], "x_train", "y_train")
+        count_classes(y, "y_train")
+        chosen = dict(zip(("train", "val"), hold_out(y, 0.2, seed, "y_train"), strict=True))
+    else:
+        return dict(parts)
+    kept = {name: part for name, part in parts.items() if name != "all"}
+    return kept | {name: (x[rows], y[rows]) for name, rows in chosen.items()}

@@ -1,0 +1,90 @@
+"""The candidates that ncap knows by name. What is listed here is read from the card beside the weights, without Keras."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+Factory = Callable[[], "keras.Model"]
+
+WEIGHTS = Path(__file__).parent / "weights"
+_COLLECTION = "mini"
+
+
+@cache
+def card() -> dict[str, Any]:
+    """How the shipped weights were trained, and name, family, size and accuracy of each candidate (weights/mini.json)."""
+    return dict(json.loads((WEIGHTS / f"{_COLLECTION}.json").read_text()))
+
+
+def names() -> list[str]:
+    """The candidates that can be named.
+
+    >>> len(names())
+    10
+    """
+    return list(card()["candidates"])
+
+
+def describe() -> list[tuple[str, str, int, tuple[int, int, int]]]:
+    """Per candidate: name, family, number of parameters, input shape.
+
+    >>> describe()[0]
+    ('plain', 'VGG', 23296, (16, 16, 1))
+    """
+    return [
+        (name, entry["family"], entry["parameters"], tuple(entry["input_shape"]))
+        for name, entry in card()["candidates"].items()
+    ]
+
+
+def resolve(spec: str | Sequence[str] | Mapping[str, Factory]) -> dict[str, Factory]:
+    """The candidates that `spec` stands for: {name: () -> a fresh pre-trained body without head}.
+
+    spec: the collection "mini", a candidate's name, several of these in a list or separated by commas, or a dictionary of
+    factories, which is passed through. Raises ValueError for an unknown name, with the nearest known one, and for none at all.
+
+    >>> resolve("mini").keys() == set(names())
+    True
+    """
+    if isinstance(spec, Mapping):
+        chosen = dict(spec)
+        for name, factory in chosen.items():
+            if not isinstance(name, str) or not callable(factory):
+                raise TypeError(
+                    f"candidates: {{name: function that returns a body}} is needed, got {name!r}: {factory!r}"
+                )
+    else:
+        words = spec.split(",") if isinstance(spec, str) else spec
+        if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
+            raise TypeError(f"candidates: names or {{name: function that returns a body}} are needed, got {spec!r}")
+        chosen = {name: partial(load, name) for word in words for name in _expand(word.strip())}
+    if not chosen:
+        raise ValueError(f"candidates: at least one is needed, got {spec!r}")
+    return chosen
+
+
+def load(name: str) -> "keras.Model":
+    """A fresh copy of the pre-trained body `name`; needs Keras, on any backend."""
+    from ncap.models.hdf5 import load_weights
+    from ncap.models.mini import BODIES
+
+    _, body = BODIES[name]
+    model = body()
+    load_weights(model, WEIGHTS / f"{name}.h5")
+    return model
+
+
+def _expand(word: str) -> list[str]:
+    if word == _COLLECTION:
+        return names()
+    if word in names():
+        return [word]
+    nearest = get_close_matches(word, [_COLLECTION, *names()], n=1)
+    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    raise ValueError(f"unknown candidate {word!r}; {hint}known: {_COLLECTION} (all of them), {', '.join(names())}")

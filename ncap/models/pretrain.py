@@ -1,0 +1,90 @@
+"""Train the candidates' weights on Fashion-MNIST (Zalando, MIT licence) and write them with their card.
+
+    python -m ncap.models.pretrain --out ncap/models/weights --seed 0 --epochs 15
+
+Fashion-MNIST comes from $NCAP_DATA/images/fashion_mnist.npz or from keras.datasets, is shrunk to 16 x 16, and gives 10,000
+stratified training images. Each body is trained under a linear head, which is thrown away, from a seed made of (seed,
+name), so a candidate's weights do not depend on the others. The card (mini.json) tells the accuracy on the test images.
+"""
+
+import argparse
+import json
+import time
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ncap import data
+from ncap.models.hdf5 import save_weights
+from ncap.models.mini import BODIES, INPUT_SHAPE
+
+_IMAGES = 10_000
+_BATCH_SIZE = 64
+_LEARNING_RATE = 2e-3
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train every body in turn and write <out>/<name>.h5 and <out>/mini.json."""
+    parser = argparse.ArgumentParser(prog="python -m ncap.models.pretrain", description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder for the weights and their card")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=15)
+    options = parser.parse_args(arguments)
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    target = pretraining_target(options.seed)
+    candidates = {}
+    for name, (family, build) in BODIES.items():
+        started = time.perf_counter()
+        keras.utils.set_random_seed(zlib.crc32(f"{options.seed}/{name}".encode()))
+        body = build()
+        accuracy = train(body, target, options.epochs)
+        save_weights(body, options.out / f"{name}.h5")
+        candidates[name] = {
+            "family": family,
+            "parameters": body.count_params(),
+            "input_shape": list(INPUT_SHAPE),
+            "test_accuracy": round(accuracy, 4),
+        }
+        print(f"{name:18s} {body.count_params():6d} {accuracy:.4f} {time.perf_counter() - started:5.1f} s", flush=True)
+    card = {
+        "trained_on": "fashion_mnist",
+        "training_images": len(target.x_train),
+        "test_images": 0 if target.x_test is None else len(target.x_test),
+        "epochs": options.epochs,
+        "seed": options.seed,
+        "keras": keras.version(),
+        "backend": keras.backend.backend(),
+        "candidates": candidates,
+    }
+    (options.out / "mini.json").write_text(json.dumps(card, indent=2) + "\n")
+
+
+def pretraining_target(seed: int) -> data.Target:
+    """Fashion-MNIST at 16 x 16 with at most 10,000 training images."""
+    target = data.load("fashion_mnist", seed).resized(INPUT_SHAPE)
+    # no model is selected here, so what was split off for validation is trained on too
+    x, y = np.concatenate([target.x_train, target.x_val]), np.concatenate([target.y_train, target.y_val])
+    whole = replace(target, x_train=x, y_train=y)
+    return whole.few(min(_IMAGES, len(y)), seed)
+
+
+def train(body: keras.Model, target: data.Target, epochs: int) -> float:
+    """Train the body in place under a linear head; the accuracy on the test images, in 0..1."""
+    features = body.output if body.output.ndim == 2 else keras.layers.GlobalAveragePooling2D()(body.output)
+    model = keras.Model(body.input, keras.layers.Dense(target.classes)(features))
+    steps = epochs * -(-len(target.y_train) // _BATCH_SIZE)
+    model.compile(
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, steps)),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    model.fit(target.x_train, target.y_train, batch_size=_BATCH_SIZE, epochs=epochs, verbose=0)
+    return float(model.evaluate(target.x_test, target.y_test, verbose=0, return_dict=True)["accuracy"])
+
+
+if __name__ == "__main__":
+    main()
