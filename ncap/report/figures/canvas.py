@@ -1,0 +1,156 @@
+"""What the figures share: style, colours, labels, the grid of panels, PNG bytes."""
+
+import io
+import math
+import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Literal
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+PIXELS_PER_INCH = 160
+INK, FAINT, GRID, ALARM = "#222222", "#9a9a9a", "#e4e4e4", "#c1272d"
+
+# Okabe and Ito's colours without yellow and black, and two dark ones of Paul Tol: told apart in every common colour blindness.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#332288", "#882255")
+
+Entry = tuple[str, dict[str, Any]]  # of a legend: its text, and the properties of its line
+
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same figure on every machine
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "lines.solid_capstyle": "round",
+    "figure.labelsize": 9.5,
+    "figure.titlesize": 10,
+    "savefig.facecolor": "white",
+}
+
+
+def style() -> AbstractContextManager[None]:
+    """The style of every figure, whatever the reader's matplotlibrc says; left as it was afterwards."""
+    return matplotlib.style.context(["default", _STYLE])
+
+
+def colours(candidates: Sequence[str]) -> dict[str, str]:
+    """One colour per candidate, the same in every figure; they repeat after eight, so a figure never tells by colour alone."""
+    return {candidate: _COLOURS[i % len(_COLOURS)] for i, candidate in enumerate(candidates)}
+
+
+def label(name: object, width: int) -> str:
+    """A candidate's name on one line of at most `width` characters, shortened in the middle, where names differ least.
+
+    >>> label("resnet", 17), label("mobilenet_v2_100_pretrained_a", 17)
+    ('resnet', 'mobilene…rained_a')
+    """
+    text = " ".join(str(name).split())
+    if len(text) <= width:
+        return text
+    keep = width - 1
+    return f"{text[: keep - keep // 2]}…{text[len(text) - keep // 2 :]}"
+
+
+def sheet(width: float, height: float) -> Figure:
+    """An empty figure, in inches, that keeps its labels apart."""
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06))
+
+
+def panels(count: int, height: float = 1.9, share_x: bool = True, share_y: bool = True) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` small panels in reading order, `height` inches each."""
+    columns = count if count <= 4 else min(5, math.ceil(count / 2))
+    rows = math.ceil(count / columns)
+    width = {1: 5.6, 2: 8.0}.get(columns, 10.5)
+    panel_height = {1: 1.6, 2: 1.3}.get(columns, 1.0) * height
+    figure = sheet(width, rows * panel_height + 0.9)
+    axes = list(figure.subplots(rows, columns, sharex=share_x, sharey=share_y, squeeze=False).flat)
+    for unused in axes[count:]:
+        unused.remove()
+    for above_a_gap in axes[max(0, count - columns) : count]:
+        above_a_gap.xaxis.set_tick_params(labelbottom=True)
+    return figure, axes[:count]
+
+
+def heading(axes: Axes, rank: float, name: object) -> None:
+    """Rank and name over a panel, as long as the panel is wide; a name with dollar signs is no formula."""
+    number = "" if math.isnan(rank) else f"{rank:.0f}  "
+    gridspec = axes.get_gridspec()
+    room = 84 // (gridspec.ncols if gridspec else 1)
+    axes.set_title(number + label(name, room), fontweight="bold", parse_math=False)
+
+
+def remark(axes: Axes, text: str, va: Literal["top", "bottom"]) -> None:
+    """A warning inside a panel, in its upper or lower right corner: the one where curves seldom pass."""
+    height = 0.97 if va == "top" else 0.04
+    axes.text(0.98, height, text, transform=axes.transAxes, ha="right", va=va, fontsize=8, color=ALARM, zorder=9)
+
+
+def on_colour(colour: str) -> str:
+    """Black or white, whichever is read better on a colour (relative luminance as in WCAG 2)."""
+    channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    luminance = 0.2126 * channels[0] + 0.7152 * channels[1] + 0.0722 * channels[2]
+    return "white" if luminance < 0.3 else "black"
+
+
+def epoch_axis(axes: Sequence[Axes], last: int) -> None:
+    """Whole epochs from 1 to `last` on shared panels."""
+    for ax in axes:
+        ax.set_xlim(0.5, 1.02 * last + 0.5)
+        ax.xaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 5, 10), integer=True, min_n_ticks=1))
+
+
+def legend(figure: Figure, entries: Sequence[Entry], title: str | None = None) -> None:
+    """One legend for all panels, above them, from pairs of a text and the properties of its line."""
+    handles = [Line2D([], [], **{"color": INK, **properties}) for _, properties in entries]
+    columns = len(entries) if figure.get_figwidth() > 9 else 2
+    figure.legend(
+        handles, [text for text, _ in entries], loc="outside upper left", ncols=columns, handlelength=2.4,
+        title=title, title_fontproperties={"weight": "bold", "size": 10}, alignment="left",
+    )  # fmt: skip
+
+
+def short_numbers(axis: Axis) -> None:
+    """Tick labels without trailing zeros."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def logarithmic(axis: Axis, low: float, high: float) -> None:
+    """Ticks of a logarithmic axis: at 1, 2, 5 where the values span little more than two decades at most, else at powers of ten."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 300 else (1.0,)))
+    axis.set_minor_locator(NullLocator())
+    short_numbers(axis)
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG, without the software version in it: equal figures are equal bytes."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands in; the page has the name
+        figure.savefig(buffer, format="png", dpi=PIXELS_PER_INCH, metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,73 @@
+"""What an epoch of training and a reading of beta_eff cost."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ncap.report.figures import canvas
+from ncap.report.series import Series
+
+PAPER_RATIO = 1.3  # T_beta / T_train of the paper, measured on four V100 GPUs
+
+
+def draw(series: Sequence[Series], colours: dict[str, str]) -> Figure | None:
+    """Left: median seconds of both per candidate. Right: their ratio, beside the paper's."""
+    times = {s.candidate: seconds(s.rows) for s in series if len(s.rows)}
+    times = {candidate: pair for candidate, pair in times.items() if np.isfinite(pair).all() and pair[0] > 0}
+    if not times:
+        return None
+    figure = canvas.sheet(10.5, 0.34 * len(times) + 1.7)
+    bars, ratios = figure.subplots(1, 2, sharey=True, width_ratios=(1.25, 1))
+    _bars(bars, times, colours)
+    _ratios(ratios, times, colours)
+    return figure
+
+
+def seconds(rows: pd.DataFrame) -> tuple[float, float]:
+    """Median seconds per epoch of training and of beta_eff.
+
+    The first epoch of a run contains compilation and is left out, unless the run has no other.
+    """
+    steady = rows[(rows["epoch"] > rows.groupby("run")["epoch"].transform("min"))]
+    alone = rows[rows.groupby("run")["epoch"].transform("count") == 1]
+    kept = pd.concat([steady, alone])
+    return float(kept["seconds_train"].median()), float(kept["seconds_beta"].median())
+
+
+def _bars(ax: Axes, times: dict[str, tuple[float, float]], colours: dict[str, str]) -> None:
+    for place, (candidate, (train, beta)) in enumerate(times.items()):
+        ax.barh(place - 0.19, train, 0.36, color=colours[candidate])
+        ax.barh(place + 0.19, beta, 0.36, color="white", edgecolor=colours[candidate], hatch="////", linewidth=0.9)
+    names = [canvas.label(candidate, 28) for candidate in times]
+    ax.set_yticks(range(len(names)), names, parse_math=False)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(visible=False, axis="y")
+    ax.set_xlabel("seconds per epoch (median)")
+    ax.barh([0], [0], color=canvas.INK, label="training")
+    ax.barh([0], [0], color="white", edgecolor=canvas.INK, hatch="////", label="reading beta_eff")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+
+
+def _ratios(ax: Axes, times: dict[str, tuple[float, float]], colours: dict[str, str]) -> None:
+    ratios = {candidate: beta / train for candidate, (train, beta) in times.items()}
+    logarithmic = min(ratios.values()) > 0
+    for place, (candidate, ratio) in enumerate(ratios.items()):
+        ax.plot(ratio, place, "o", color=colours[candidate], markersize=7)
+        ax.annotate(f"{ratio:.2g}", (ratio, place), xytext=(7, 0), textcoords="offset points", va="center", fontsize=8)
+    ax.axvline(PAPER_RATIO, color=canvas.INK, linewidth=1.0, linestyle="--")
+    ax.annotate(
+        f"paper: {PAPER_RATIO} on four V100", (PAPER_RATIO, 1), xycoords=("data", "axes fraction"), xytext=(0, 4),
+        textcoords="offset points", ha="center", fontsize=8,
+    )  # fmt: skip
+    if logarithmic:
+        ax.set_xscale("log")
+        low, high = min([*ratios.values(), PAPER_RATIO]) / 1.8, max([*ratios.values(), PAPER_RATIO]) * 2.2
+        ax.set_xlim(low, high)
+        canvas.logarithmic(ax.xaxis, low, high)
+    ax.tick_params(axis="y", length=0, labelleft=False)
+    ax.grid(visible=False, axis="y")
+    ax.set_xlabel("T_beta / T_train" + (" (log scale)" if logarithmic else ""))

@@ -1,0 +1,74 @@
+"""How numbers are written for a person: accuracies with three decimals, what is missing as a dash."""
+
+import math
+
+MISSING = "-"
+
+
+def accuracy(value: float) -> str:
+    """An accuracy in 0..1.
+
+    >>> accuracy(0.91249), accuracy(float("nan"))
+    ('0.912', '-')
+    """
+    return f"{value:.3f}" if _present(value) else MISSING
+
+
+def with_deviation(value: float, std: float) -> str:
+    """An accuracy and its standard deviation.
+
+    >>> with_deviation(0.9, 0.012), with_deviation(0.9, float("nan"))
+    ('0.900 ± 0.012', '0.900')
+    """
+    return f"{accuracy(value)} ± {std:.3f}" if _present(value) and _present(std) else accuracy(value)
+
+
+def between(low: float, high: float) -> str:
+    """The ends of a range of accuracies.
+
+    >>> between(0.9, 0.95)
+    '0.900-0.950'
+    """
+    return f"{accuracy(low)}-{accuracy(high)}"
+
+
+def signed(value: float) -> str:
+    """A difference of accuracies.
+
+    >>> signed(0.0123), signed(-0.2)
+    ('+0.012', '-0.200')
+    """
+    return f"{value:+.3f}" if _present(value) else MISSING
+
+
+def beta(value: float) -> str:
+    """A capacitance, whose scale differs by orders of magnitude between networks: three digits.
+
+    >>> beta(0.012345), beta(0.0), beta(3.2e-7)
+    ('0.0123', '0', '3.2e-07')
+    """
+    return f"{value:.3g}" if _present(value) else MISSING
+
+
+def seconds(value: float) -> str:
+    """A time in seconds.
+
+    >>> seconds(0), seconds(0.01234), seconds(2.5), seconds(314.15)
+    ('0', '0.012', '2.5', '314')
+    """
+    if not _present(value):
+        return MISSING
+    return f"{value:.3f}" if 0 < value < 1 else f"{value:.1f}" if 1 <= value < 100 else f"{value:.0f}"
+
+
+def whole(value: float) -> str:
+    """A count, which pandas may have turned into a float.
+
+    >>> whole(3.0), whole(float("nan"))
+    ('3', '-')
+    """
+    return f"{value:.0f}" if _present(value) else MISSING
+
+
+def _present(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
