@@ -34,7 +34,7 @@ def moments(
     Shapes: features z_0 (N, n_0), targets (N, n_L). Raises: ValueError on a backend without automatic differentiation here.
     """
     delta_in, delta_out = degrees(probe, features, targets, loss, interaction, batch_size)
-    A = sum(float(np.vdot(d_out, d_in)) for d_in, d_out in zip(delta_in, delta_out, strict=True))
+    A = sum(float((d_out * d_in).sum()) for d_in, d_out in zip(delta_in, delta_out, strict=True))
     D = float(sum(d.sum() for d in delta_in))
     return Moments(A, D, not any(d.any() for d in (*delta_in, *delta_out)))
 

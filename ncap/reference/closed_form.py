@@ -194,7 +194,7 @@ def _sample_denominators(values: Families, strength: str) -> Array:
 
 def _explicit_moments(depth: int, values: Families, interior: Degrees, strength: str) -> Moments:
     D_n = _sample_denominators(values, strength)
-    A = sum(float(np.vdot(d_out, d_in)) for d_in, d_out in zip(*interior, strict=True))
+    A = sum(float((d_out * d_in).sum()) for d_in, d_out in zip(*interior, strict=True))
     D = float(D_n.mean())
     # Only where both sums are 0 do the outermost layers' degrees have to be looked at.
     vanishes = A == D == 0 and (depth == 1 or _vanish(*degrees_from(values.z[:-1], values.s, values.g, strength)))
@@ -202,7 +202,7 @@ def _explicit_moments(depth: int, values: Families, interior: Degrees, strength:
 
 
 def _moments(delta_in: list[Array], delta_out: list[Array]) -> Moments:
-    A = sum(float(np.vdot(d_out, d_in)) for d_in, d_out in zip(delta_in, delta_out, strict=True))
+    A = sum(float((d_out * d_in).sum()) for d_in, d_out in zip(delta_in, delta_out, strict=True))
     D = float(sum(d.sum() for d in delta_in))
     return Moments(A, D, _vanish(delta_in, delta_out))
 

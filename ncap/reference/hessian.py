@@ -23,6 +23,12 @@ def hessian_degrees(net: MLP, values: Families) -> tuple[list[Array], list[Array
 
     Shapes: L arrays (n_{l-1}, n_l) each; zeros for delta_in of layer L and delta_out of layer 1.
     Source: MATHEMATICS.md, section 2; the derivative is Pearlmutter's R-operator.
+
+    >>> from ncap.reference.mlp import families
+    >>> net = MLP([[[2.0]], [[3.0]], [[1.0]]], loss="squared_error")     # z = 1, 2, 6; every g is 1; H_3 = 1, H_2 = W_3^2 = 1
+    >>> delta_in, delta_out = hessian_degrees(net, families(net, [[1.0]], [[5.0]]))
+    >>> [float(d[0, 0]) for d in delta_in]     # z_0 (g_2 + z_1 W_2 H_2) = 1 + 2 * 3, z_1 (g_3 + z_2 W_3 H_3) = 2 (1 + 6)
+    [7.0, 14.0, 0.0]
     """
     n = len(values.p)
     delta_in = [np.zeros_like(layer.kernel) for layer in net.layers]
