@@ -7,7 +7,7 @@ hold the two against each other. What crosses the border to the device is the pr
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -17,6 +17,14 @@ from keras import ops
 
 from ncap.probe import HiddenUnit, Probe
 from ncap.reference.verdict import Moments
+
+
+class Families(NamedTuple):
+    """z = [z_0..z_{L-2}], s = [s_1..s_{L-1}], g = [g_2..g_L] of one batch, each (n, n_l) on the device."""
+
+    z: list[Any]
+    s: list[Any]
+    g: list[Any]
 
 
 class Sums(NamedTuple):
@@ -39,73 +47,67 @@ def explicit_moments(
 ) -> tuple[Moments, Moments, float]:
     """A and D of the explicit reading in the wanted strength and in magnitude, and the standard error of A / D.
 
-    Two sweeps over z_0: one adds up the degrees of the interior layers, one takes every sample's share in them.
+    The families z, s, g of all samples stay on the device, O(N sum_l n_l): one sweep over them adds up the degrees of
+    the interior layers, a second takes every sample's share in them.
 
     Shapes: features z_0 (N, n_0), targets (N, n_L); float32 or float64, the dtype of the computation.
     """
-    layers = _layers(probe)
+    batches = _batches(probe, features, targets, loss, batch_size)
     strengths = tuple(dict.fromkeys((strength, "magnitude")))
-    sums = _sum_up(layers, features, targets, loss, strengths, batch_size)
+    sums = _sum_up(batches, len(features), strengths, "interior")
     moments = {name: sums[name].moments for name in strengths}
     for name, (A, D, _) in moments.items():
-        if A == D == 0:
-            moments[name] = Moments(A, D, _vanishes(layers, features, targets, loss, name, batch_size))
-    standard_error = _standard_error(layers, features, targets, loss, strength, batch_size, sums[strength])
-    return moments[strength], moments["magnitude"], standard_error
+        if A == D == 0:  # only then do the outermost layers' degrees have to be looked at
+            every = _sum_up(batches, len(features), (name,), "all")[name]
+            moments[name] = Moments(A, D, not any(d.any() for d in (*every.delta_in, *every.delta_out)))
+    return moments[strength], moments["magnitude"], _standard_error(batches, len(features), strength, sums[strength])
 
 
 def degrees(
     probe: Probe, features: np.ndarray, targets: np.ndarray, loss: str, strength: str, batch_size: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """delta_in and delta_out of every weight of the probe (explicit), two lists of L float64 arrays (n_{l-1}, n_l)."""
-    sums = _sum_up(_layers(probe), features, targets, loss, (strength,), batch_size, span="all")[strength]
+    batches = _batches(probe, features, targets, loss, batch_size)
+    sums = _sum_up(batches, len(features), (strength,), "all")[strength]
     first, last = (np.zeros(tuple(dense.kernel.shape)) for dense in (probe.units[0].dense, probe.logits))
     return [*sums.delta_in, last], [first, *sums.delta_out]
 
 
-def _sum_up(
-    layers: list[Any],
-    features: Any,
-    targets: Any,
-    loss: str,
-    strengths: tuple[str, ...],
-    batch_size: int,
-    span: str = "interior",
-) -> dict[str, Sums]:
+def _sum_up(batches: list[Families], n: int, strengths: tuple[str, ...], span: str) -> dict[str, Sums]:
     """Degrees and D by strength, added up over batches on the device; beta_eff of batches is never averaged."""
     total: Any = None
-    for batch in _batches(features, targets, batch_size):
-        part = _compiled(_batch_sums, _signature(layers))(layers, *batch, loss=loss, strengths=strengths, span=span)
+    for families in batches:
+        part = _compiled(_batch_sums, _signature(families))(families, strengths=strengths, span=span)
         total = part if total is None else keras.tree.map_structure(ops.add, total, part)
-    n = len(features)
     mean = keras.tree.map_structure(lambda part: np.asarray(ops.convert_to_numpy(part), np.float64) / n, total)
     return {name: Sums(mean[name][0], mean[name][1], float(mean[name][2])) for name in strengths}
 
 
-def _vanishes(layers: list[Any], features: Any, targets: Any, loss: str, strength: str, batch_size: int) -> bool:
-    """Whether every degree of every layer is exactly 0, for the rare case that A and D both are."""
-    sums = _sum_up(layers, features, targets, loss, (strength,), batch_size, span="all")[strength]
-    return not any(d.any() for d in (*sums.delta_in, *sums.delta_out))
-
-
-def _standard_error(
-    layers: list[Any], features: Any, targets: Any, loss: str, strength: str, batch_size: int, sums: Sums
-) -> float:
+def _standard_error(batches: list[Families], n: int, strength: str, sums: Sums) -> float:
     """sd(psi) / sqrt(N), psi_n = (<out, in_n> + <out_n, in> - 2A) / D - beta (D_n - D) / D (delta method)."""
     A, D, _ = sums.moments
-    if len(features) < 2 or D == 0:
+    if n < 2 or D == 0:
         return np.nan
-    degrees = [[d.astype(features.dtype) for d in side] for side in (sums.delta_in, sums.delta_out)]
+    dtype = keras.backend.standardize_dtype(batches[0].z[0].dtype)
+    degrees = [[ops.convert_to_tensor(d, dtype) for d in side] for side in (sums.delta_in, sums.delta_out)]
     shares = [
-        _compiled(_sample_shares, _signature(layers))(layers, *batch, *degrees, loss=loss, strength=strength)
-        for batch in _batches(features, targets, batch_size)
+        _compiled(_sample_shares, _signature(families))(families, *degrees, strength=strength) for families in batches
     ]
     A_n, D_n = (
         np.concatenate([ops.convert_to_numpy(part) for part in side]).astype(np.float64)
         for side in zip(*shares, strict=True)
     )
     psi = (A_n - 2 * A) / D - (A / D) * (D_n - D) / D
-    return float(psi.std(ddof=1) / np.sqrt(len(features)))
+    return float(psi.std(ddof=1) / np.sqrt(n))
+
+
+def _batches(probe: Probe, features: np.ndarray, targets: np.ndarray, loss: str, batch_size: int) -> list[Families]:
+    """The families of all samples, batch by batch."""
+    layers, families = _layers(probe), []
+    for start in range(0, len(features), batch_size):
+        x, y = (ops.convert_to_tensor(values[start : start + batch_size]) for values in (features, targets))
+        families.append(Families(*_compiled(_families, _signature(layers))(layers, x, y, loss=loss)))
+    return families
 
 
 def _layers(probe: Probe) -> list[Any]:
@@ -127,8 +129,8 @@ def _scale_shift(unit: HiddenUnit) -> list[Any]:
     return [scale, norm.beta - norm.moving_mean * scale]
 
 
-def _families(layers: list[Any], x: Any, y: Any, loss: str) -> tuple[list[Any], list[Any], list[Any]]:
-    """z = [z_0..z_{L-2}], s = [s_1..s_{L-1}], g = [g_2..g_L] of one batch."""
+def _families(layers: list[Any], x: Any, y: Any, *, loss: str) -> tuple[list[Any], list[Any], list[Any]]:
+    """z, s, g of one batch: the forward pass of the probe, and the pass of errors back through it."""
     z, s = [x], []
     for kernel, bias, scale, shift in layers[:-1]:
         a = z[-1] @ kernel + bias
@@ -142,51 +144,41 @@ def _families(layers: list[Any], x: Any, y: Any, loss: str) -> tuple[list[Any], 
     return z[:-1], s, g[::-1]
 
 
-def _factors(z: Any, s: Any, g: Any) -> Iterator[tuple[Any, Any, Any, Any, Any]]:
-    """For l = 1..L-1: z_{l-1}, s_l, g_{l+1} and the row sums Z_{l-1}, G_{l+1} as columns."""
-    for z_below, s_l, g_above in zip(z, s, g, strict=True):
-        yield z_below, s_l, g_above, ops.sum(z_below, axis=1, keepdims=True), ops.sum(g_above, axis=1, keepdims=True)
+def _factors(families: Families, strength: str) -> list[tuple[Any, Any, Any, Any, Any]]:
+    """For l = 1..L-1: z_{l-1}, s_l, g_{l+1} and the row sums Z_{l-1}, G_{l+1} as columns, of |.| for magnitude."""
+    z, s, g = keras.tree.map_structure(ops.abs, tuple(families)) if strength == "magnitude" else families
+    return [
+        (z_below, s_l, g_above, ops.sum(z_below, axis=1, keepdims=True), ops.sum(g_above, axis=1, keepdims=True))
+        for z_below, s_l, g_above in zip(z, s, g, strict=True)
+    ]
 
 
-def _batch_sums(
-    layers: list[Any], x: Any, y: Any, *, loss: str, strengths: tuple[str, ...], span: str
-) -> dict[str, Any]:
-    """N times the degrees and N times D of one batch, by strength."""
-    families = _families(layers, x, y, loss)
+def _batch_sums(families: Families, *, strengths: tuple[str, ...], span: str) -> dict[str, Any]:
+    """n times the degrees and n times D of one batch, by strength."""
     sums = {}
     for strength in strengths:
-        factors = list(_factors(*_strengthened(families, strength)))
+        factors = _factors(families, strength)
         inner = slice(1, None) if span == "interior" else slice(None)
         outer = slice(None, -1) if span == "interior" else slice(None)
         delta_in = [ops.transpose(z) @ (s * G) for z, s, _, _, G in factors[inner]]
         delta_out = [ops.transpose(s * Z) @ g for _, s, g, Z, _ in factors[outer]]
-        D = ops.sum(sum(Z * ops.sum(s, axis=1, keepdims=True) * G for _, s, _, Z, G in factors))
-        sums[strength] = [delta_in, delta_out, D]
+        sums[strength] = [delta_in, delta_out, ops.sum(_denominators(factors))]
     return sums
 
 
-def _sample_shares(
-    layers: list[Any], x: Any, y: Any, delta_in: list[Any], delta_out: list[Any], *, loss: str, strength: str
-) -> tuple[Any, Any]:
+def _sample_shares(families: Families, delta_in: list[Any], delta_out: list[Any], *, strength: str) -> tuple[Any, Any]:
     """A_n = <out, in_n> + <out_n, in> and D_n of every sample of one batch, shape (n,): in_n and out_n are of rank one."""
-    factors = list(_factors(*_strengthened(_families(layers, x, y, loss), strength)))
+    factors = _factors(families, strength)
     A_n = 0.0
-    for (z, s, _, _, G), (_, s_below, g, Z, _), d_in, d_out in zip(
-        factors[1:], factors[:-1], delta_in, delta_out, strict=True
-    ):
+    for received, sent, d_in, d_out in zip(factors[1:], factors[:-1], delta_in, delta_out, strict=True):
+        (z, s, _, _, G), (_, s_below, g, Z, _) = received, sent
         A_n += ops.sum((z @ d_out) * (s * G), axis=1) + ops.sum(((s_below * Z) @ d_in) * g, axis=1)
-    D_n = sum(Z * ops.sum(s, axis=1, keepdims=True) * G for _, s, _, Z, G in factors)
-    return A_n, D_n[:, 0]
+    return A_n, _denominators(factors)
 
 
-def _strengthened(families: Any, strength: str) -> Any:
-    return keras.tree.map_structure(ops.abs, families) if strength == "magnitude" else families
-
-
-def _batches(features: np.ndarray, targets: np.ndarray, batch_size: int) -> Iterator[tuple[Any, Any]]:
-    for start in range(0, len(features), batch_size):
-        part = slice(start, start + batch_size)
-        yield ops.convert_to_tensor(features[part]), ops.convert_to_tensor(targets[part])
+def _denominators(factors: list[tuple[Any, Any, Any, Any, Any]]) -> Any:
+    """D_n = sum_{l<L} Z_{l-1} (sum_i s_l) G_{l+1}, shape (n,)."""
+    return sum(Z * ops.sum(s, axis=1, keepdims=True) * G for _, s, _, Z, G in factors)[:, 0]
 
 
 @cache
@@ -205,5 +197,6 @@ def _compiled(function: Callable[..., Any], signature: tuple[Any, ...]) -> Calla
     return function
 
 
-def _signature(layers: list[Any]) -> tuple[Any, ...]:
-    return tuple((tuple(kernel.shape), str(kernel.dtype)) for kernel, *_ in layers)
+def _signature(tensors: Any) -> tuple[Any, ...]:
+    """Widths and dtypes: what a graph is compiled for, the number of samples left open."""
+    return tuple((tuple(tensor.shape)[-1:], str(tensor.dtype)) for tensor in keras.tree.flatten(tensors))

@@ -164,7 +164,7 @@ def attach_probe(
     2
     """
     _check_body(body)
-    _check_settings(classes, hidden, dropout, norm_momentum)
+    check_settings(classes, hidden, dropout, norm_momentum)
     probe = Probe(classes, hidden, dropout, batch_norm, norm_momentum, seed, name=PROBE_NAME, dtype=body.dtype_policy)
     inputs = keras.Input(body.input_shape[1:], dtype=body.inputs[0].dtype, name="image")
     model = keras.Model(inputs, probe(body(inputs)), name=f"{body.name}_with_probe")
@@ -214,7 +214,8 @@ def _check_body(body: Any) -> None:
         )
 
 
-def _check_settings(classes: int, hidden: Sequence[int], dropout: float, norm_momentum: float) -> None:
+def check_settings(classes: int, hidden: Sequence[int], dropout: float, norm_momentum: float) -> None:
+    """Raise ValueError for a setting that no probe can be built with; see attach_probe."""
     if int(classes) != classes or classes < 2:
         raise ValueError(f"classes must be a whole number of at least 2, got {classes!r}")
     if len(hidden) < 2:

@@ -1,0 +1,235 @@
+"""The commands. Each calls one public function; what is heavy is imported inside, so that --help is quick.
+
+Exit codes: 0 done (failed candidates included), 1 a check failed, 2 bad input or unusable store, 3 could not finish, 130 interrupted.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class BadInputError(click.ClickException):
+    """An argument that cannot be used, or a store that is none."""
+
+    exit_code = 2
+
+
+class UnfinishedError(click.ClickException):
+    """The work could not be done: disk full, every candidate failed."""
+
+    exit_code = 3
+
+
+class InterruptedJobError(click.ClickException):
+    """Ctrl-C."""
+
+    exit_code = 130
+
+
+class Commands(click.Group):
+    """The group that turns exceptions into messages and exit codes; NCAP_DEBUG=1 shows the traceback instead."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise InterruptedJobError("interrupted; the same command goes on from here") from None
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
+            raise
+        except Exception as error:
+            if os.environ.get("NCAP_DEBUG") == "1":
+                raise
+            raise _command_error(error) from error
+
+
+def _command_error(error: Exception) -> click.ClickException:
+    from ncap.select import NothingRankedError
+
+    if isinstance(error, ValueError | TypeError):
+        return BadInputError(str(error))
+    if isinstance(error, OSError | NothingRankedError):
+        return UnfinishedError(str(error))
+    return UnfinishedError(f"{type(error).__name__}: {error} (NCAP_DEBUG=1 shows where)")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="ncap")
+def main() -> None:
+    """Predict which pre-trained network will end best, from a few epochs, by neural capacitance."""
+
+
+@main.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("demo"), help="Folder for store, report and figures."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of everything random.")
+def demo(out: Path, seed: int) -> None:
+    """Rank the embedded candidates on digits after 5 epochs, train on to 30, compare. Offline, about two minutes."""
+    from ncap.demo import run_demo
+
+    _load_framework()
+    run_demo(out, seed)
+
+
+@main.command()
+@click.option("--candidates", default="mini", help="Names of candidates or collections, separated by commas.")
+@click.option("--target", default="digits", help="A name, or the path of a .npz file.")
+@click.option("--epochs", type=click.IntRange(1), default=5, help="Epochs to observe; a prediction needs 4.")
+@click.option("--runs", type=click.IntRange(1), default=1, help="Trainings per candidate.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of splits, probes, sample order and dropout.")
+@click.option("--optimizer", default="adam", help="Name of a Keras optimizer.")
+@click.option("--learning-rate", type=float, default=1e-3)
+@click.option("--batch-size", type=click.IntRange(1), default=64)
+@click.option("--frozen/--trained", default=True, help="Keep the probe at its seeded start, or train it with the body.")
+@click.option(
+    "--store", type=click.Path(path_type=Path), default=Path("runs.db"), help="SQLite file of the observations."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("out"),
+    help="Folder for ranking.csv, report.html and figures.",
+)
+@click.option("--engine", default="local", help="Where to train.")
+@click.option("--interaction", default="explicit", help="explicit or hessian.")
+@click.option("--strength", default="magnitude", help="magnitude or signed.")
+@click.option("--weighting", default="unit")
+@click.option("--hidden", default="256,128", help="Widths of the probe's hidden layers.")
+@click.option("--dropout", type=float, default=0.4, help="Of the probe.")
+@click.option("--norm-momentum", type=float, default=0.9, help="Of the probe's batch norm.")
+@click.option("--progress/--quiet", default=True)
+def rank(hidden: str, **options: Any) -> None:
+    """Train candidates a few epochs and rank them. The same command resumes; more epochs or runs train on."""
+    from ncap import models
+    from ncap.select import rank as rank_candidates
+
+    models.resolve(options["candidates"])  # a name that is mistyped need not wait for the framework
+    _load_framework()
+    ranking = rank_candidates(hidden=_widths(hidden), **options)
+    if options["progress"]:
+        click.echo(f"{options['out'] / 'report.html'}: {ranking.candidates[0]} is predicted to end best")
+
+
+@main.command()
+@click.option(
+    "--store", type=click.Path(path_type=Path), default=Path("runs.db"), help="SQLite file that `ncap rank` has filled."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("out"),
+    help="Folder for ranking.csv, report.html and figures.",
+)
+@click.option("--settings", default=None, help="Hash of the job, where the store holds several; the newest by default.")
+@click.option("--target", default=None, help="Target of the job, where the store holds several; the newest by default.")
+@click.option(
+    "--epochs", type=click.IntRange(1), default=None, help="Predict from the first epochs only; all by default."
+)
+def report(store: Path, out: Path, settings: str | None, target: str | None, epochs: int | None) -> None:
+    """Rebuild ranking and report from a store, without training."""
+
+    from ncap.report import write_report
+    from ncap.report.terminal import ranking_table
+    from ncap.select import from_store, prepare_folder
+    from ncap.store import Store
+    from ncap.terminal import open_console
+
+    with Store(store, create=False) as opened:
+        job = opened.job(settings, target)
+        ranking = from_store(opened, job["settings"], job["target"], epochs=epochs)
+    prepare_folder(out)
+    page = write_report(ranking, out)
+    open_console().print(ranking_table(ranking.table))
+    click.echo(str(page))
+
+
+@main.command()
+@click.option("--candidates", default="mini", help="Names of candidates or collections, separated by commas.")
+@click.option("--target", default="digits", help="A name, or the path of a .npz file.")
+@click.option("--train", "n_train", type=click.IntRange(1), default=400, help="Training images.")
+@click.option("--repeats", type=click.IntRange(1), default=5, help="Measurements after the warm-up; the median counts.")
+@click.option("--seed", type=click.IntRange(0), default=0)
+def bench(candidates: str, target: str, n_train: int, repeats: int, seed: int) -> None:
+    """Time a reading of beta_eff against an epoch of training, per candidate."""
+
+    from ncap.cost import cost_table, measure_costs
+    from ncap.terminal import open_console
+
+    _load_framework()
+    open_console().print(cost_table(measure_costs(candidates, target, n_train=n_train, repeats=repeats, seed=seed)))
+
+
+@main.command()
+def models() -> None:
+    """List the candidates that can be named."""
+    from ncap.models import describe
+
+    _print_table(
+        ["name", "family", "parameters", "input"],
+        [(name, family, f"{parameters:,}", _shape(shape)) for name, family, parameters, shape in describe()],
+    )
+
+
+@main.command()
+def datasets() -> None:
+    """List the targets that can be named."""
+    from ncap.data import describe
+
+    _print_table(
+        ["name", "images", "classes", "source"],
+        [(name, _shape(shape), str(n), of) for name, shape, n, of in describe()],
+    )
+
+
+def _print_table(headings: list[str], rows: list[tuple[str, ...]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from ncap.terminal import open_console
+
+    table = Table(*headings, box=SIMPLE_HEAD, header_style="bold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    open_console().print(table)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(width) for width in text.split(","))
+    except ValueError:
+        raise ValueError(f"--hidden takes whole numbers separated by commas, such as 256,128, got {text!r}") from None
+
+
+def _load_framework() -> None:
+    """Import Keras with its backend, without the lines that TensorFlow writes when it loads; NCAP_DEBUG=1 shows them."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when TensorFlow loads
+    if os.environ.get("NCAP_DEBUG") == "1":
+        return
+    with _muted_stderr():
+        import keras  # noqa: F401
+    # Many networks in one process trace many functions: expected here, and not worth a warning.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextmanager
+def _muted_stderr() -> Iterator[None]:
+    # The descriptor, not sys.stderr: the lines come from C++, some of them before TensorFlow has read its log level.
+    saved, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nothing)

@@ -1,0 +1,120 @@
+"""What a reading of beta_eff costs, in epochs of training: T_beta / T_train."""
+
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+    from rich.table import Table
+
+    from ncap.data import Target
+    from ncap.engines.local import Training
+    from ncap.reference import Capacitance
+
+PAPER_RATIO = 1.3  # T_beta / T_train in Jiang et al. 2024, measured on four V100 GPUs
+
+# The timed methods of ncap.capacitance, each in its default strength; the work does not depend on it.
+STRENGTH = {"closed_form": "magnitude", "autodiff": "signed"}
+
+
+def measure_costs(
+    candidates: Any = "mini", target: Any = "digits", n_train: int = 400, repeats: int = 5, seed: int = 0
+) -> "pd.DataFrame":
+    """Seconds of one training epoch and of one reading by each method, per candidate.
+
+    Both see the same training images, a reading at most 4,096 of them. The first epoch and the first reading, which contain
+    compilation, are left out; the median of the next `repeats` counts.
+
+    Returns: columns candidate, seconds_train, and per method seconds_<method> and ratio_<method> = T_beta / T_train.
+    """
+    import keras
+    import pandas as pd
+
+    from ncap import data, models
+
+    loaded = data.load(target, seed)
+    if n_train < len(loaded.y_train):
+        loaded = loaded.few(n_train, seed)
+    lines = []
+    for candidate, factory in models.resolve(candidates).items():
+        training = prepare(candidate, factory, loaded, seed)
+        seconds = {"train": median_seconds(training.fit, repeats)}
+        for method in STRENGTH:
+            seconds[method] = median_seconds(partial(_read, training, method), repeats)
+        lines.append(
+            {"candidate": candidate}
+            | {f"seconds_{work}": value for work, value in seconds.items()}
+            | {f"ratio_{method}": seconds[method] / seconds["train"] for method in STRENGTH}
+        )
+        keras.utils.clear_session()
+    return pd.DataFrame(lines)
+
+
+def prepare(candidate: str, factory: "Callable[[], keras.Model]", target: "Target", seed: int = 0) -> "Training":
+    """A candidate as a job with the default settings trains it, before its first epoch."""
+    from ncap.engines.job import Job
+    from ncap.engines.local import Training
+    from ncap.store import RunKey
+
+    return Training(Job(seed=seed), RunKey("cost", target.name, candidate, 0), factory, target)
+
+
+def read_beta(training: "Training", method: str) -> "Capacitance":
+    """One reading on the samples that the job would use."""
+    from ncap.measure import capacitance
+    from ncap.reference import CapacitanceWarning
+
+    reading = training.reading
+    with warnings.catch_warnings():
+        # Signed is degenerate for a softmax of three kernels (T3), and takes the same work as a reading that is not.
+        warnings.filterwarnings("ignore", category=CapacitanceWarning)
+        return capacitance(training.model, reading.x, reading.y, method=method, strength=STRENGTH[method])
+
+
+def _read(training: "Training", method: str, _: int) -> None:
+    read_beta(training, method)
+
+
+def median_seconds(work: Callable[[int], Any], repeats: int) -> float:
+    """The median time of work(2), work(3), ..., after work(1) has compiled what there is to compile."""
+    work(1)
+    times = []
+    for index in range(2, repeats + 2):
+        start = time.perf_counter()
+        work(index)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def cost_table(costs: "pd.DataFrame") -> "Table":
+    """The costs as a rich table, with the median over candidates and the paper's ratio below."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title="Seconds of one training epoch and of one reading of beta_eff",
+        caption=f"The paper reports T_beta / T_train = {PAPER_RATIO} (four V100 GPUs).",
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        header_style="bold",
+    )
+    table.add_column("candidate")
+    for heading in ("train", "closed form", "autodiff", "closed form / train", "autodiff / train"):
+        table.add_column(heading, justify="right")
+    columns = [
+        "seconds_train",
+        *(f"seconds_{method}" for method in STRENGTH),
+        *(f"ratio_{method}" for method in STRENGTH),
+    ]
+    for line in costs.to_dict("records"):
+        table.add_row(Text(line["candidate"]), *(f"{line[column]:.3f}" for column in columns))
+    table.add_section()
+    table.add_row("median", *(f"{costs[column].median():.3f}" for column in columns))
+    return table

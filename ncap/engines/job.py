@@ -1,0 +1,118 @@
+"""What one job is: the settings that change its numbers, and the seeds derived from them."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ncap.reference.interaction import read
+
+if TYPE_CHECKING:
+    from ncap.data import Target
+
+BETA_SAMPLES = 4096  # training samples that beta_eff is read on, at most
+
+
+@dataclass(frozen=True)
+class Job:
+    """How every candidate of a job is trained and read; all but `epochs` and `runs` changes the numbers of a single row.
+
+    `optimizer` is the name of a Keras optimizer or Keras' own description of one, {"class_name": ..., "config": {...}}.
+
+    Raises: ValueError for a value outside its range, TypeError for an optimizer of another kind.
+
+    >>> Job(epochs=0)
+    Traceback (most recent call last):
+    ValueError: epochs must be a whole number of at least 1, got 0
+    """
+
+    epochs: int = 5
+    runs: int = 1
+    seed: int = 0
+    optimizer: str | Mapping[str, Any] = "adam"
+    learning_rate: float = 1e-3
+    batch_size: int = 64
+    frozen: bool = True
+    hidden: tuple[int, ...] = (256, 128)
+    dropout: float = 0.4
+    batch_norm: bool = True
+    norm_momentum: float = 0.9
+    interaction: str = "explicit"
+    strength: str = "magnitude"
+    weighting: str = "unit"
+
+    def __post_init__(self) -> None:
+        """Check the ranges, and turn numpy scalars into what JSON can hold."""
+        for name, least in (("epochs", 1), ("runs", 1), ("seed", 0), ("batch_size", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+                raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+            object.__setattr__(self, name, int(value))
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(f"learning_rate must be positive and finite, got {self.learning_rate!r}")
+        if not isinstance(self.optimizer, str) and not (
+            isinstance(self.optimizer, Mapping) and "class_name" in self.optimizer
+        ):
+            raise TypeError(
+                "optimizer must be a name such as 'adam' or keras.optimizers.serialize(optimizer), which can be written into a "
+                f"store, got {self.optimizer!r}"
+            )
+        read(self.interaction, self.strength, self.weighting)
+        if self.method == "autodiff" and self.strength != "signed":
+            raise ValueError(
+                f"interaction={self.interaction!r} can be read with strength='signed' only, got {self.strength!r}"
+            )
+        object.__setattr__(self, "learning_rate", float(self.learning_rate))
+        object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
+
+    @property
+    def reading(self) -> str:
+        """The reading of beta_eff, such as "explicit/magnitude/unit"."""
+        return f"{self.interaction}/{self.strength}/{self.weighting}"
+
+    @property
+    def method(self) -> str:
+        """The cheapest method of `ncap.capacitance` that gives the reading."""
+        return "closed_form" if self.interaction == "explicit" else "autodiff"
+
+    def parameters(self, target: "Target", backend: str) -> dict[str, Any]:
+        """All that changes a row, as JSON values; not `epochs` and `runs`, so that a job can be trained on."""
+        own = {name: value for name, value in asdict(self).items() if name not in ("epochs", "runs")}
+        return own | {"beta_samples": BETA_SAMPLES, "backend": backend, "target": target_fingerprint(target)}
+
+
+def target_fingerprint(target: "Target") -> str:
+    """SHA-256 of the target's arrays."""
+    return fingerprint([target.x_train, target.y_train, target.x_val, target.y_val, target.x_test, target.y_test])
+
+
+def fingerprint(arrays: Iterable[Any]) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of arrays, their shapes and types; None stands for an absent one.
+
+    >>> fingerprint([np.zeros(2)]) == fingerprint([np.zeros(2)]), fingerprint([np.zeros(2)]) == fingerprint([np.zeros((2, 1))])
+    (True, False)
+    """
+    digest = hashlib.sha256()
+    for array in arrays:
+        if array is None:
+            digest.update(b"absent")
+            continue
+        array = np.ascontiguousarray(array)
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(array.data.cast("B") if array.size else b"")
+    return digest.hexdigest()[:16]
+
+
+def derived_seed(*parts: str | int) -> int:
+    """A seed in [0, 2^31) that depends on every part and on their order, the same in every process.
+
+    Python's hash() of a text differs from process to process, and seed + epoch would repeat other runs' seeds.
+
+    >>> derived_seed(0, "mlp", 1), derived_seed(1, "mlp", 0)
+    (1626052742, 1774074900)
+    """
+    digest = hashlib.sha256(json.dumps(parts).encode()).digest()
+    return int.from_bytes(digest[:4]) >> 1

@@ -1,0 +1,55 @@
+"""What a job shows while it runs: a bar per run, a line per finished candidate; nothing when it is asked to be quiet."""
+
+from types import TracebackType
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from ncap.terminal import open_console
+
+
+class JobProgress:
+    """The progress of one job; bars appear on a terminal only, lines in a pipe or file too.
+
+    Candidate names are data: they are written as plain text, never read as markup.
+    """
+
+    def __init__(self, epochs: int, runs: int, quiet: bool = False) -> None:
+        self.epochs, self.runs = epochs, runs
+        self.console = open_console(quiet)
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}", markup=False),
+            TimeElapsedColumn(),
+            console=self.console,
+            disable=quiet or not self.console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bars.add_task("", total=epochs, visible=False, state="")
+
+    def __enter__(self) -> "JobProgress":
+        """Show the bars."""
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove the bars."""
+        self._bars.stop()
+
+    def start_run(self, candidate: str, run: int, done: int) -> None:
+        """A run begins, `done` of its epochs from a store."""
+        name = candidate if self.runs == 1 else f"{candidate} run {run}"
+        self._bars.reset(self._task, total=self.epochs, completed=done, visible=True, description=name, state="")
+
+    def end_epoch(self, val_accuracy: float, beta_eff: float) -> None:
+        """An epoch is committed."""
+        self._bars.update(self._task, advance=1, state=f"val accuracy {val_accuracy:.3f}  beta_eff {beta_eff:.3g}")
+
+    def end_candidate(self, candidate: str, outcome: str) -> None:
+        """All runs of a candidate are over; `outcome` says how, in a few words."""
+        self._bars.update(self._task, visible=False)
+        self.console.print(Text(f"{candidate}: {outcome}"), soft_wrap=True)

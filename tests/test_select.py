@@ -1,0 +1,343 @@
+"""The main job: real trainings of tiny networks, their resumption, and the ranking of a table."""
+
+import math
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+
+import ncap
+from ncap.engines import checkpoint
+from ncap.engines.job import Job
+from ncap.engines.local import Training
+from ncap.select import NothingRankedError, from_observations, from_store
+from ncap.store import RunKey, Store, StoreWriteError
+
+# Times differ from call to call; everything else is a function of the seed.
+TIMES = ["seconds_train", "seconds_beta"]
+EPOCHS = 4  # the fewest that a prediction can be fitted on
+
+
+def ranked(store, candidates=None, **options):
+    given = {"epochs": EPOCHS, "runs": 2, "hidden": (8, 6), "frozen": False, "out": None, "progress": False} | options
+    return ncap.rank(candidates or {"tiny": tiny.body}, tiny.target(), store=store, **given)
+
+
+def without_times(observations):
+    return observations.drop(columns=TIMES).sort_values(["candidate", "run", "epoch"]).reset_index(drop=True)
+
+
+@pytest.fixture(scope="module", name="undisturbed")
+def _undisturbed(tmp_path_factory):
+    candidates = {"tiny": tiny.body, "failing": tiny.failing, "diverging": tiny.diverging}
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return ranked(folder / "runs.db", candidates, out=folder / "out")
+
+
+def of_tiny(observations):
+    return without_times(observations[observations["candidate"] == "tiny"])
+
+
+# what a job gives
+
+
+def test_the_ranking_has_the_columns_of_the_design(undisturbed):
+    columns = (
+        "rank candidate predicted_accuracy predicted_std last_seen_accuracy best_seen_accuracy beta_eff epochs runs seconds_train "
+        "seconds_beta reading status note"
+    )
+    assert list(undisturbed.table.columns) == columns.split()
+    assert set(undisturbed.runs.columns) == {*columns.split(), "run"}
+    assert undisturbed.target == "digits"
+    assert undisturbed.candidates[0] == "tiny"
+
+
+def test_what_fails_is_recorded_with_its_reason_and_stops_no_other(undisturbed):
+    table = undisturbed.table.set_index("candidate")
+    assert table["status"].to_dict() == {"tiny": "ok", "failing": "failed", "diverging": "failed"}
+    assert table["rank"].to_dict() == {"tiny": 1, "diverging": 2, "failing": 3}
+    assert "epoch 1: RuntimeError: no [red]weights[/red] here" in table.loc["failing", "note"]
+    # relu lets NaN pass on one backend and not on the other: the loss is NaN, or the reading refuses the features
+    assert table.loc["diverging", "note"].startswith("run 0 failed in epoch 1: ")
+    assert "nan" in table.loc["diverging", "note"].lower()
+    assert table.loc[["failing", "diverging"], "predicted_accuracy"].isna().all()
+
+
+def test_a_loss_that_is_not_finite_is_a_failure(tmp_path):
+    with pytest.raises(
+        NothingRankedError, match=r"tiny in epoch 1: the (training|validation) loss is (nan|inf)"
+    ) as caught:
+        ranked(tmp_path / "runs.db", runs=1, learning_rate=1e30, batch_size=16)
+    assert caught.value.ranking.observations.empty
+
+
+def test_observations_are_complete(undisturbed):
+    rows = undisturbed.observations
+    assert rows[["candidate", "run", "epoch"]].values.tolist() == [
+        ["tiny", run, t] for run in (0, 1) for t in range(1, EPOCHS + 1)
+    ]
+    assert rows.drop(columns=["candidate", "target", "settings", "reading"]).notna().all(axis=None)
+    assert (rows["reading"] == "explicit/magnitude/unit").all()
+    assert (rows[TIMES] > 0).all(axis=None)
+    runs = [run["beta_eff"].tolist() for _, run in rows.groupby("run")]
+    assert runs[0] != runs[1]  # each run has a probe and an order of its own
+
+
+def test_the_report_is_written(undisturbed):
+    # the store's path is in the facts, the report beside it
+    out = (folder := undisturbed.facts["store"]).replace("runs.db", "out")
+    assert folder.endswith("runs.db")
+    table = pd.read_csv(f"{out}/ranking.csv")
+    assert table["candidate"].tolist() == undisturbed.candidates
+    np.testing.assert_array_equal(
+        table["predicted_accuracy"], undisturbed.table["predicted_accuracy"]
+    )  # all digits, NaN too
+
+
+def test_what_a_row_says_can_be_measured_again(undisturbed):
+    """Train by the engine's own parts, then read and evaluate by Keras' own functions."""
+    settings = undisturbed.facts["settings"]
+    job = Job(epochs=EPOCHS, runs=2, hidden=(8, 6), frozen=False)
+    training = Training(job, RunKey(settings, "digits", "tiny", 1), tiny.body, tiny.target())
+    training.fit(1)
+    row = undisturbed.observations.query("run == 1 and epoch == 1").iloc[0]
+    target = tiny.target()
+    for part in ("val", "test"):
+        logs = training.model.evaluate(
+            getattr(target, f"x_{part}"), getattr(target, f"y_{part}"), batch_size=32, verbose=0, return_dict=True
+        )
+        # other batches add up in another order: a few roundings of float32 in the mean, none in a count over 360
+        assert row[f"{part}_accuracy"] == pytest.approx(logs["accuracy"], rel=1e-6)
+        if part == "val":
+            assert row["val_loss"] == pytest.approx(logs["loss"], rel=1e-5)
+    reading = ncap.capacitance(training.model, target.x_train, target.y_train)
+    assert row["beta_eff"] == reading.beta_eff
+    assert row["beta_eff_error"] == reading.standard_error
+
+
+# resuming
+
+
+def test_a_job_trained_on_equals_the_undisturbed_one(tmp_path, undisturbed):
+    ranked(tmp_path / "runs.db", epochs=1, runs=1)
+    ranked(tmp_path / "runs.db", epochs=3, runs=2)
+    continued = ranked(tmp_path / "runs.db")
+    pd.testing.assert_frame_equal(
+        without_times(continued.observations), of_tiny(undisturbed.observations), check_exact=True
+    )
+
+
+def test_a_checkpoint_ahead_of_its_row_is_neither_repeated_nor_lost(tmp_path, undisturbed, monkeypatch):
+    add = Store.add
+
+    def interrupted(store, row):
+        if (row["run"], row["epoch"]) == (0, 2):
+            raise KeyboardInterrupt  # between the checkpoint and its row
+        add(store, row)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "add", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            ranked(tmp_path / "runs.db")
+    with Store(tmp_path / "runs.db") as store:
+        (rows,) = [store.observations()]
+        assert rows["epoch"].tolist() == [1]
+        key = RunKey(rows["settings"].iloc[0], "digits", "tiny", 0)
+        saved = checkpoint.load(store.checkpoint_path(key))
+    assert saved.epoch == 2
+    resumed = ranked(tmp_path / "runs.db").observations
+    # the very measurement of the checkpoint, times included, so the epoch was not trained again
+    row = resumed.query("run == 0 and epoch == 2").iloc[0].to_dict()
+    assert row == saved.row
+    pd.testing.assert_frame_equal(without_times(resumed), of_tiny(undisturbed.observations), check_exact=True)
+
+
+def test_a_lost_checkpoint_costs_time_only(tmp_path, undisturbed):
+    first = ranked(tmp_path / "runs.db", epochs=2)
+    for file in (tmp_path / "runs.checkpoints").rglob("*.h5"):
+        file.unlink()
+    again = ranked(tmp_path / "runs.db", epochs=2)
+    pd.testing.assert_frame_equal(again.observations, first.observations)  # complete already: times too
+    longer = ranked(tmp_path / "runs.db")
+    pd.testing.assert_frame_equal(
+        without_times(longer.observations), of_tiny(undisturbed.observations), check_exact=True
+    )
+
+
+def test_a_complete_job_is_not_trained_again(tmp_path, monkeypatch):
+    first = ranked(tmp_path / "runs.db", runs=1)
+    monkeypatch.setattr(Training, "fit", lambda *_: pytest.fail("trained again"))
+    again = ranked(tmp_path / "runs.db", runs=1)
+    pd.testing.assert_frame_equal(again.observations, first.observations)
+    pd.testing.assert_frame_equal(again.table, first.table)
+    shorter = ranked(tmp_path / "runs.db", runs=1, epochs=2)
+    pd.testing.assert_frame_equal(shorter.observations, first.observations.query("epoch <= 2"))
+    assert shorter.table["status"].tolist() == ["fallback"]
+
+
+def test_a_failure_is_forgotten_when_the_run_gets_past_it(tmp_path):
+    flaky = {"other": tiny.body, "tiny": tiny.failing}
+    assert ranked(tmp_path / "runs.db", flaky, runs=1).table["status"].tolist() == ["ok", "failed"]
+    table = ranked(tmp_path / "runs.db", flaky | {"tiny": tiny.body}, runs=1).table
+    assert table["status"].tolist() == ["ok", "ok"]
+
+
+def test_another_body_under_a_stored_name_fails_instead_of_mixing(tmp_path):
+    ranked(tmp_path / "runs.db", runs=1, epochs=1)
+    narrow = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    with pytest.raises(NothingRankedError, match="give it another name or use another store"):
+        ranked(tmp_path / "runs.db", {"tiny": lambda: narrow}, runs=1)
+
+
+def test_a_disk_that_is_full_ends_the_job_and_is_no_candidates_fault(tmp_path, monkeypatch):
+    def full(path, state):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", full)
+        with pytest.raises(StoreWriteError, match="No space left on device"):
+            ranked(tmp_path / "runs.db", runs=1)
+    with Store(tmp_path / "runs.db") as store:
+        assert store.failures().empty
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"epochs": 0}, "epochs must be"),
+        ({"runs": 1.5}, "runs must be"),
+        ({"learning_rate": -1.0}, "learning_rate must be positive"),
+        ({"interaction": "hessian"}, "can be read with strength='signed' only"),
+        ({"strength": "loud"}, "loud"),
+        ({"optimizer": "adma"}, "adma"),
+        ({"hidden": (8,)}, "hidden must name at least two layers"),
+        ({"dropout": 1.5}, "dropout"),
+        ({"engine": "moon"}, "engine must be"),
+        ({"candidates": "mlpp"}, "did you mean 'mlp'"),
+    ],
+)
+def test_bad_input_is_refused_before_training(tmp_path, option, message):
+    with pytest.raises(ValueError, match=message):
+        ranked(tmp_path / "runs.db", **option)
+
+
+# from a table to a ranking
+
+
+def observations(**runs):
+    """Rows from {name or name_run: [(beta_eff, val_accuracy), ...]}."""
+    lines = []
+    for key, values in runs.items():
+        name, _, run = key.partition("_")
+        for epoch, (beta, accuracy) in enumerate(values, start=1):
+            lines.append(
+                {
+                    "candidate": name,
+                    "run": int(run or 0),
+                    "epoch": epoch,
+                    "beta_eff": beta,
+                    "val_accuracy": accuracy,
+                    "test_accuracy": 1 - accuracy,
+                    "degenerate": math.isnan(beta),
+                    "seconds_train": 1.0,
+                    "seconds_beta": 0.5,
+                    "reading": "explicit/magnitude/unit",
+                }
+            )
+    return pd.DataFrame(lines)
+
+
+def line(top, betas=(4, 3, 2, 1)):
+    """Accuracy = top - beta / 10, so that h(0) = top."""
+    return [(float(beta), top - beta / 10) for beta in betas]
+
+
+def failures(*rows):
+    return pd.DataFrame(rows, columns=["candidate", "run", "epoch", "reason"])
+
+
+def test_an_exact_line_predicts_its_value_at_zero():
+    table = from_observations(observations(a=line(0.8), b=line(0.9))).table
+    assert table["candidate"].tolist() == ["b", "a"]
+    np.testing.assert_allclose(table["predicted_accuracy"], [0.9, 0.8], atol=1e-4)  # the ridge's prior shrinks by less
+    assert table["last_seen_accuracy"].tolist() == [0.9 - 0.1, 0.8 - 0.1]
+    assert table[["epochs", "runs", "seconds_train", "seconds_beta", "beta_eff"]].iloc[0].tolist() == [
+        4,
+        1,
+        4.0,
+        2.0,
+        1.0,
+    ]
+
+
+def test_the_mean_over_runs_is_predicted_from():
+    both = from_observations(observations(a_0=line(0.7), a_1=line(0.9)))
+    alone = from_observations(observations(a=line(0.8)))
+    columns = ["predicted_accuracy", "predicted_std", "last_seen_accuracy", "best_seen_accuracy", "beta_eff"]
+    np.testing.assert_allclose(both.table[columns].astype(float), alone.table[columns].astype(float), rtol=1e-9)
+    assert both.table.loc[0, "runs"] == 2
+    np.testing.assert_allclose(both.runs.sort_values("run")["predicted_accuracy"], [0.7, 0.9], atol=1e-4)
+    assert both.runs["rank"].tolist() == [1, 1]  # ranked within each run
+
+
+def test_ties_go_by_name_and_order_of_rows_does_not_matter():
+    rows = observations(b=line(0.8), a=line(0.8))
+    assert from_observations(rows).candidates == ["a", "b"]
+    assert from_observations(rows.sample(frac=1, random_state=0)).candidates == ["a", "b"]
+
+
+def test_test_accuracy_is_never_read():
+    rows = observations(a=line(0.8), b=line(0.9))
+    pd.testing.assert_frame_equal(
+        from_observations(rows).table, from_observations(rows.drop(columns="test_accuracy")).table
+    )
+
+
+def test_epochs_without_a_beta_are_dropped_and_noted():
+    readings = [(math.nan, 0.1), *line(0.8)]
+    table = from_observations(observations(a=readings)).table
+    assert table.loc[0, "predicted_accuracy"] == pytest.approx(0.8, abs=1e-4)
+    assert table.loc[0, "status"] == "ok"
+    assert "1 of 5 readings degenerate" in table.loc[0, "note"]
+
+
+def test_without_any_beta_the_last_accuracy_stands_and_says_so():
+    table = from_observations(observations(a=[(math.nan, 0.5), (math.nan, 0.6)])).table
+    assert table.loc[0, ["predicted_accuracy", "status"]].tolist() == [0.6, "fallback"]
+    assert "no epoch has a beta_eff" in table.loc[0, "note"]
+
+
+def test_the_fallback_is_the_last_accuracy_of_all_epochs():
+    table = from_observations(observations(a=[(2.0, 0.5), (1.0, 0.6), (math.nan, 0.7)])).table
+    assert table.loc[0, ["predicted_accuracy", "status"]].tolist() == [0.7, "fallback"]
+    assert "2 rows to fit" in table.loc[0, "note"]
+
+
+def test_a_failed_run_is_left_out_and_noted():
+    ranking = from_observations(
+        observations(a_0=line(0.8), a_1=line(0.5)[:2]), failures(("a", 1, 3, "the training loss is nan"))
+    )
+    table = ranking.table.iloc[0]
+    assert table["status"] == "ok"
+    assert table["predicted_accuracy"] == pytest.approx(0.8, abs=1e-4)
+    assert table["runs"] == 1
+    assert "run 1 failed in epoch 3: the training loss is nan" in table["note"]
+    assert ranking.runs.set_index("run")["status"].to_dict() == {0: "ok", 1: "failed"}
+
+
+def test_failed_candidates_come_last_in_order_of_name():
+    ranking = from_observations(observations(b=line(0.8), c=line(0.99)), failures(("c", 0, 5, "x"), ("a", 0, 1, "y")))
+    assert ranking.table[["rank", "candidate", "status"]].values.tolist() == [
+        [1, "b", "ok"],
+        [2, "a", "failed"],
+        [3, "c", "failed"],
+    ]
+    assert ranking.table["predicted_accuracy"].isna().tolist() == [False, True, True]
+    assert ranking.table["last_seen_accuracy"].iloc[2] == pytest.approx(0.89)  # what was seen before it failed
+
+
+def test_a_store_without_the_job_says_what_it_holds(tmp_path):
+    with Store(tmp_path / "runs.db") as store, pytest.raises(ValueError, match="none yet"):
+        from_store(store, "abc", "digits")
