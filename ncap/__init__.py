@@ -22,7 +22,7 @@ _HOME = {
     "CapacitancePredictor": "ncap.predict",
     # the main job
     "rank": "ncap.select",
-    "Ranking": "ncap.select",
+    "Ranking": "ncap.leaderboard",
     # quality of a ranking
     "spearman": "ncap.ranking",
     "kendall": "ncap.ranking",

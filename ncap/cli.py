@@ -134,9 +134,10 @@ def rank(hidden: str, **options: Any) -> None:
 def report(store: Path, out: Path, settings: str | None, target: str | None, epochs: int | None) -> None:
     """Rebuild ranking and report from a store, without training."""
 
+    from ncap.leaderboard import from_store
     from ncap.report import write_report
     from ncap.report.terminal import ranking_table
-    from ncap.select import from_store, prepare_folder
+    from ncap.select import prepare_folder
     from ncap.store import Store
     from ncap.terminal import open_console
 

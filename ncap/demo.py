@@ -22,9 +22,10 @@ def run_demo(out: str | Path = "demo", seed: int = 0, frozen: bool = True) -> st
     from ncap.engines import local
     from ncap.engines.job import Job
     from ncap.engines.progress import JobProgress
+    from ncap.leaderboard import from_store
     from ncap.report import write_report
     from ncap.report.terminal import ranking_table, truth_summary, truth_table
-    from ncap.select import from_store, prepare_folder
+    from ncap.select import prepare_folder
     from ncap.store import Store
     from ncap.terminal import open_console
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from ncap.leaderboard import COLUMNS, from_observations
 from ncap.predict import CapacitancePredictor
 from ncap.ranking import spearman
 from ncap.report import write_report
@@ -19,7 +20,6 @@ from ncap.report.comparison import compare
 from ncap.report.figures import cost, fit
 from ncap.report.series import by_rank
 from ncap.report.terminal import ranking_table, truth_summary, truth_table
-from ncap.select import COLUMNS, from_observations
 from ncap.store import OBSERVATION
 
 FIGURES = ("fit", "learning_curves", "beta_eff", "cost")

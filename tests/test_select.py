@@ -12,7 +12,8 @@ import ncap
 from ncap.engines import checkpoint
 from ncap.engines.job import Job
 from ncap.engines.local import Training
-from ncap.select import NothingRankedError, from_observations, from_store
+from ncap.leaderboard import from_observations, from_store
+from ncap.select import NothingRankedError
 from ncap.store import RunKey, Store, StoreWriteError
 
 # Times differ from call to call; everything else is a function of the seed.

@@ -12,14 +12,14 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from ncap.leaderboard import COLUMNS
 from ncap.report import numbers
 from ncap.report.comparison import Comparison, compare
 from ncap.report.figures import beta_eff, canvas, cost, fit, learning_curves, predicted_vs_true
 from ncap.report.series import Series, by_rank
-from ncap.select import COLUMNS
 
 if TYPE_CHECKING:
-    from ncap.select import Ranking
+    from ncap.leaderboard import Ranking
 
 CAPTIONS = {
     "learning_curves": "Validation accuracy per epoch, one panel per candidate in predicted order. The thick line is what the "
