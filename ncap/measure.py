@@ -63,6 +63,11 @@ def capacitance(
         raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
     features = _features(model, probe, x, int(batch_size))
     targets = read_targets(y, len(features), probe.classes, loss).astype(features.dtype)
+    if method == "autodiff" and probe.compute_dtype != probe.variable_dtype:
+        raise ValueError(
+            f"method='autodiff' runs the probe's own layers, and they compute in {probe.compute_dtype} on {probe.variable_dtype} weights; "
+            "use method='closed_form', or build the body without a mixed dtype policy"
+        )
     data = probe, features, targets, loss
     if method == "closed_form":
         moments, magnitude, standard_error = closed_form.explicit_moments(*data, reading.strength, int(batch_size))
@@ -99,13 +104,10 @@ def _compiled_loss(model: keras.Model) -> str:
     compiled = getattr(model, "loss", None)
     if compiled is None:
         return "cross_entropy"
-    name = (
-        compiled
-        if isinstance(compiled, str)
-        else getattr(compiled, "name", None) or getattr(compiled, "__name__", repr(compiled))
-    )
-    if name in ("sparse_categorical_crossentropy", "categorical_crossentropy"):
-        settings = compiled.get_config() if isinstance(compiled, keras.losses.Loss) else {}
+    loss = keras.losses.get(compiled)
+    name = getattr(loss, "name", None) or getattr(loss, "__name__", repr(loss))
+    if _is_one_of(loss, ("SparseCategoricalCrossentropy", "CategoricalCrossentropy")):
+        settings = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
         if settings.get("label_smoothing"):
             raise ValueError(
                 f"the compiled loss {name!r} has label_smoothing={settings['label_smoothing']}; pass loss='cross_entropy' with "
@@ -118,11 +120,22 @@ def _compiled_loss(model: keras.Model) -> str:
                 stacklevel=3,
             )
         return "cross_entropy"
-    if name in ("mse", "mean_squared_error"):
+    if _is_one_of(loss, ("MeanSquaredError",)):
         return "squared_error"
     raise ValueError(
-        f"the compiled loss {name!r} is neither cross-entropy nor mean squared error; pass loss='cross_entropy' or 'squared_error'"
+        f"the compiled loss {name!r} is neither cross-entropy nor mean squared error; "
+        "pass loss='cross_entropy' or 'squared_error'"
     )
+
+
+def _is_one_of(loss: Any, classes: tuple[str, ...]) -> bool:
+    """Whether a loss is an object of one of Keras' classes, or the function behind one; its name may be anything."""
+    own = [getattr(keras.losses, name) for name in classes]
+    return isinstance(loss, tuple(own)) or any(loss is keras.losses.get(_snake_case(name)) for name in classes)
+
+
+def _snake_case(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
 def _features(model: keras.Model, probe: Probe, x: Any, batch_size: int) -> np.ndarray:

@@ -206,7 +206,8 @@ def _check_body(body: Any) -> None:
         raise ValueError(f"body {body.name!r} has an ncap probe already; take it off with ncap.detach_probe first")
     if not body.built or not getattr(body, "inputs", None):
         raise ValueError(
-            f"body {body.name!r} has no input shape yet; begin it with keras.Input(shape) or call it once on data"
+            f"body {body.name!r} has no input shape yet; begin it with keras.Input(shape), or wrap "
+            "it: inputs = keras.Input(shape); keras.Model(inputs, body(inputs))"
         )
     if len(body.inputs) != 1 or len(body.outputs) != 1:
         raise ValueError(

@@ -82,7 +82,7 @@ class Store:
     """Observations, failures and settings of any number of jobs in one SQLite file.
 
     Args:
-        path: of the file; its checkpoints lie beside it, `runs.db` -> `runs.checkpoints/`.
+        path: of the file; its checkpoints lie beside it, `runs.db` -> `runs.db.checkpoints/`.
         create: whether a file that is not there is made; False also opens a read-only file.
 
     Raises: UnusableStoreError (a ValueError) for a file that is missing, foreign, newer or damaged, which is left untouched;
@@ -99,7 +99,7 @@ class Store:
 
     def __init__(self, path: str | Path, create: bool = True) -> None:
         self.path = Path(path)
-        self.checkpoints = self.path.with_suffix(".checkpoints")
+        self.checkpoints = self.path.with_name(f"{self.path.name}.checkpoints")
         _check_header(self.path, create)
         try:
             # isolation_level=None: transactions begin and end where this file says, not where the driver guesses.
@@ -223,11 +223,11 @@ class Store:
             "DO UPDATE SET epoch = excluded.epoch, reason = excluded.reason",
         )
 
-    def clear_failure(self, key: RunKey) -> None:
-        """Forget the failure of a run that has got past it."""
+    def clear_failure(self, key: RunKey, epoch: int) -> None:
+        """Forget the failure of a run that has finished `epoch`, if it had failed there or before."""
         where, values = _where(**key._asdict())
         with self._transaction() as db:
-            db.execute(f"DELETE FROM failures {where}", values)
+            db.execute(f"DELETE FROM failures {where} AND epoch <= ?", [*values, epoch])
 
     def failures(self, settings: str | None = None, target: str | None = None) -> "pd.DataFrame":
         """The runs that failed: settings, target, candidate, run, epoch, reason."""

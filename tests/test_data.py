@@ -168,8 +168,13 @@ def test_resized_converts_every_part_and_leaves_the_target_alone():
     assert small.x_test is None
     assert small.x_train.dtype == np.float32
     assert target.input_shape == (6, 6, 3)
-    for shape in [(None, None, 3), (4, 4), (0, 4, 1)]:
-        with pytest.raises(ValueError, match="three positive integers"):
+    assert target.resized((None, 5, 3)).input_shape == (
+        6,
+        5,
+        3,
+    )  # a fully convolutional body takes the images' own size
+    for shape in [(4, 4), (0, 4, 1), (4, 4, None)]:
+        with pytest.raises(ValueError, match=r"\(h, w, c\)"):
             target.resized(shape)
 
 
@@ -252,7 +257,7 @@ def test_npz_with_and_without_parts(tmp_path, keys, sizes, dtype, shape):
         ({"x_test": X, "y_test": Y}, "keys must be"),
         ({"x": X, "y": Y, "x_test": X, "y_test": Y}, "keys must be"),
         ({"x_train": X, "y_train": Y, "x_valid": X, "y_valid": Y}, "unknown key 'x_valid'"),
-        ({"x": X / 255, "y": Y}, r"x: floats in 0\.\.1.*255 \* x"),
+        ({"x": X.astype(float) - 300, "y": Y}, r"values must lie in 0\.\.255"),
         ({"x": X, "y": np.array([f"class {i}" for i in Y])}, r"y: labels must be the integers.*np\.unique"),
         ({"x": X, "y": Y.astype(object)}, "y cannot be read.*never loaded"),
         ({"x": X, "y": Y + 1}, "class 0 has no sample"),
@@ -353,3 +358,11 @@ def test_importing_the_package_stays_light():
     script = "import sys, ncap.data; print([m for m in ('sklearn', 'scipy', 'keras', 'pandas') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_npz_of_fractions_is_read_as_fractions_of_255(tmp_path):
+    np.savez(tmp_path / "fractions.npz", x=X / 255, y=Y)
+    np.savez(tmp_path / "whole.npz", x=X, y=Y)
+    with pytest.warns(UserWarning, match=r"x: floats in 0\.\.1 are read as fractions of 255"):
+        fractions = data.load(tmp_path / "fractions.npz")
+    np.testing.assert_allclose(fractions.x_train, data.load(tmp_path / "whole.npz").x_train, rtol=1e-6)  # float32

@@ -1,5 +1,9 @@
 """ncap.capacitance: the whole way from a Keras model to a Capacitance, against the oracle on the same features."""
 
+import gc
+import warnings
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -85,6 +89,50 @@ def test_the_compiled_loss_is_read():
         ref.capacitance(net, features, y, strength="magnitude").beta_eff, rel=1e-4
     )
     assert ncap.capacitance(model, x, y, loss="cross_entropy").beta_eff != ncap.capacitance(model, x, y).beta_eff
+
+
+@pytest.mark.parametrize(
+    ("loss", "reading"),
+    [
+        ("MeanSquaredError", "squared_error"),
+        (keras.losses.MeanSquaredError(name="mine"), "squared_error"),
+        (keras.losses.CategoricalCrossentropy(from_logits=True, name="mine"), "cross_entropy"),
+    ],
+)
+def test_a_loss_is_known_by_its_kind_and_not_by_its_name(loss, reading):
+    model, (x, y) = recompiled(loss), data()
+    assert ncap.capacitance(model, x, y) == ncap.capacitance(model, x, y, loss=reading)
+
+
+def test_a_loss_that_borrows_a_name_is_refused():
+    def mse(y, a):
+        return ops.mean(ops.abs(y - a), axis=-1)
+
+    with pytest.raises(ValueError, match="compiled loss 'mse' is neither"):
+        ncap.capacitance(recompiled(mse), *data())
+
+
+def test_a_mixed_policy_is_read_in_closed_form_only():
+    keras.utils.set_random_seed(0)
+    body = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "relu", dtype="mixed_bfloat16")])
+    probe = ncap.probe.Probe(2, (4, 4), dtype="mixed_bfloat16")
+    model = keras.Model(body.inputs, probe(body.outputs[0]))
+    assert ncap.capacitance(model, np.eye(3), [0, 1, 0]).beta_eff > 0
+    with pytest.raises(ValueError, match=r"compute in bfloat16 on float32 weights; use method='closed_form'"):
+        ncap.capacitance(model, np.eye(3), [0, 1, 0], method="autodiff")
+
+
+@pytest.mark.parametrize("method", ["closed_form", "autodiff"])
+def test_a_model_that_was_read_can_be_freed(method):
+    model, (x, y) = trained_model(), data()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ref.CapacitanceWarning)
+        ncap.capacitance(model, x, y, method=method)
+    gone = weakref.ref(find_probe(model))
+    del model
+    keras.utils.clear_session()
+    gc.collect()
+    assert gone() is None
 
 
 def test_labels_one_hot_and_soft_targets():

@@ -218,3 +218,10 @@ def test_weights_give_the_same_features_on_jax(bodies, tmp_path):
             ours = np.asarray(bodies[name](PIXELS))
             # float32 sums of up to 600 terms in another order, through a dozen layers
             np.testing.assert_allclose(theirs[name], ours, rtol=1e-4, atol=1e-4 * abs(ours).max())
+
+
+def test_a_model_in_the_place_of_its_factory_is_refused():
+    model = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten()])
+    for wrong in (model, lambda width: model):
+        with pytest.raises(TypeError, match="the function of 'mine' must take no argument and return a fresh body"):
+            models.resolve({"mine": wrong})

@@ -22,7 +22,7 @@ def test_the_example_prints_what_is_shown(code, shown, tmp_path, monkeypatch, ca
     exec(compile(code, str(README), "exec"), {"__name__": "readme"})
     printed = capsys.readouterr().out
     assert NUMBER.sub("#", printed) == NUMBER.sub("#", shown)
-    # A training run of six epochs ends a few hundredths apart on another processor; what is computed by hand is exact anyway.
-    np.testing.assert_allclose(
-        [float(n) for n in NUMBER.findall(printed)], [float(n) for n in NUMBER.findall(shown)], atol=0.05
-    )
+    # A training run of six epochs ends a few hundredths apart on another processor; what is computed by hand does not.
+    tolerance = 0.05 if "model.fit" in code else 0
+    got, want = ([float(number) for number in NUMBER.findall(text)] for text in (printed, shown))
+    np.testing.assert_allclose(got, want, rtol=0, atol=tolerance)

@@ -185,11 +185,45 @@ def test_a_failure_is_forgotten_when_the_run_gets_past_it(tmp_path):
     assert table["status"].tolist() == ["ok", "ok"]
 
 
+def test_a_failure_ahead_is_kept_by_a_shorter_repetition(tmp_path):
+    ranked(tmp_path / "runs.db", runs=1, epochs=2)
+    with Store(tmp_path / "runs.db") as store:
+        job = store.job()
+        key = RunKey(job["settings"], job["target"], "tiny", 0)
+        store.add_failure(key, 3, "out of memory")
+    ranked(tmp_path / "runs.db", runs=1, epochs=2)
+    with Store(tmp_path / "runs.db") as store:
+        assert store.failures()["epoch"].tolist() == [3]
+    ranked(tmp_path / "runs.db", runs=1, epochs=3)
+    with Store(tmp_path / "runs.db") as store:
+        assert store.failures().empty
+
+
+def narrow():
+    return keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+
+
 def test_another_body_under_a_stored_name_fails_instead_of_mixing(tmp_path):
     ranked(tmp_path / "runs.db", runs=1, epochs=1)
-    narrow = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
     with pytest.raises(NothingRankedError, match="give it another name or use another store"):
-        ranked(tmp_path / "runs.db", {"tiny": lambda: narrow}, runs=1)
+        ranked(tmp_path / "runs.db", {"tiny": narrow}, runs=1)
+
+
+def test_a_checkpoint_that_outlived_its_store_is_not_taken_for_another_body(tmp_path):
+    ranked(tmp_path / "runs.db", runs=1, epochs=1)
+    (tmp_path / "runs.db").unlink()
+    left_behind = ranked(tmp_path / "runs.db", {"tiny": narrow}, runs=1, epochs=1)
+    fresh = ranked(tmp_path / "fresh.db", {"tiny": narrow}, runs=1, epochs=1)
+    pd.testing.assert_frame_equal(without_times(left_behind.observations), without_times(fresh.observations))
+
+
+def test_a_fully_convolutional_candidate_takes_the_images_own_size(tmp_path):
+    def convolutional():
+        return keras.Sequential(
+            [keras.Input((None, None, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(4, 3)]
+        )
+
+    assert ranked(tmp_path / "runs.db", {"any": convolutional}, runs=1).table["status"].tolist() == ["ok"]
 
 
 def test_a_disk_that_is_full_ends_the_job_and_is_no_candidates_fault(tmp_path, monkeypatch):
@@ -214,6 +248,7 @@ def test_a_disk_that_is_full_ends_the_job_and_is_no_candidates_fault(tmp_path, m
         ({"strength": "loud"}, "loud"),
         ({"optimizer": "adma"}, "adma"),
         ({"hidden": (8,)}, "hidden must name at least two layers"),
+        ({"hidden": (8.7, 6.2)}, "hidden must hold whole numbers"),
         ({"dropout": 1.5}, "dropout"),
         ({"engine": "moon"}, "engine must be"),
         ({"candidates": "mlpp"}, "did you mean 'mlp'"),

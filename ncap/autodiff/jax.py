@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import jax
 import jax.numpy as jnp
@@ -14,15 +14,30 @@ from ncap.probe import Probe
 Degrees = tuple[list[jax.Array], list[jax.Array]]
 
 
+_compiled: WeakKeyDictionary[Probe, dict[tuple[str, str], Any]] = WeakKeyDictionary()
+
+
 def degree_sums(probe: Probe, x: jax.Array, y: jax.Array, loss: str, interaction: str) -> Degrees:
     """N times delta_in and delta_out of one batch; see ncap.autodiff for the contract."""
+    functions = _compiled.setdefault(probe, {})  # of each probe its own, which go when the probe goes
+    if (loss, interaction) not in functions:
+        functions[loss, interaction] = _compile(ref(probe), loss, interaction)
     # Weights go in as arguments: what a compiled function closes over would stay as it was at the first epoch.
-    state = [variable.value for variable in probe.variables]
-    compiled = _explicit if interaction == "explicit" else _hessian
-    return compiled(probe, state, x, y, loss)
+    return functions[loss, interaction]([variable.value for variable in probe.variables], x, y)
 
 
-@partial(jax.jit, static_argnums=(0, 4))
+def _compile(probe: ReferenceType[Probe], loss: str, interaction: str) -> Any:
+    """The compiled function of a probe that it does not keep alive: a weak reference is read while tracing only."""
+    degrees = _explicit if interaction == "explicit" else _hessian
+
+    def run(state: list[jax.Array], x: jax.Array, y: jax.Array) -> Degrees:
+        traced = probe()
+        assert traced is not None  # traced inside a call that holds it
+        return degrees(traced, state, x, y, loss)
+
+    return jax.jit(run)
+
+
 def _explicit(probe: Probe, state: list[jax.Array], x: jax.Array, y: jax.Array, loss: str) -> Degrees:
     with keras.StatelessScope(state_mapping=list(zip(probe.variables, state, strict=True))):
         z, g = _activations_and_errors(probe, x, y, loss)
@@ -64,7 +79,6 @@ def _activations_and_errors(
     return z, g
 
 
-@partial(jax.jit, static_argnums=(0, 4))
 def _hessian(probe: Probe, state: list[jax.Array], x: jax.Array, y: jax.Array, loss: str) -> Degrees:
     variables = [dense.kernel for dense in _denses(probe)]
     mapping = list(zip(probe.variables, state, strict=True))

@@ -1,5 +1,6 @@
 """The .npz files that users bring."""
 
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,7 +18,8 @@ def read(path: str | Path, seed: int) -> Target:
     """The target in the .npz file at `path`, named by the file's stem; missing parts are split off by `seed`.
 
     Keys: x_train, y_train[, x_val, y_val][, x_test, y_test], or x, y; others are ignored unless they begin with x_ or
-    y_. Images (n, h, w[, c]), integers or floats from 0 to 255; labels the integers 0..C-1. Pickled (object) arrays are
+    y_. Images (n, h, w[, c]), integers or floats from 0 to 255 (floats in 0..1
+    are multiplied by 255, with a warning); labels the integers 0..C-1. Pickled (object) arrays are
     never loaded. Raises ValueError, naming file, key and remedy, for anything else.
     """
     path = Path(path)
@@ -54,8 +56,11 @@ def _check_keys(keys: set[str]) -> None:
 
 def _images(archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
     x = _array(archive, key)
-    if x.dtype.kind == "f" and x.size and x.max() <= 1:
-        raise ValueError(f"{key}: floats in 0..1, but images are passed as 0..255; save 255 * {key}")
+    if x.dtype.kind == "f" and x.size and x.min() >= 0 and x.max() <= 1:
+        warnings.warn(
+            f"{key}: floats in 0..1 are read as fractions of 255, as images are passed as 0..255", stacklevel=2
+        )
+        x = x * 255
     return x
 
 

@@ -75,8 +75,8 @@ class Target:
         _, height, width, channels = self.x_train.shape
         return height, width, channels
 
-    def resized(self, input_shape: tuple[int, int, int]) -> Self:
-        """The target with images of shape (h, w, c): resized bilinearly, channels repeated or averaged.
+    def resized(self, input_shape: tuple[int | None, int | None, int]) -> Self:
+        """The target with images of shape (h, w, c): resized bilinearly, channels repeated or averaged; None keeps h or w.
 
         Raises ValueError for a shape that is not three positive integers and for channels that neither rule converts.
 
@@ -84,12 +84,15 @@ class Target:
         >>> data.load("digits").resized((16, 16, 3)).input_shape
         (16, 16, 3)
         """
-        if len(input_shape) != 3 or not all(isinstance(n, int) and n > 0 for n in input_shape):
+        if len(input_shape) != 3:
+            raise ValueError(f"input_shape: images have the shape (h, w, c), got {tuple(input_shape)}")
+        sides = [own if side is None else side for own, side in zip(self.input_shape[:2], input_shape, strict=False)]
+        if not all(isinstance(n, int) and n > 0 for n in (*sides, input_shape[2])):
             raise ValueError(
-                f"input_shape: images are resized to (h, w, c), three positive integers, got {tuple(input_shape)}; "
-                "give the candidate's Input a definite shape"
+                f"input_shape: images are resized to (h, w, c), positive integers or None for h and w, got {tuple(input_shape)}; "
+                "give the candidate's Input a definite number of channels"
             )
-        height, width, channels = input_shape
+        height, width, channels = *sides, input_shape[2]
 
         def converted(x: np.ndarray) -> np.ndarray:
             return resize(with_channels(x, channels), height, width)

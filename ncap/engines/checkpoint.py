@@ -18,9 +18,10 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The finished epoch's row, and the variables of model and optimizer in Keras' order."""
+    """The finished epoch's row, the fingerprint of the body it began from, and the variables in Keras' order."""
 
     row: dict[str, Any]
+    body: str
     weights: list[np.ndarray]
     optimizer: list[np.ndarray]
 
@@ -38,6 +39,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         with h5py.File(temporary, "w") as file:
             file.attrs["format"] = _FORMAT
             file.attrs["row"] = json.dumps(checkpoint.row)
+            file.attrs["body"] = checkpoint.body
             for group, arrays in (("weights", checkpoint.weights), ("optimizer", checkpoint.optimizer)):
                 file.create_group(group).attrs["count"] = len(arrays)
                 for index, array in enumerate(arrays):
@@ -62,7 +64,7 @@ def load(path: Path) -> Checkpoint | None:
                 group: [file[group][str(index)][()] for index in range(file[group].attrs["count"])]
                 for group in ("weights", "optimizer")
             }
-            return Checkpoint(json.loads(file.attrs["row"]), **arrays)
+            return Checkpoint(json.loads(file.attrs["row"]), str(file.attrs["body"]), **arrays)
     except (OSError, KeyError, ValueError):
         return None
 

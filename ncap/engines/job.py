@@ -66,6 +66,10 @@ class Job:
                 f"interaction={self.interaction!r} can be read with strength='signed' only, got {self.strength!r}"
             )
         object.__setattr__(self, "learning_rate", float(self.learning_rate))
+        if any(isinstance(width, bool) or not isinstance(width, int | np.integer) for width in self.hidden):
+            raise ValueError(
+                f"hidden must hold whole numbers, the widths of the probe's layers, got {tuple(self.hidden)!r}"
+            )
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
 
     @property

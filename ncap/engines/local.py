@@ -59,7 +59,7 @@ def run(job: Job, factories: Mapping[str, Factory], target: Target, store: Store
                 # as text: the error itself would keep the model alive
                 failures.append(f"failed in epoch {failure.epoch}, {failure.reason}")
             else:
-                store.clear_failure(key)
+                store.clear_failure(key, job.epochs)
             keras.utils.clear_session()  # a candidate's graphs must not stay beside the next one's
         progress.end_candidate(candidate, _outcome(job, store, RunKey(settings, target.name, candidate, 0), failures))
     return settings
@@ -142,7 +142,8 @@ class Training:
         """Load the newest checkpoint that the table agrees with, and return the number of epochs that are done."""
         done = store.epochs(self.key)
         saved = checkpoint.load(store.checkpoint_path(self.key))
-        if saved is not None and set(range(1, saved.epoch)) <= done:
+        # A checkpoint that outlived its store may be another body's.
+        if saved is not None and saved.body == self.fingerprint and set(range(1, saved.epoch)) <= done:
             self._set_state(saved)
             store.add(saved.row)  # the checkpoint is ahead of the table when the process ended between the two
             return saved.epoch
@@ -190,7 +191,9 @@ class Training:
     def save(self, store: Store, row: Mapping[str, Any]) -> None:
         """Put the state after an epoch, and its row, where `resume` finds them; raises StoreWriteError."""
         state = Checkpoint(
-            dict(row), *([np.asarray(keras.ops.convert_to_numpy(v)) for v in part] for part in self._parts())
+            dict(row),
+            self.fingerprint,
+            *([np.asarray(keras.ops.convert_to_numpy(v)) for v in part] for part in self._parts()),
         )
         path = store.checkpoint_path(self.key)
         try:

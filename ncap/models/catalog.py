@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache, partial
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,12 @@ def resolve(spec: str | Sequence[str] | Mapping[str, Factory]) -> dict[str, Fact
                 raise TypeError(
                     f"candidates: {{name: function that returns a body}} is needed, got {name!r}: {factory!r}"
                 )
+            # A model is callable too; looked at without importing Keras.
+            if hasattr(factory, "get_weights") or not _takes_no_argument(factory):
+                raise TypeError(
+                    f"candidates: the function of {name!r} must take no argument and return a fresh body, got {factory!r}; "
+                    "a model itself is passed as a function that builds it"
+                )
     else:
         words = spec.split(",") if isinstance(spec, str) else spec
         if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
@@ -78,6 +85,14 @@ def load(name: str) -> "keras.Model":
     model = body()
     load_weights(model, WEIGHTS / f"{name}.h5")
     return model
+
+
+def _takes_no_argument(factory: Callable[..., Any]) -> bool:
+    try:
+        signature(factory).bind()
+    except TypeError:
+        return False
+    return True
 
 
 def _expand(word: str) -> list[str]:

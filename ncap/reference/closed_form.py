@@ -1,6 +1,8 @@
 """Degrees and beta_eff in closed form: O(L) matrix products, never P, which is quadratic in the weights (T0)."""
 
 from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -137,7 +139,7 @@ def degrees_from(
     """
     choose("strength", strength, STRENGTHS)
     choose("weighting", weighting, WEIGHTINGS)
-    z, s, g = (_family(values) for values in (z, s, g))
+    z, s, g = _one_type(z, s, g)
     _check_families(z, s, g)
     n, magnitude = len(s[0]), strength == "magnitude"
     delta_in = [
@@ -226,9 +228,20 @@ def _standard_error(values: Families, interior: Degrees, moments: Moments, stren
     return float(psi.std(ddof=1) / np.sqrt(len(p)))
 
 
-def _family(values: Sequence[ArrayLike]) -> list[Array]:
-    arrays = [np.asarray(value) for value in values]
-    return [a if a.dtype == object else np.ascontiguousarray(a, dtype=np.float64) for a in arrays]
+def _one_type(*families: Sequence[ArrayLike]) -> list[list[Array]]:
+    """All arrays as float64, or all as fractions where one holds objects: ints and floats are fractions exactly."""
+    arrays = [[np.asarray(value) for value in family] for family in families]
+    if not any(array.dtype == object for family in arrays for array in family):
+        return [[np.ascontiguousarray(array, dtype=np.float64) for array in family] for family in arrays]
+    as_fractions = np.vectorize(_fraction, otypes=[object])
+    return [[as_fractions(array) if array.size else array for array in family] for family in arrays]
+
+
+def _fraction(value: Any) -> Fraction:
+    try:
+        return Fraction(value.item() if isinstance(value, np.generic) else value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"object arrays must hold fractions, integers or floats, got {value!r}") from error
 
 
 def _check_families(z: list[Array], s: list[Array], g: list[Array]) -> None:

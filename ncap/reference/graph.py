@@ -23,10 +23,11 @@ def line_graph(widths: Sequence[int]) -> "sparse.csr_array[np.bool_]":
     >>> line_graph((1, 2, 1)).astype(int).toarray().tolist()     # weights 1->1, 1->2 of W_1, then 1->1, 2->1 of W_2
     [[0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]]
     """
-    if len(widths) < 2 or any(int(width) != width or width < 1 for width in widths):
+    if len(widths) < 2 or not all(width >= 1 and width % 1 == 0 for width in widths):
         raise ValueError(
             f"widths must be at least two whole numbers of at least 1, (n_0, ..., n_L), got {tuple(widths)!r}"
         )
+    widths = [int(width) for width in widths]
     offsets = weight_offsets(widths)
     columns, out_degrees = [], []
     for l in range(1, len(widths)):

@@ -66,7 +66,8 @@ class MLP:
         scales = _vectors("scales", self.scales, widths[:-1], 1.0)
         shifts = _vectors("shifts", self.shifts, widths[:-1], 0.0)
         ones, zeros = [*scales, np.ones(widths[-1])], [*shifts, np.zeros(widths[-1])]
-        object.__setattr__(self, "kernels", tuple(kernels))
+        for name, values in (("kernels", kernels), ("biases", biases), ("scales", scales), ("shifts", shifts)):
+            object.__setattr__(self, name, tuple(values))
         object.__setattr__(self, "layers", tuple(map(Layer, kernels, biases, ones, zeros)))
 
     @property
@@ -190,6 +191,8 @@ def read_targets(y: ArrayLike, n: int, classes: int, loss: str) -> Array:
     [[0.0, 1.0], [1.0, 0.0]]
     """
     labels = np.asarray(y)
+    if labels.shape == (n, 1) and classes > 1 and labels.dtype.kind in "iu":
+        labels = labels[:, 0]  # a column of labels, as some loaders give them
     if labels.ndim == 1 and len(labels) == n:
         if labels.dtype.kind not in "iu":
             raise ValueError(
@@ -225,7 +228,7 @@ def choose(name: str, value: object, allowed: tuple[str, ...]) -> None:
 
 def _finite(name: str, value: ArrayLike | None) -> Array:
     try:
-        array = np.ascontiguousarray(value, dtype=np.float64)
+        array = np.array(value, dtype=np.float64, order="C")  # a copy: what was checked stays as it was
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array of real numbers: {error}") from None
     if not np.isfinite(array).all():

@@ -25,7 +25,10 @@ def beta_eff(P: "ArrayLike | sparse.sparray | sparse.spmatrix") -> float:
     >>> beta_eff([[0, 1, 0], [0, 0, 2], [0, 0, 0]])     # in-degrees 1, 2, 0, out-degrees 0, 1, 2: 2 / 3
     0.6666666666666666
     """
-    matrix: Any = P if sparse.issparse(P) else np.asarray(P, dtype=np.float64)
+    given: Any = P if sparse.issparse(P) else np.asarray(P)
+    if np.iscomplexobj(given):
+        raise ValueError("P must hold real weights, got complex numbers")
+    matrix: Any = given.tocsr().astype(np.float64) if sparse.issparse(P) else given.astype(np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"P must be a square matrix, got shape {matrix.shape}")
     if not np.isfinite(matrix.data if sparse.issparse(P) else matrix).all():

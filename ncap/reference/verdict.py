@@ -115,6 +115,11 @@ def judge(
     2.0
     """
     numerator, denominator, vanishes = moments
+    if not (math.isfinite(numerator) and math.isfinite(denominator)):
+        raise ValueError(
+            f"the sums A = {numerator} and D = {denominator} are not finite: activations or errors overflow; "
+            "training has diverged, or the inputs are not normalised"
+        )
     cancellation = 1.0 if reading.strength == "magnitude" else math.nan
     if structural:
         numerator = 0.0

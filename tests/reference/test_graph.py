@@ -48,11 +48,12 @@ def test_the_support_of_p_is_the_line_graph_when_no_factor_vanishes():
     assert (ref.interaction_matrix(net, x, y, interaction="hessian").nnz, B.nnz) == (216, 60)
 
 
-@pytest.mark.parametrize("sizes", [(), (3,), (3, 0, 2), (3, 2.5)])
+@pytest.mark.parametrize("sizes", [(), (3,), (3, 0, 2), (3, 2.5), (3, float("nan"))])
 def test_bad_widths_are_refused_with_the_rule(sizes):
     with pytest.raises(ValueError, match=r"widths must be at least two whole numbers of at least 1.*got"):
         ref.line_graph(sizes)
 
 
-def test_line_graph_accepts_numpy_widths():
-    assert ref.line_graph(np.array([1, 2, 1])).nnz == 2
+@pytest.mark.parametrize("sizes", [np.array([1, 2, 1]), [1.0, 2.0, 1.0]])
+def test_whole_numbers_of_any_type_are_widths(sizes):
+    assert ref.line_graph(sizes).nnz == 2

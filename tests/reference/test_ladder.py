@@ -59,6 +59,25 @@ def test_exact_fractions_equal_the_definition(case):
         )
 
 
+@pytest.mark.parametrize("s", [[[1]], [[True]], [[1.0]]])
+def test_families_of_mixed_types_are_exact_where_one_holds_fractions(s):
+    third = [[Fraction(1, 3)], [Fraction(2, 3)], [Fraction(1, 3)]]
+    families = (
+        [np.array(third, dtype=object)] * 2,
+        [np.array(s * 3)] * 2,
+        [np.array([[1], [1], [2]]), np.array([[1], [1], [2]])],
+    )
+    delta_in, delta_out = ref.degrees_from(*families)
+    assert delta_in[0][0, 0] == delta_out[1][0, 0] == Fraction(5, 9)  # (1/3 + 2/3 + 2/3) / 3
+    assert all(isinstance(d[0, 0], Fraction) for d in (delta_in[0], delta_in[1], delta_out[1], delta_out[2]))
+
+
+def test_whole_numbers_in_object_arrays_are_averaged_exactly():
+    ones = np.array([[1], [1], [2]], dtype=object)
+    delta_in, _ = ref.degrees_from([ones, ones], [ones, ones], [ones, ones])
+    assert delta_in[0][0, 0] == Fraction(10, 3)
+
+
 @pytest.mark.parametrize(("interaction", "strength"), READINGS)
 @given(data=st.data())
 def test_degrees_in_closed_form_are_the_sums_of_p(interaction, strength, data):

@@ -60,6 +60,19 @@ def test_the_relu_is_off_at_0():
     assert s[0] == 0
 
 
+def test_a_column_of_labels_is_a_list_of_labels():
+    net, x = ref.MLP([np.ones((2, 3)), np.ones((3, 2))]), np.ones((3, 2))
+    for a, b in zip(ref.gradients(net, x, [[0], [1], [1]]), ref.gradients(net, x, [0, 1, 1]), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_was_checked_stays_as_it_was():
+    kernel = np.eye(2)
+    net = ref.MLP([kernel, kernel])
+    kernel[0, 0] = np.nan
+    assert net.layers[0].kernel[0, 0] == net.kernels[0][0, 0] == 1
+
+
 K = [np.ones((2, 3)), np.ones((3, 2))]
 
 

@@ -35,6 +35,7 @@ def test_the_ratio_at_its_edges():
     ("P", "message"),
     [
         (np.ones((2, 3)), r"square matrix, got shape \(2, 3\)"),
+        (np.eye(2) * 1j, "real weights, got complex"),
         (np.ones(3), r"square matrix, got shape \(3,\)"),
         ([[np.nan]], "NaN or infinity"),
         (sparse.csr_array([[np.inf]]), "NaN or infinity"),
@@ -43,3 +44,9 @@ def test_the_ratio_at_its_edges():
 def test_bad_matrices_are_refused(P, message):
     with pytest.raises(ValueError, match=message):
         ref.beta_eff(P)
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"])
+def test_every_sparse_format_is_read_in_float64(kind):
+    P = np.random.default_rng(0).random((40, 40)).astype(np.float32)
+    assert ref.beta_eff(getattr(sparse, f"{kind}_array")(P)) == pytest.approx(ref.beta_eff(P), rel=1e-13)

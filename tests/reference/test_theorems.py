@@ -15,7 +15,7 @@ from ncap import reference as ref
 from ncap.reference.mlp import softmax
 
 EPS = np.finfo(np.float64).eps
-COUNTEREXAMPLES = json.loads(Path(__file__).with_name("counterexamples.json").read_text())
+COUNTEREXAMPLES = json.loads(Path(ref.__file__).with_name("counterexamples.json").read_text())
 
 pytestmark = pytest.mark.filterwarnings("ignore::ncap.reference.CapacitanceWarning")
 
@@ -180,7 +180,7 @@ def test_t4_squared_error_in_floats(t):
 
 
 def uncancelled_families_from_layer_2(case):
-    families = uncancelled_families(case)
+    families = uncancelled_families(case.net, case.x, case.y)
     return families.z[1:], families.g
 
 
@@ -233,7 +233,7 @@ def test_t5_euler_from_the_senders_side(case):
     z, s, g, _ = ref.families(net, case.x, case.y)
     gradients = ref.gradients(net, case.x, case.y)
     scales = uncancelled(case)[1]
-    bounds = uncancelled_families(case)
+    bounds = uncancelled_families(case.net, case.x, case.y)
     for l in range(1, net.depth):
         rest = (z[l] - s[l - 1] * (z[l - 1] @ net.layers[l - 1].kernel)).T @ g[l - 1] / n
         got = (w @ P)[offsets[l] : offsets[l + 1]].reshape(gradients[l].shape)

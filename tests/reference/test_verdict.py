@@ -101,6 +101,14 @@ def test_eps_regularises_the_signed_denominator_only():
         assert regularised.denominator == plain.denominator
 
 
+@pytest.mark.filterwarnings("ignore:.*(overflow|invalid value).*:RuntimeWarning")
+@pytest.mark.parametrize("strength", ["signed", "magnitude"])
+def test_sums_that_overflow_are_refused(strength):
+    net = ref.MLP([np.eye(2) * 1e120] * 3, loss="squared_error")
+    with pytest.raises(ValueError, match=r"not finite: activations or errors overflow"):
+        ref.capacitance(net, [[1, 1]], [[0, 0]], strength=strength)
+
+
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [

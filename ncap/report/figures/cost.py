@@ -7,10 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ncap.cost import PAPER_RATIO
 from ncap.report.figures import canvas
 from ncap.report.series import Series
-
-PAPER_RATIO = 1.3  # T_beta / T_train of the paper, measured on four V100 GPUs
 
 
 def draw(series: Sequence[Series], colours: dict[str, str]) -> Figure | None:

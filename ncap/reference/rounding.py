@@ -1,0 +1,73 @@
+"""The scale of rounding errors: what two correct implementations of the degrees may differ by."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ncap.reference.closed_form import Degrees, degrees_from
+from ncap.reference.mlp import MLP, Array, Families, families, forward, read_targets
+
+# A dot product of n terms, in any order, errs by less than n eps times the sum of its absolute values (Higham, Accuracy
+# and Stability, section 3.1). Chains of L products, widths and the softmax multiply that; this allows for all, many times.
+ROUNDINGS = 256
+
+
+def uncancelled_families(net: MLP, x: ArrayLike, y: ArrayLike) -> Families:
+    """Families |z|, |s|, |g| with every sum inside them taken over absolute values.
+
+    z_l = |s_l| (z_{l-1} |W_l| + |b_l|) + |c_l|,   g_L = p (1 + 2 max z_L) + |y| or z_L + |y|,   g_l = |s_l| (g_{l+1} |W_{l+1}|')
+
+    p errs by eps times the size of what is exponentiated, hence its factor.
+
+    >>> net = MLP([[[2.0]], [[-3.0]], [[1.0]]], loss="squared_error")
+    >>> [float(g_l[0, 0]) for g_l in uncancelled_families(net, [[-1.0]], [[5.0]]).g]     # the relu is off: output 0, and |0| + |5|
+    [0.0, 5.0]
+    """
+    z_exact, s, _ = forward(net, x)
+    s = [np.abs(s_l) for s_l in s]
+    z = [np.abs(z_exact[0])]
+    for layer, s_l in zip(net.layers[:-1], s, strict=True):
+        reach = z[-1] @ np.abs(layer.kernel) + np.abs(layer.bias)
+        z.append(s_l * reach + np.abs(layer.shift))
+    reach = z[-1] @ np.abs(net.layers[-1].kernel) + np.abs(net.layers[-1].bias)
+    p = families(net, x, y).p
+    output = p * (1 + 2 * reach.max(axis=1, keepdims=True)) if net.loss == "cross_entropy" else reach
+    g = [output + np.abs(read_targets(y, p.shape[0], p.shape[1], net.loss))]
+    for layer, s_l in zip(net.layers[:1:-1], s[:0:-1], strict=True):
+        g.append(s_l * (g[-1] @ np.abs(layer.kernel.T)))
+    return Families(z, s, g[::-1], p)
+
+
+def uncancelled_degrees(net: MLP, x: ArrayLike, y: ArrayLike, interaction: str = "explicit") -> Degrees:
+    """Degrees with every sum taken over absolute values: ROUNDINGS eps of them bound an entry's rounding error.
+
+    Returns: two lists of L arrays (n_{l-1}, n_l), as ncap.reference.degrees.
+
+    >>> net = MLP([[[2.0]], [[3.0]], [[1.0]]], loss="squared_error")
+    >>> [float(d[0, 0]) for d in uncancelled_degrees(net, [[1.0]], [[5.0]])[0]]     # g_3 = 6 + 5, where degrees has 6 - 5
+    [11.0, 22.0, 0.0]
+    """
+    z, s, g, p = uncancelled_families(net, x, y)
+    delta_in, delta_out = degrees_from(z[:-1], s, g, strength="magnitude")
+    if interaction == "explicit":
+        return delta_in, delta_out
+    for l in range(1, net.depth):
+        curvature = np.abs(net.layers[l].kernel) @ _curvature(net, z, s, p, l + 1)
+        # mean_n s_l[n,i] z_{l-1}[n,j] z_l[n,m] curvature[n,i,k], summed over (m, k) and over (j, i)
+        received = s[l - 1] * curvature.sum(axis=2) * z[l].sum(axis=1, keepdims=True)
+        sent = np.einsum("ni,nik->nk", s[l - 1], curvature) * z[l - 1].sum(axis=1, keepdims=True)
+        delta_in[l - 1] = delta_in[l - 1] + z[l - 1].T @ received / len(p)
+        delta_out[l] = delta_out[l] + z[l].T @ sent / len(p)
+    return delta_in, delta_out
+
+
+def _curvature(net: MLP, z: list[Array], s: list[Array], p: Array, l: int) -> Array:
+    """H_l over absolute values, shape (N, n_l, n_l): diag(p) + pp' at the top, times what p errs by, or I."""
+    kernels = [np.abs(layer.kernel) for layer in net.layers]
+    if net.loss == "cross_entropy":
+        reach = 1 + 2 * (z[-1] @ kernels[-1]).max(axis=1)
+        H = (p[:, :, None] * np.eye(p.shape[1]) + p[:, :, None] * p[:, None, :]) * reach[:, None, None]
+    else:
+        H = np.broadcast_to(np.eye(p.shape[1]), (*p.shape, p.shape[1]))
+    for m in range(net.depth - 1, l - 1, -1):
+        H = s[m - 1][:, :, None] * (kernels[m] @ H @ kernels[m].T) * s[m - 1][:, None, :]
+    return np.asarray(H)
