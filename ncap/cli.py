@@ -13,6 +13,12 @@ from typing import Any
 import click
 
 
+class FailedCheckError(click.ClickException):
+    """A check failed."""
+
+    exit_code = 1
+
+
 class BadInputError(click.ClickException):
     """An argument that cannot be used, or a store that is none."""
 
@@ -164,6 +170,27 @@ def bench(candidates: str, target: str, n_train: int, repeats: int, seed: int) -
 
     _load_framework()
     open_console().print(cost_table(measure_costs(candidates, target, n_train=n_train, repeats=repeats, seed=seed)))
+
+
+@main.command()
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of the drawn networks.")
+def verify(seed: int) -> None:
+    """Hold the three implementations against each other on this machine and device; exit code 1 where they differ."""
+    _load_framework()
+    import keras
+
+    from ncap.terminal import open_console
+    from ncap.verify import check_table, run_checks
+
+    checks = list(run_checks(seed))
+    console = open_console()
+    console.print(check_table(checks))
+    console.print(
+        f"Keras {keras.__version__} on {keras.backend.backend()}, {', '.join(keras.distribution.list_devices())}"
+    )
+    failed = [check for check in checks if not check.passed]
+    if failed:
+        raise FailedCheckError(f"{len(failed)} of {len(checks)} checks failed: {failed[0].what}, {failed[0].dtype}")
 
 
 @main.command()

@@ -1,0 +1,224 @@
+"""ncap verify: oracle, closed form and automatic differentiation against each other on the machine and device at hand."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from ncap import autodiff, closed_form
+from ncap import reference as ref
+from ncap.probe import Probe
+from ncap.reference.closed_form import Degrees
+from ncap.reference.mlp import read_targets, softmax
+from ncap.reference.rounding import ROUNDINGS, uncancelled_degrees, uncancelled_families
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SAMPLES = 32
+# Widths n_0..n_L of the networks compared: tiny, uneven, deep, and the probe of the paper on 64 features.
+WIDTHS = ((2, 3, 2, 2), (5, 3, 7, 4), (6, 5, 4, 5, 3), (4, 6, 3, 5, 4, 6, 2), (64, 256, 128, 10))
+METHODS = (
+    ("closed form", "explicit", "signed"),
+    ("closed form", "explicit", "magnitude"),
+    ("autodiff", "explicit", "signed"),
+    ("autodiff", "hessian", "signed"),
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the table: the largest difference found, in units of `unit`, and what it may be.
+
+    unit: "roundings" of the dtype on the scale of the uncancelled sums, or "" for a difference that must be 0.
+    """
+
+    what: str
+    dtype: str
+    difference: float
+    bound: float
+    unit: str
+    where: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the difference is a number within its bound."""
+        return self.difference <= self.bound
+
+
+def run_checks(seed: int = 0) -> Iterator[Check]:
+    """Every check that this device can make, one after the other."""
+    yield from _golden_values()
+    for dtype in dtypes():
+        for method in METHODS:
+            yield _largest_difference(method, dtype, seed)
+
+
+def dtypes() -> list[str]:
+    """The floating-point types that the backend computes in here: JAX has float64 only with JAX_ENABLE_X64."""
+    wide = keras.backend.standardize_dtype(keras.ops.convert_to_tensor(np.zeros(1, np.float64)).dtype) == "float64"
+    return ["float64", "float32"] if wide else ["float32"]
+
+
+def _largest_difference(method: tuple[str, str, str], dtype: str, seed: int) -> Check:
+    name, interaction, strength = method
+    worst, where = 0.0, ""
+    # Keras' batch norm, which autodiff goes through, computes in float32 on JAX whatever its dtype.
+    narrow = name == "autodiff" and keras.backend.backend() == "jax"
+    eps = float(np.finfo(np.float32 if narrow else dtype).eps)
+    for net, x, y in _networks(seed, float(np.finfo(dtype).eps)):
+        probe, targets = _probe_of(net, dtype), read_targets(y, len(x), net.widths[-1], net.loss)
+        data = probe, x.astype(dtype), targets.astype(dtype), net.loss
+        # 20 samples at a time: two batches, the second smaller, so that adding up is part of what is checked.
+        got = (
+            closed_form.degrees(*data, strength, 20)
+            if name == "closed form"
+            else autodiff.degrees(*data, interaction, 20)
+        )
+        difference = _in_roundings(got, net, x, y, interaction, strength, eps)
+        if not difference <= worst:  # NaN counts as worst
+            worst, where = difference, f"{'-'.join(map(str, net.widths))}, {net.loss}"
+    shown = f"{dtype}, norm in float32" if narrow and dtype == "float64" else dtype
+    return Check(f"{name} against oracle, {interaction}/{strength}", shown, worst, ROUNDINGS, "roundings", where)
+
+
+def _in_roundings(
+    got: Degrees, net: ref.MLP, x: np.ndarray, y: np.ndarray, interaction: str, strength: str, eps: float
+) -> float:
+    """How far degrees are from the oracle's, in roundings."""
+    want, scale = ref.degrees(net, x, y, interaction, strength), uncancelled_degrees(net, x, y, interaction)
+    return _roundings_between(got, want, scale, eps)
+
+
+def _roundings_between(one: Degrees, other: Degrees, scale: Degrees, eps: float) -> float:
+    """max |one - other| / (eps scale) over all degrees; a degree without scale must agree exactly."""
+    flat = [
+        np.concatenate([d.ravel() for side in degrees for d in side]).astype(float) for degrees in (one, other, scale)
+    ]
+    difference, unit = np.abs(flat[0] - flat[1]), eps * flat[2]
+    if not np.isfinite(difference).all() or (difference[unit == 0] > 0).any():
+        return np.inf
+    return float((difference[unit > 0] / unit[unit > 0]).max(initial=0.0))
+
+
+def _networks(seed: int, eps: float) -> Iterator[tuple[ref.MLP, np.ndarray, np.ndarray]]:
+    """Drawn networks with data, the same for every backend; samples with a unit within rounding of the relu's kink are left out.
+
+    Weights and inputs are float32 numbers, so that every dtype computes with the same ones.
+    """
+    rng = np.random.default_rng(seed)
+    for widths in WIDTHS:
+        for loss in ("cross_entropy", "squared_error"):
+            kernels = [_float32(rng.normal(size=(a, b)) / np.sqrt(a)) for a, b in itertools.pairwise(widths)]
+            biases = [_float32(rng.normal(size=n) / 4) for n in widths[1:]]
+            scales = [_float32(rng.uniform(0.5, 1.5, n)) for n in widths[1:-1]]
+            shifts = [_float32(rng.normal(size=n) / 4) for n in widths[1:-1]]
+            net = ref.MLP(kernels, biases, scales, shifts, loss=loss)
+            x, y = _float32(rng.normal(size=(SAMPLES, widths[0]))), rng.integers(0, widths[-1], SAMPLES)
+            clear = _clear_of_kinks(net, x, y, eps)
+            yield net, x[clear], y[clear]
+
+
+def _clear_of_kinks(net: ref.MLP, x: np.ndarray, y: np.ndarray, eps: float) -> np.ndarray:
+    z, _, _ = ref.forward(net, x)
+    reach = uncancelled_families(net, x, y).z
+    clear = np.ones(len(x), dtype=bool)
+    for layer, below, bound in zip(net.layers[:-1], z, reach, strict=False):
+        a, size = below @ layer.kernel + layer.bias, bound @ np.abs(layer.kernel) + np.abs(layer.bias)
+        clear &= (np.abs(a) > 16 * eps * size).all(axis=1)
+    return clear
+
+
+def _float32(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32).astype(np.float64)
+
+
+def _probe_of(net: ref.MLP, dtype: str) -> Probe:
+    """The same network as a built probe; moving variance 3/4 and epsilon 1/4 make the norm's scale and shift exact."""
+    probe = Probe(net.widths[-1], net.widths[1:-1], dtype=dtype)
+    norms = [unit.norm for unit in probe.units if unit.norm is not None]
+    for norm in norms:
+        norm.epsilon = 0.25
+    probe.build((None, net.widths[0]))
+    for layer, unit, norm in zip(net.layers, probe.units, norms, strict=False):
+        n = len(layer.bias)
+        unit.dense.set_weights([layer.kernel, layer.bias])
+        norm.set_weights([layer.scale, layer.shift, np.zeros(n), np.full(n, 0.75)])
+    probe.logits.set_weights([net.layers[-1].kernel, net.layers[-1].bias])
+    return probe
+
+
+def _golden_values() -> Iterator[Check]:
+    """Values known exactly, from the oracle: by hand, and the counterexamples of T4 in fractions and in floats."""
+    net = ref.MLP([[[2.0]], [[3.0]], [[1.0]]], loss="squared_error")
+    yield _exactly("one neuron a layer, 2 / 3", ref.capacitance(net, [[1.0]], [[5.0]]).beta_eff, 2 / 3)
+    net = ref.MLP([[[1.0]], [[0.0]], [[1.0, 0.0]]], [None, [1.0], None], None, [[-1.0], [-1.0]], loss="squared_error")
+    shifted = ref.capacitance(net, [[1.0], [2.0]], [[-1.0, 0.0], [0.0, -1.0]]).beta_eff
+    yield _exactly("T1 with a shift behind the relu, 1 / 4", shifted, 0.25)
+    tables = json.loads(Path(ref.__file__).with_name("counterexamples.json").read_text())
+    yield _exactly("T4, squared error, 2t at t = 1", _beta_in_fractions(tables["squared_error_2_2_2_2"]), Fraction(2))
+    softmax_table = tables["softmax_2_2_2_2_3"]
+    yield _exactly("T4, softmax, -24 / 2500", _beta_in_fractions(softmax_table), Fraction(softmax_table["beta_eff"]))
+    kernels = [_fractions(kernel).astype(float) for kernel in softmax_table["kernels"]]
+    net, x = ref.MLP(kernels), np.array(softmax_table["x"], float)
+    y = softmax(ref.forward(net, x)[2]) - _fractions(softmax_table["error"]).astype(float)
+    exact = ref.degrees_from(*_exact_families(softmax_table))
+    difference = _roundings_between(
+        ref.degrees(net, x, y), exact, uncancelled_degrees(net, x, y), float(np.finfo(float).eps)
+    )
+    yield Check("T4, softmax, degrees of the closed form", "float64", difference, ROUNDINGS, "roundings", "2-2-2-2-3")
+
+
+def _exactly(what: str, got: float | Fraction, want: float | Fraction) -> Check:
+    dtype = "fractions" if isinstance(got, Fraction) else "float64"
+    return Check(what, dtype, 0.0 if got == want else abs(float(got) - float(want)), 0.0, "", "")
+
+
+def _beta_in_fractions(table: dict[str, Any]) -> Fraction:
+    delta_in, delta_out = ref.degrees_from(*_exact_families(table))
+    A = sum((d_out * d_in).sum() for d_in, d_out in zip(delta_in, delta_out, strict=True))
+    return Fraction(A / sum(d.sum() for d in delta_in))
+
+
+def _exact_families(table: dict[str, Any]) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """z_0..z_{L-2}, s_1..s_{L-1}, g_2..g_L of a table in fractions, from its kernels, inputs and errors."""
+    kernels = [_fractions(kernel) for kernel in table["kernels"]]
+    z, s = [_fractions(table["x"])], []
+    for kernel in kernels[:-1]:
+        a = z[-1] @ kernel
+        s.append(np.vectorize(lambda value: Fraction(value > 0), otypes=[object])(a))
+        z.append(s[-1] * a)
+    g = [_fractions(table["error"])]
+    for kernel, s_l in zip(kernels[:1:-1], s[:0:-1], strict=True):
+        g.append(s_l * (g[-1] @ kernel.T))
+    return z[:-1], s, g[::-1]
+
+
+def _fractions(rows: list[list[Any]]) -> np.ndarray:
+    return np.array([[Fraction(value) for value in row] for row in rows], dtype=object)
+
+
+def check_table(checks: list[Check]) -> "Table":
+    """The checks as a rich table."""
+    from rich.table import Table
+
+    table = Table(header_style="bold", pad_edge=False)
+    for heading in ("check", "dtype", "largest difference", "bound", "", "where"):
+        table.add_column(heading, justify="right" if heading in ("largest difference", "bound") else "left")
+    for check in checks:
+        figures = (f"{value:.3g}" for value in (check.difference, check.bound))
+        verdict = "[green]ok[/]" if check.passed else "[bold red]FAILED[/]"
+        table.add_row(
+            check.what,
+            f"{check.dtype}",
+            *(f"{figure} {check.unit}".strip() for figure in figures),
+            verdict,
+            check.where,
+        )
+    return table
