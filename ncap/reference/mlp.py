@@ -51,7 +51,8 @@ class MLP:
         """Read every parameter as float64 and check it once."""
         choose("norm", self.norm, NORMS)
         choose("loss", self.loss, LOSSES)
-        kernels = [_finite(f"kernels[{i}]", kernel) for i, kernel in enumerate(self.kernels)]
+        # Copies, of the vectors too: what has been checked stays as it was.
+        kernels = [_finite(f"kernels[{i}]", kernel).copy() for i, kernel in enumerate(self.kernels)]
         if not kernels:
             raise ValueError("kernels is empty; pass at least one array of shape (n_in, n_out)")
         for i, kernel in enumerate(kernels):
@@ -228,7 +229,7 @@ def choose(name: str, value: object, allowed: tuple[str, ...]) -> None:
 
 def _finite(name: str, value: ArrayLike | None) -> Array:
     try:
-        array = np.array(value, dtype=np.float64, order="C")  # a copy: what was checked stays as it was
+        array = np.ascontiguousarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array of real numbers: {error}") from None
     if not np.isfinite(array).all():
@@ -242,7 +243,7 @@ def _vectors(name: str, values: Sequence[ArrayLike | None] | None, widths: list[
     if len(values) != len(widths):
         raise ValueError(f"{name} must have {len(widths)} entries, None where a layer has none, got {len(values)}")
     vectors = [
-        np.full(width, missing) if value is None else _finite(f"{name}[{i}]", value)
+        np.full(width, missing) if value is None else _finite(f"{name}[{i}]", value).copy()
         for i, (value, width) in enumerate(zip(values, widths, strict=True))
     ]
     for i, (vector, width) in enumerate(zip(vectors, widths, strict=True)):
