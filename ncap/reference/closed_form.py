@@ -54,8 +54,8 @@ def capacitance(
     magnitude, standard_error = None, np.nan
     if interaction == "explicit":
         degrees_of = {name: _interior_degrees(values, name) for name in dict.fromkeys((strength, "magnitude"))}
-        moments = _explicit_moments(net.depth, values, degrees_of[strength], strength)
-        magnitude = _explicit_moments(net.depth, values, degrees_of["magnitude"], "magnitude")
+        moments_of = {name: _explicit_moments(net.depth, values, own, name) for name, own in degrees_of.items()}
+        moments, magnitude = moments_of[strength], moments_of["magnitude"]
         if len(values.p) > 1 and moments.denominator:
             standard_error = _standard_error(values, degrees_of[strength], moments, strength)
     else:
