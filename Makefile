@@ -20,7 +20,7 @@ unit: .venv/tested
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not heavy"
 
 jax: .venv/tested
-	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(BIN)/pytest -m "not heavy" tests/test_conformance.py tests/test_probe.py tests/test_measure.py
+	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(BIN)/pytest -m "not heavy" tests/test_conformance.py tests/test_probe.py tests/test_measure.py tests/test_precision.py
 
 heavy: .venv/tested              ## long properties: 10,000 examples of the oracle's, 1,000 of those with Keras
 	NCAP_HYPOTHESIS=long $(BIN)/pytest tests/reference

@@ -103,30 +103,35 @@ def _standard_error(batches: list[Families], n: int, strength: str, sums: Sums) 
 
 def _batches(probe: Probe, features: np.ndarray, targets: np.ndarray, loss: str, batch_size: int) -> list[Families]:
     """The families of all samples, batch by batch."""
-    layers, families = _layers(probe), []
+    layers, families = _layers(probe, features.dtype.name), []
     for start in range(0, len(features), batch_size):
         x, y = (ops.convert_to_tensor(values[start : start + batch_size]) for values in (features, targets))
         families.append(Families(*_compiled(_families, _signature(layers))(layers, x, y, loss=loss)))
     return families
 
 
-def _layers(probe: Probe) -> list[Any]:
-    """[kernel, bias, scale, shift] of every layer as tensors, the norm's moving statistics folded into scale and shift."""
-    hidden = [[*_affine(unit.dense), *_scale_shift(unit)] for unit in probe.units]
-    return [*hidden, _affine(probe.logits)]
+def _layers(probe: Probe, dtype: str) -> list[Any]:
+    """[kernel, bias, scale, shift] of every layer as tensors, the norm's moving statistics folded into scale and shift.
+
+    Cast first: a probe may keep its variables in half a precision that no sum should be taken in.
+    """
+    hidden = [[*_affine(unit.dense, dtype), *_scale_shift(unit, dtype)] for unit in probe.units]
+    return [*hidden, _affine(probe.logits, dtype)]
 
 
-def _affine(dense: keras.layers.Dense) -> list[Any]:
-    return [ops.convert_to_tensor(dense.kernel), ops.convert_to_tensor(dense.bias)]
+def _affine(dense: keras.layers.Dense, dtype: str) -> list[Any]:
+    return [ops.cast(dense.kernel, dtype), ops.cast(dense.bias, dtype)]
 
 
-def _scale_shift(unit: HiddenUnit) -> list[Any]:
+def _scale_shift(unit: HiddenUnit, dtype: str) -> list[Any]:
     norm = unit.norm
     if norm is None:
-        ones = ops.ones_like(ops.convert_to_tensor(unit.dense.bias))
-        return [ones, ops.zeros_like(ones)]
-    scale = norm.gamma * ops.rsqrt(norm.moving_variance + norm.epsilon)
-    return [scale, norm.beta - norm.moving_mean * scale]
+        return [ops.ones(unit.dense.units, dtype), ops.zeros(unit.dense.units, dtype)]
+    gamma, beta, mean, variance = (
+        ops.cast(variable, dtype) for variable in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
+    )
+    scale = gamma * ops.rsqrt(variance + norm.epsilon)
+    return [scale, beta - mean * scale]
 
 
 def _families(layers: list[Any], x: Any, y: Any, *, loss: str) -> tuple[list[Any], list[Any], list[Any]]:

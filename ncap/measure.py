@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from ncap import autodiff, closed_form
+from ncap.precision import matmul_precision
 from ncap.probe import Probe, detach_probe, find_probe
 from ncap.reference.interaction import read
 from ncap.reference.mlp import LOSSES, choose, read_targets
@@ -43,7 +44,8 @@ def capacitance(
         loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
         batch_size: samples on the device at a time.
 
-    Returns: Capacitance, computed in the probe's dtype; it warns with CapacitanceWarning when the reading is degenerate.
+    Returns: Capacitance, computed in the probe's dtype, or in float32 where that is narrower, and never in TF32; it warns with
+    CapacitanceWarning when the reading is degenerate.
 
     Raises: TypeError or ValueError naming the argument, the rule and the remedy.
 
@@ -63,16 +65,18 @@ def capacitance(
         raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
     features = _features(model, probe, x, int(batch_size))
     targets = read_targets(y, len(features), probe.classes, loss).astype(features.dtype)
-    if method == "autodiff" and probe.compute_dtype != probe.variable_dtype:
+    own_precision = probe.compute_dtype == probe.variable_dtype and probe.compute_dtype in ("float32", "float64")
+    if method == "autodiff" and not own_precision:
         raise ValueError(
             f"method='autodiff' runs the probe's own layers, and they compute in {probe.compute_dtype} on {probe.variable_dtype} weights; "
-            "use method='closed_form', or build the body without a mixed dtype policy"
+            "use method='closed_form', or build the body with a float32 dtype policy"
         )
     data = probe, features, targets, loss
-    if method == "closed_form":
-        moments, magnitude, standard_error = closed_form.explicit_moments(*data, reading.strength, int(batch_size))
-    else:
-        moments, magnitude, standard_error = autodiff.moments(*data, interaction, int(batch_size)), None, np.nan
+    with matmul_precision("float32"):
+        if method == "closed_form":
+            moments, magnitude, standard_error = closed_form.explicit_moments(*data, reading.strength, int(batch_size))
+        else:
+            moments, magnitude, standard_error = autodiff.moments(*data, interaction, int(batch_size)), None, np.nan
     return judge(
         moments,
         reading,

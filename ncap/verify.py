@@ -13,6 +13,7 @@ import numpy as np
 
 from ncap import autodiff, closed_form
 from ncap import reference as ref
+from ncap.precision import TF32_EPS, has_tf32, matmul_precision
 from ncap.probe import Probe
 from ncap.reference.closed_form import Degrees
 from ncap.reference.mlp import read_targets, softmax
@@ -55,36 +56,57 @@ class Check:
 def run_checks(seed: int = 0) -> Iterator[Check]:
     """Every check that this device can make, one after the other."""
     yield from _golden_values()
-    for dtype in dtypes():
+    for arithmetic in arithmetics():
         for method in METHODS:
-            yield _largest_difference(method, dtype, seed)
+            if arithmetic.weights == arithmetic.dtype or method[0] == "closed form":
+                yield _largest_difference(method, arithmetic, seed)
 
 
-def dtypes() -> list[str]:
-    """The floating-point types that the backend computes in here: JAX has float64 only with JAX_ENABLE_X64."""
-    wide = keras.backend.standardize_dtype(keras.ops.convert_to_tensor(np.zeros(1, np.float64)).dtype) == "float64"
-    return ["float64", "float32"] if wide else ["float32"]
+@dataclass(frozen=True)
+class Arithmetic:
+    """What a device computes in: dtype of the sums, dtype of the probe's weights, spacing at 1, precision of matrix products."""
+
+    name: str
+    dtype: str
+    weights: str
+    eps: float
+    matmul: str = "float32"
 
 
-def _largest_difference(method: tuple[str, str, str], dtype: str, seed: int) -> Check:
+def arithmetics() -> list[Arithmetic]:
+    """Those that the backend has here: float64 on JAX only with JAX_ENABLE_X64, TF32 on a GPU, bfloat16 weights everywhere.
+
+    Only the closed form reads weights that are narrower than its sums.
+    """
+    narrow = float(np.finfo(np.float32).eps)
+    found = [Arithmetic("float32", "float32", "float32", narrow)]
+    if keras.backend.standardize_dtype(keras.ops.convert_to_tensor(np.zeros(1, np.float64)).dtype) == "float64":
+        found.insert(0, Arithmetic("float64", "float64", "float64", float(np.finfo(np.float64).eps)))
+    if has_tf32():
+        found.append(Arithmetic("TF32", "float32", "float32", TF32_EPS, "tf32"))
+    return [*found, Arithmetic("bfloat16 weights", "float32", "bfloat16", narrow)]
+
+
+def _largest_difference(method: tuple[str, str, str], arithmetic: Arithmetic, seed: int) -> Check:
     name, interaction, strength = method
-    worst, where = 0.0, ""
+    worst, where = np.nan, "no network"
     # Keras' batch norm, which autodiff goes through, computes in float32 on JAX whatever its dtype.
-    narrow = name == "autodiff" and keras.backend.backend() == "jax"
-    eps = float(np.finfo(np.float32 if narrow else dtype).eps)
-    for net, x, y in _networks(seed, float(np.finfo(dtype).eps)):
-        probe, targets = _probe_of(net, dtype), read_targets(y, len(x), net.widths[-1], net.loss)
-        data = probe, x.astype(dtype), targets.astype(dtype), net.loss
+    narrow = arithmetic.dtype == "float64" and name == "autodiff" and keras.backend.backend() == "jax"
+    eps = float(np.finfo(np.float32).eps) if narrow else arithmetic.eps
+    for net, x, y in _networks(seed, arithmetic):
+        probe, targets = _probe_of(net, arithmetic.weights), read_targets(y, len(x), net.widths[-1], net.loss)
+        data = probe, x.astype(arithmetic.dtype), targets.astype(arithmetic.dtype), net.loss
         # 20 samples at a time: two batches, the second smaller, so that adding up is part of what is checked.
-        got = (
-            closed_form.degrees(*data, strength, 20)
-            if name == "closed form"
-            else autodiff.degrees(*data, interaction, 20)
-        )
+        with matmul_precision(arithmetic.matmul):
+            got = (
+                closed_form.degrees(*data, strength, 20)
+                if name == "closed form"
+                else autodiff.degrees(*data, interaction, 20)
+            )
         difference = _in_roundings(got, net, x, y, interaction, strength, eps)
-        if not difference <= worst:  # NaN counts as worst
+        if not difference <= worst:  # the first, a larger one, or NaN
             worst, where = difference, f"{'-'.join(map(str, net.widths))}, {net.loss}"
-    shown = f"{dtype}, norm in float32" if narrow and dtype == "float64" else dtype
+    shown = f"{arithmetic.name}, norm in float32" if narrow else arithmetic.name
     return Check(f"{name} against oracle, {interaction}/{strength}", shown, worst, ROUNDINGS, "roundings", where)
 
 
@@ -107,22 +129,25 @@ def _roundings_between(one: Degrees, other: Degrees, scale: Degrees, eps: float)
     return float((difference[unit > 0] / unit[unit > 0]).max(initial=0.0))
 
 
-def _networks(seed: int, eps: float) -> Iterator[tuple[ref.MLP, np.ndarray, np.ndarray]]:
+def _networks(seed: int, arithmetic: Arithmetic) -> Iterator[tuple[ref.MLP, np.ndarray, np.ndarray]]:
     """Drawn networks with data, the same for every backend; samples with a unit within rounding of the relu's kink are left out.
 
-    Weights and inputs are float32 numbers, so that every dtype computes with the same ones.
+    Weights are numbers of the probe's dtype and inputs float32 numbers, so that every implementation computes with the same ones.
+    A coarse arithmetic may leave a wide network without a sample, and the network is then left out too.
     """
     rng = np.random.default_rng(seed)
+    weights = "float32" if arithmetic.weights == "float64" else arithmetic.weights
     for widths in WIDTHS:
         for loss in ("cross_entropy", "squared_error"):
-            kernels = [_float32(rng.normal(size=(a, b)) / np.sqrt(a)) for a, b in itertools.pairwise(widths)]
-            biases = [_float32(rng.normal(size=n) / 4) for n in widths[1:]]
-            scales = [_float32(rng.uniform(0.5, 1.5, n)) for n in widths[1:-1]]
-            shifts = [_float32(rng.normal(size=n) / 4) for n in widths[1:-1]]
+            kernels = [_rounded(rng.normal(size=(a, b)) / np.sqrt(a), weights) for a, b in itertools.pairwise(widths)]
+            biases = [_rounded(rng.normal(size=n) / 4, weights) for n in widths[1:]]
+            scales = [_rounded(rng.uniform(0.5, 1.5, n), weights) for n in widths[1:-1]]
+            shifts = [_rounded(rng.normal(size=n) / 4, weights) for n in widths[1:-1]]
             net = ref.MLP(kernels, biases, scales, shifts, loss=loss)
-            x, y = _float32(rng.normal(size=(SAMPLES, widths[0]))), rng.integers(0, widths[-1], SAMPLES)
-            clear = _clear_of_kinks(net, x, y, eps)
-            yield net, x[clear], y[clear]
+            x, y = _rounded(rng.normal(size=(SAMPLES, widths[0])), "float32"), rng.integers(0, widths[-1], SAMPLES)
+            clear = _clear_of_kinks(net, x, y, arithmetic.eps)
+            if clear.any():
+                yield net, x[clear], y[clear]
 
 
 def _clear_of_kinks(net: ref.MLP, x: np.ndarray, y: np.ndarray, eps: float) -> np.ndarray:
@@ -135,8 +160,8 @@ def _clear_of_kinks(net: ref.MLP, x: np.ndarray, y: np.ndarray, eps: float) -> n
     return clear
 
 
-def _float32(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.float32).astype(np.float64)
+def _rounded(values: np.ndarray, dtype: str) -> np.ndarray:
+    return values.astype(np.dtype(dtype)).astype(np.float64)
 
 
 def _probe_of(net: ref.MLP, dtype: str) -> Probe:

@@ -112,13 +112,17 @@ def test_a_loss_that_borrows_a_name_is_refused():
         ncap.capacitance(recompiled(mse), *data())
 
 
-def test_a_mixed_policy_is_read_in_closed_form_only():
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16", "float16"])
+def test_half_precision_is_read_in_closed_form_and_float32(policy):
     keras.utils.set_random_seed(0)
-    body = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "relu", dtype="mixed_bfloat16")])
-    probe = ncap.probe.Probe(2, (4, 4), dtype="mixed_bfloat16")
+    body = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "relu", dtype=policy)])
+    probe = ncap.probe.Probe(2, (4, 4), dtype=policy)
     model = keras.Model(body.inputs, probe(body.outputs[0]))
-    assert ncap.capacitance(model, np.eye(3), [0, 1, 0]).beta_eff > 0
-    with pytest.raises(ValueError, match=r"compute in bfloat16 on float32 weights; use method='closed_form'"):
+    features = ops.convert_to_numpy(ops.cast(body(np.eye(3)), "float32"))
+    want = ref.capacitance(ref.MLP(*parameters(probe)), features, [0, 1, 0], strength="magnitude")
+    # nothing cancels in magnitudes, so float32's 1e-7 grows with the widths alone; sums in half precision would err by 1e-2
+    assert ncap.capacitance(model, np.eye(3), [0, 1, 0]).beta_eff == pytest.approx(want.beta_eff, rel=1e-5)
+    with pytest.raises(ValueError, match=r"compute in b?float16 on b?float\d\d weights; use method='closed_form'"):
         ncap.capacitance(model, np.eye(3), [0, 1, 0], method="autodiff")
 
 

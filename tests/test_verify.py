@@ -19,9 +19,9 @@ def tiny(monkeypatch):
 def test_every_check_passes_on_this_machine():
     checks = list(verify.run_checks())
     assert all(check.passed for check in checks), [check for check in checks if not check.passed]
-    for dtype in verify.dtypes():
-        compared = [check for check in checks if check.dtype.startswith(dtype) and "against oracle" in check.what]
-        assert len(compared) == len(verify.METHODS)
+    for arithmetic in verify.arithmetics():
+        compared = [c for c in checks if c.dtype.startswith(arithmetic.name) and "against oracle" in c.what]
+        assert len(compared) == (2 if arithmetic.weights == "bfloat16" else len(verify.METHODS))
         assert all(check.difference > 0 for check in compared)  # something was computed, and rounded
 
 
@@ -46,3 +46,17 @@ def test_a_wrong_implementation_is_found(tiny, monkeypatch, broken, error):
     result = CliRunner().invoke(main, ["verify"])
     assert result.exit_code == 1
     assert "checks failed" in result.output
+
+
+def test_a_gpus_tf32_has_its_own_rows(monkeypatch):
+    """A CPU computes them in float32, so that only the plumbing is tested here; on a GPU `ncap verify` is the test."""
+    monkeypatch.setattr(verify, "has_tf32", lambda: True)
+    (arithmetic,) = [a for a in verify.arithmetics() if a.name == "TF32"]
+    check = verify._largest_difference(verify.METHODS[0], arithmetic, seed=0)
+    assert 0 < check.difference < check.bound
+    assert check.where != "64-256-128-10"  # no sample is clear of all its 384 kinks by TF32's rounding
+
+
+def test_no_comparison_is_no_pass(monkeypatch):
+    monkeypatch.setattr(verify, "WIDTHS", ())
+    assert not any(check.passed for check in verify.run_checks() if "against oracle" in check.what)
