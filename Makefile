@@ -4,17 +4,18 @@ BIN := .venv/bin
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 
-.PHONY: demo test lint unit jax heavy bench wheel clean
+.PHONY: demo test lint unit jax heavy bench wheel wheel-test clean
 
 demo: .venv/installed            ## rank the embedded candidates on scikit-learn's digits, with the truth beside the prediction
 	$(BIN)/ncap demo --out demo
 
-test: .venv/tested lint unit jax ## linter, types, tests, doctests, README examples; the Keras tests on JAX too
+test: .venv/tested lint unit jax ## linter, types, imports, tests, doctests, README examples; the Keras tests on JAX too
 
 lint: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 unit: .venv/tested
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not heavy"
@@ -31,7 +32,21 @@ bench: .venv/tested              ## costs, with pytest-benchmark; T_beta / T_tra
 	$(BIN)/ncap bench
 
 wheel: .venv/tested
+	rm -rf build/lib build/bdist.* dist
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
+# The environment sees the packages of .venv, so that no second TensorFlow is installed, but not its editable ncap: Python follows
+# no .pth file in a folder that a .pth file names.
+wheel-test: wheel                ## the suite on the installed wheel, from a folder without the sources
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/python -m venv --without-pip build/wheel/.venv
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > build/wheel/tested.pth
+	mv build/wheel/tested.pth "$$(build/wheel/.venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
+	$(BIN)/pip --python build/wheel/.venv/bin/python install --quiet --no-deps dist/*.whl
+	cp -r tests README.md pyproject.toml build/wheel
+	cd build/wheel && .venv/bin/python -c "import ncap; assert 'build/wheel/.venv' in ncap.__file__, ncap.__file__"
+	cd build/wheel && NCAP_DATA=$${NCAP_DATA:-$(abspath ../shared/data)} KERAS_BACKEND=tensorflow \
+		.venv/bin/python -m pytest -m "not heavy" tests --pyargs ncap
 
 # -c: the versions that the tests have run on. The stamp is older than what it depends on when either changes.
 .venv/installed: pyproject.toml constraints.txt

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ncap.published import PAPER_RATIO
+
 if TYPE_CHECKING:
     import keras
     import pandas as pd
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from ncap.data import Target
     from ncap.engines.local import Training
     from ncap.reference import Capacitance
-
-PAPER_RATIO = 1.3  # T_beta / T_train in Jiang et al. 2024, measured on four V100 GPUs
 
 # The timed methods of ncap.capacitance, each in its default strength; the work does not depend on it.
 STRENGTH = {"closed_form": "magnitude", "autodiff": "signed"}

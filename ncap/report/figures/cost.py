@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ncap.cost import PAPER_RATIO
+from ncap.published import PAPER_RATIO
 from ncap.report.figures import canvas
 from ncap.report.series import Series
 
