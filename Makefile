@@ -23,9 +23,11 @@ unit: .venv/tested
 jax: .venv/tested
 	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(BIN)/pytest -m "not heavy" tests/test_conformance.py tests/test_probe.py tests/test_measure.py tests/test_precision.py
 
-heavy: .venv/tested              ## long properties: 10,000 examples of the oracle's, 1,000 of those with Keras
+heavy: .venv/tested              ## long properties: 10,000 examples of the oracle's, 1,000 of those with Keras; killed jobs
 	NCAP_HYPOTHESIS=long $(BIN)/pytest tests/reference
-	NCAP_HYPOTHESIS=long-keras $(BIN)/pytest tests/test_conformance.py tests/test_properties.py
+	NCAP_HYPOTHESIS=long $(BIN)/pytest tests/test_properties.py -k oracle
+	NCAP_HYPOTHESIS=long-keras $(BIN)/pytest tests/test_conformance.py tests/test_properties.py -k "not oracle"
+	$(BIN)/pytest -m heavy
 
 bench: .venv/tested              ## costs, with pytest-benchmark; T_beta / T_train of the demo's candidates
 	$(BIN)/pytest benchmarks --benchmark-only

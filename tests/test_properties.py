@@ -144,8 +144,8 @@ def test_beta_eff_is_homogeneous_in_the_error(implementation, strength, case, t)
 
 
 @given(case=cases(norms=("after", "before"), max_depth=5, max_width=5), data=st.data())
-def test_norms_are_permuted_with_their_units(case, data):
-    """The oracle alone, for both orders of the norm: scales and shifts belong to their units."""
+def test_norms_are_permuted_with_their_units_in_the_oracle(case, data):
+    """For both orders of the norm: scales and shifts belong to their units."""
     l = data.draw(st.integers(1, case.net.depth - 1))
     order = data.draw(st.permutations(range(case.net.widths[l])))
     kernels, biases, scales, shifts = parts(case.net)
