@@ -1,6 +1,6 @@
 """T_beta / T_train: one training epoch, and one reading of beta_eff by each method, of the demo's candidates.
 
-pytest benchmarks/test_cost.py --benchmark-group-by=param:candidate
+pytest benchmarks/test_cost.py --benchmark-only --benchmark-group-by=param:training
 """
 
 import itertools

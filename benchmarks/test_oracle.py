@@ -62,7 +62,7 @@ def dense_beta_eff(net, x, y):
 
 
 def test_closed_form_against_its_own_products(benchmark):
-    """2048-256-128-100 at 4,096 samples, magnitude with its standard error; allowed: three times the products."""
+    """2048-256-128-100 at 4,096 samples, magnitude with its standard error."""
     net, x, y = drawn(LARGE, 4096, "cross_entropy")
 
     def closed_form():
@@ -76,7 +76,7 @@ def test_closed_form_against_its_own_products(benchmark):
 
 @pytest.mark.parametrize("samples", [1, 16, 128, 1024])
 def test_closed_form_against_dense_p(benchmark, samples):
-    """32-32-32-10, signed with its magnitude and standard error; allowed at 1,024 samples: a fifth of the dense P's time."""
+    """32-32-32-10, signed with its magnitude and standard error."""
     net, x, y = drawn(SMALL, samples)
     assert dense_beta_eff(net, x, y) == pytest.approx(ref.capacitance(net, x, y, strength="signed").beta_eff, rel=1e-9)
     gain = ratio_of_times(lambda: dense_beta_eff(net, x, y), lambda: ref.capacitance(net, x, y))

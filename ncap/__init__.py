@@ -7,7 +7,20 @@
 
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what _HOME says below, for type checkers and editors
+    from ncap.leaderboard import Ranking as Ranking
+    from ncap.measure import capacitance as capacitance
+    from ncap.observe import CapacitanceCallback as CapacitanceCallback
+    from ncap.predict import CapacitancePredictor as CapacitancePredictor
+    from ncap.probe import attach_probe as attach_probe
+    from ncap.probe import detach_probe as detach_probe
+    from ncap.ranking import kendall as kendall
+    from ncap.ranking import regret as regret
+    from ncap.ranking import spearman as spearman
+    from ncap.ranking import weighted_tau as weighted_tau
+    from ncap.select import rank as rank
 
 __version__ = version("ncap")
 
@@ -33,10 +46,12 @@ _HOME = {
 __all__ = ["__version__", *_HOME]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'ncap' has no attribute {name!r}; public names: {', '.join(__all__)}")
-    return getattr(import_module(_HOME[name]), name)
+if not TYPE_CHECKING:  # a type checker would take any name for one of these
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module 'ncap' has no attribute {name!r}; public names: {', '.join(__all__)}")
+        return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

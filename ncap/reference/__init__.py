@@ -1,8 +1,9 @@
 """The oracle: neural capacitance of a ReLU MLP, from the definition to a closed form, in numpy, numba and scipy.
 
 Read in this order: mlp (G_A, gradients), graph (phi: G_A -> G_B), interaction (P by definition), resilience (beta_eff of
-any network), closed_form (the same without P), hessian (the other reading), verdict (when to believe it). It imports
-nothing else of ncap and never a deep-learning framework.
+any network), closed_form and its kernels (the same without P), hessian (the other reading), verdict (when to believe
+it), rounding (how far two right implementations may differ). It imports nothing else of ncap and never a deep-learning
+framework.
 
 >>> from ncap import reference as ref
 >>> net = ref.MLP([[[2.0]], [[3.0]], [[1.0]]], loss="squared_error")
@@ -19,15 +20,12 @@ from ncap.reference.resilience import beta_eff
 from ncap.reference.verdict import Capacitance, CapacitanceWarning
 
 __all__ = [
-    # the network G_A and its training signal
     "MLP",
-    # beta_eff with its verdict
     "Capacitance",
     "CapacitanceWarning",
     "Families",
     "beta_eff",
     "capacitance",
-    # the line graph G_B, its interaction matrix, its degrees
     "degrees",
     "degrees_from",
     "families",

@@ -3,7 +3,7 @@
 Why numba at all: gating, row sums and absolute values fused in one sweep keep the closed form within a small multiple of
 its own matrix products, without temporaries of the size of the data. Why these options: the compiled code is cached on
 disk, so that only the first run after installation pays for compilation; `fastmath` is off, because it may reorder sums
-and ignore NaN, and an oracle may not. `plain` gives the Python source of a kernel, which runs on object arrays: one
+and ignore NaN, and an oracle may not. `for_dtype` gives the Python source of a kernel, which runs on object arrays: one
 definition serves float64 and exact fractions.
 """
 
@@ -20,7 +20,10 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 def compiled(function: Kernel) -> Kernel:
     """Compile a kernel on its first call (nopython, cached on disk, strict IEEE arithmetic)."""
-    return cast(Kernel, numba.njit(cache=True, error_model="numpy")(function))
+    try:
+        return cast(Kernel, numba.njit(cache=True, error_model="numpy")(function))
+    except RuntimeError:  # no folder that a cache could be written to, as in a read-only container
+        return cast(Kernel, numba.njit(error_model="numpy")(function))
 
 
 def for_dtype(kernel: Kernel, array: Array) -> Kernel:
