@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from ncap import data, models
-from ncap.cost import STRENGTH, prepare, read_beta
+from ncap.cost import METHODS, prepare, read_beta
 from ncap.demo import TRAINING_IMAGES
 
 
@@ -26,7 +26,7 @@ def test_training_epoch(benchmark, training):
     assert logs["loss"] > 0
 
 
-@pytest.mark.parametrize("method", STRENGTH)
+@pytest.mark.parametrize("method", METHODS)
 def test_reading(benchmark, training, method):
     reading = benchmark.pedantic(read_beta, args=(training, method), rounds=5, warmup_rounds=1)
     assert reading.n_samples == TRAINING_IMAGES

@@ -1,6 +1,6 @@
 """beta_eff of a probe in closed form on keras.ops: it runs wherever Keras runs, in batches, compiled, without P.
 
-The formulas are those of MATHEMATICS.md, section 3, written once more and independently of ncap.reference, whose tests
+The formulas are those of MATHEMATICS.md, section 3, written once more and independently of ncap.reference; the tests
 hold the two against each other. What crosses the border to the device is the probe's features z_0 and its weights.
 """
 

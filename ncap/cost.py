@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ncap.reference import Capacitance
 
 # The timed methods of ncap.capacitance, each in its default strength; the work does not depend on it.
-STRENGTH = {"closed_form": "magnitude", "autodiff": "signed"}
+METHODS = {"closed_form": "magnitude", "autodiff": "signed"}
 
 
 def measure_costs(
@@ -30,13 +30,19 @@ def measure_costs(
     Both see the same training images, a reading at most 4,096 of them. The first epoch and the first reading, which contain
     compilation, are left out; the median of the next `repeats` counts.
 
+    Raises: TypeError or ValueError for an argument that cannot be used, as `ncap.rank` does.
+
     Returns: columns candidate, seconds_train, and per method seconds_<method> and ratio_<method> = T_beta / T_train.
     """
     import keras
     import pandas as pd
 
     from ncap import data, models
+    from ncap.arguments import whole_number
+    from ncap.engines.local import check_backend
 
+    check_backend()
+    n_train, repeats = whole_number("n_train", n_train, least=1), whole_number("repeats", repeats, least=1)
     loaded = data.load(target, seed)
     if n_train < len(loaded.y_train):
         loaded = loaded.few(n_train, seed)
@@ -44,12 +50,12 @@ def measure_costs(
     for candidate, factory in models.resolve(candidates).items():
         training = prepare(candidate, factory, loaded, seed)
         seconds = {"train": median_seconds(training.fit, repeats)}
-        for method in STRENGTH:
+        for method in METHODS:
             seconds[method] = median_seconds(partial(_read, training, method), repeats)
         lines.append(
             {"candidate": candidate}
             | {f"seconds_{work}": value for work, value in seconds.items()}
-            | {f"ratio_{method}": seconds[method] / seconds["train"] for method in STRENGTH}
+            | {f"ratio_{method}": seconds[method] / seconds["train"] for method in METHODS}
         )
         keras.utils.clear_session()
     return pd.DataFrame(lines)
@@ -69,11 +75,11 @@ def read_beta(training: "Training", method: str) -> "Capacitance":
     from ncap.measure import capacitance
     from ncap.reference import CapacitanceWarning
 
-    reading = training.reading
+    reading = training.callback
     with warnings.catch_warnings():
         # Signed is degenerate for a softmax of three kernels (T3), and takes the same work as a reading that is not.
         warnings.filterwarnings("ignore", category=CapacitanceWarning)
-        return capacitance(training.model, reading.x, reading.y, method=method, strength=STRENGTH[method])
+        return capacitance(training.model, reading.x, reading.y, method=method, strength=METHODS[method])
 
 
 def _read(training: "Training", method: str, _: int) -> None:
@@ -110,8 +116,8 @@ def cost_table(costs: "pd.DataFrame") -> "Table":
         table.add_column(heading, justify="right")
     columns = [
         "seconds_train",
-        *(f"seconds_{method}" for method in STRENGTH),
-        *(f"ratio_{method}" for method in STRENGTH),
+        *(f"seconds_{method}" for method in METHODS),
+        *(f"ratio_{method}" for method in METHODS),
     ]
     for line in costs.to_dict("records"):
         table.add_row(Text(line["candidate"]), *(f"{line[column]:.3f}" for column in columns))

@@ -10,6 +10,20 @@ from ncap.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+# What a ranking reads of a table of observations and of one of failures; `ncap.store` holds more.
+OBSERVED = [
+    "candidate",
+    "run",
+    "epoch",
+    "beta_eff",
+    "val_accuracy",
+    "degenerate",
+    "seconds_train",
+    "seconds_beta",
+    "reading",
+]
+FAILED = ["candidate", "run", "epoch", "reason"]
+
 # Columns of ranking.csv.
 COLUMNS = [
     "rank", "candidate", "predicted_accuracy", "predicted_std", "last_seen_accuracy", "best_seen_accuracy", "beta_eff", "epochs",
@@ -89,6 +103,8 @@ def from_observations(
         observations: columns of `ncap.store.OBSERVATION`, of one job.
         failures: columns candidate, run, epoch, reason of the runs that failed; None for none.
 
+    Raises: TypeError or ValueError for what is no table, lacks a column, or has a row twice, as tables of two jobs together have.
+
     >>> import pandas as pd
     >>> rows = [{"candidate": name, "run": 0, "epoch": t, "beta_eff": 5 - t, "val_accuracy": top - 0.1 * (5 - t), "degenerate": False,
     ...          "seconds_train": 1.0, "seconds_beta": 0.1, "reading": "explicit/magnitude/unit"}
@@ -98,6 +114,13 @@ def from_observations(
     """
     import pandas as pd
 
+    _check_table("observations", observations, OBSERVED, unique=OBSERVED[:3])
+    if failures is not None:
+        _check_table("failures", failures, FAILED, unique=FAILED[:2])
+    if not isinstance(target, str):
+        raise TypeError(f"target must be a text, the name of the data set, got {target!r:.80}")
+    if facts is not None and not isinstance(facts, Mapping):
+        raise TypeError(f"facts must be a mapping of names to values, got {facts!r:.80}")
     failed: dict[tuple[str, int], str] = {}
     if failures is not None:
         failed = {
@@ -123,13 +146,44 @@ def from_observations(
     )
 
 
+def _check_table(name: str, table: Any, columns: Sequence[str], unique: Sequence[str]) -> None:
+    import pandas as pd
+
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(f"{name} must be a pandas DataFrame, got {type(table).__name__}; make one: pd.DataFrame(rows)")
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise ValueError(f"{name}: missing {missing}; pass the columns {', '.join(columns)}")
+    texts = [c for c in ("beta_eff", "val_accuracy") if c in columns and not pd.api.types.is_numeric_dtype(table[c])]
+    if texts and len(table):
+        raise ValueError(
+            f"{name}: {texts[0]} must hold numbers, got dtype {table[texts[0]].dtype}; convert it with pd.to_numeric"
+        )
+    nameless = table[list(unique)].isna().any(axis=1)
+    if nameless.any():
+        raise ValueError(
+            f"{name}: {', '.join(unique)} must be given in every row, row {table.index[nameless][0]} lacks one"
+        )
+    twice = table.duplicated(list(unique))
+    if twice.any():
+        row = ", ".join(map(str, table.loc[twice, list(unique)].iloc[0]))
+        raise ValueError(f"{name}: one row per {', '.join(unique)}, got several for {row}; pass the rows of one job")
+
+
+def mean_over_runs(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """beta_eff and val_accuracy of every epoch, averaged over the runs in `rows`; NaN where a run has none.
+
+    Over all runs or not at all: a mean over some of them would jump where one could not be read.
+    """
+    epochs = rows.groupby("epoch", sort=True)[["beta_eff", "val_accuracy"]]
+    return epochs.mean().where(epochs.count() == rows["run"].nunique())
+
+
 def _line(candidate: str, rows: "pd.DataFrame", failures: Mapping[int, str]) -> dict[str, Any]:
     """One candidate's line of the table; `failures` maps a failed run to its reason."""
     finished = rows[~rows["run"].isin(list(failures))]
     seen = rows if finished.empty else finished
-    # Over all runs or not at all: a mean over some of them would jump where one could not be read.
-    epochs = seen.groupby("epoch", sort=True)[["beta_eff", "val_accuracy"]]
-    mean = epochs.mean().where(epochs.count() == seen["run"].nunique()).dropna(subset="val_accuracy")
+    mean = mean_over_runs(seen).dropna(subset="val_accuracy")
     line = {
         "candidate": candidate,
         "last_seen_accuracy": mean["val_accuracy"].iloc[-1] if len(mean) else math.nan,
@@ -162,6 +216,9 @@ def _predict(mean: "pd.DataFrame") -> dict[str, Any]:
     """I* of the rows beta_eff and val_accuracy, in epoch order; the last accuracy seen where h cannot be fitted."""
     from ncap.predict import CapacitancePredictor
 
+    if mean.empty:
+        note = "no epoch that every run has"
+        return {"predicted_accuracy": math.nan, "predicted_std": math.nan, "status": "fallback", "note": note}
     readable = mean.dropna()
     fallback = {"predicted_accuracy": mean["val_accuracy"].iloc[-1], "predicted_std": math.nan, "status": "fallback"}
     if readable.empty:
@@ -179,5 +236,5 @@ def _predict(mean: "pd.DataFrame") -> dict[str, Any]:
 
 def _ranked(lines: "pd.DataFrame") -> "pd.DataFrame":
     ordered = lines.sort_values(["predicted_accuracy", "candidate"], ascending=[False, True], na_position="last")
-    ordered.insert(0, "rank", range(1, len(ordered) + 1))
-    return ordered[["rank", *lines.columns]].reset_index(drop=True)
+    ranked = ordered.assign(rank=range(1, len(ordered) + 1))
+    return ranked[["rank", *lines.columns]].reset_index(drop=True)

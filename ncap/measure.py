@@ -10,10 +10,12 @@ import numpy as np
 from keras import ops
 
 from ncap import autodiff, closed_form
+from ncap.arguments import numbers, whole_number
 from ncap.precision import matmul_precision
 from ncap.probe import Probe, detach_probe, find_probe
+from ncap.reference.arguments import choose
 from ncap.reference.interaction import read
-from ncap.reference.mlp import LOSSES, choose, read_targets
+from ncap.reference.mlp import LOSSES, read_targets
 from ncap.reference.verdict import Capacitance, Reading, judge, structural_reason
 
 METHODS = ("closed_form", "autodiff")
@@ -56,15 +58,11 @@ def capacitance(
     >>> c.strength, c.n_samples, c.degenerate, c.beta_eff > 0
     ('magnitude', 3, False, True)
     """
-    probe = find_probe(model)
-    choose("method", method, METHODS)
-    reading = _reading(method, interaction, strength, weighting)
-    loss = _compiled_loss(model) if loss is None else loss
-    choose("loss", loss, LOSSES)
-    if int(batch_size) != batch_size or batch_size < 1:
-        raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
+    reading = check_settings(method, interaction, strength, weighting, loss, batch_size)
+    probe, x, targets, loss = check_data(model, x, y, loss)
+    _check_weights(model)
     features = _features(model, probe, x, int(batch_size))
-    targets = read_targets(y, len(features), probe.classes, loss).astype(features.dtype)
+    targets = targets.astype(features.dtype)
     own_precision = probe.compute_dtype == probe.variable_dtype and probe.compute_dtype in ("float32", "float64")
     if method == "autodiff" and not own_precision:
         raise ValueError(
@@ -89,8 +87,14 @@ def capacitance(
     )
 
 
-def _reading(method: str, interaction: str, strength: str | None, weighting: str) -> Reading:
-    """The reading with the method's default strength; ValueError where the method cannot give it."""
+def check_settings(
+    method: str, interaction: str, strength: str | None, weighting: str, loss: str | None, batch_size: int
+) -> Reading:
+    """The reading with the method's default strength; ValueError for keywords that no model and no data could be read with."""
+    choose("method", method, METHODS)
+    if loss is not None:
+        choose("loss", loss, LOSSES)
+    whole_number("batch_size", batch_size, least=1)
     default = "magnitude" if method == "closed_form" else "signed"
     reading = read(interaction, default if strength is None else strength, weighting)
     if method == "closed_form" and reading.interaction == "hessian":
@@ -103,31 +107,66 @@ def _reading(method: str, interaction: str, strength: str | None, weighting: str
     return reading
 
 
+def check_data(model: keras.Model, x: Any, y: Any, loss: str | None) -> tuple[Probe, np.ndarray, np.ndarray, str]:
+    """The probe, inputs (N, ...), targets (N, classes) and loss; TypeError or ValueError where they do not fit. The body is not run."""
+    probe = find_probe(model)
+    loss = _compiled_loss(model) if loss is None else loss
+    x, expected = numbers("x", x), tuple(model.input_shape[1:])
+    if not _fits(x.shape, expected):
+        channels_last = x.shape[:1] + x.shape[2:] + x.shape[1:2]
+        remedy = "; channels come last, x.transpose(0, 2, 3, 1)" if _fits(channels_last, expected) else ""
+        remedy = "; add the axis of channels, x[..., None]" if _fits((*x.shape, 1), expected) else remedy
+        raise ValueError(f"x must have shape (N, {', '.join(map(str, expected))}), N at least 1, got {x.shape}{remedy}")
+    return probe, x, read_targets(y, len(x), probe.classes, loss), loss
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    """Whether a shape is (N, *expected) with N at least 1; None stands for any size."""
+    if len(shape) != len(expected) + 1 or not shape[0]:
+        return False
+    return all(want in (None, got) for want, got in zip(expected, shape[1:], strict=True))
+
+
+def _check_weights(model: keras.Model) -> None:
+    # Some backends' relu turns NaN into 0: a model that has diverged could be read as one without any error left, beta_eff = 0.
+    finite = ops.convert_to_numpy(ops.stack([ops.all(ops.isfinite(weight)) for weight in model.weights]))
+    if not finite.all():
+        worst = model.weights[int(finite.argmin())].path
+        raise ValueError(
+            f"the model's weight {worst} holds NaN or infinity: training diverged; lower the learning rate"
+        )
+
+
 def _compiled_loss(model: keras.Model) -> str:
     """The compiled loss in our words: cross_entropy or squared_error; ValueError for any other, by name."""
     compiled = getattr(model, "loss", None)
     if compiled is None:
         return "cross_entropy"
-    loss = keras.losses.get(compiled)
+    try:
+        loss = keras.losses.get(compiled)
+    except (TypeError, ValueError):  # a list or dictionary, for models of several outputs
+        raise ValueError(
+            f"the model's compiled loss {compiled!r:.80} is not one loss; pass loss='cross_entropy' or 'squared_error'"
+        ) from None
     name = getattr(loss, "name", None) or getattr(loss, "__name__", repr(loss))
     if _is_one_of(loss, ("SparseCategoricalCrossentropy", "CategoricalCrossentropy")):
         settings = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
         if settings.get("label_smoothing"):
             raise ValueError(
-                f"the compiled loss {name!r} has label_smoothing={settings['label_smoothing']}; pass loss='cross_entropy' with "
+                f"the model's compiled loss {name!r} has label_smoothing={settings['label_smoothing']}; pass loss='cross_entropy' with "
                 "smoothed targets y of shape (N, classes)"
             )
         if not settings.get("from_logits"):
             warnings.warn(
                 f"the model returns logits but its compiled loss {name!r} has from_logits=False, so training minimises something "
                 "else than cross_entropy; compile with a keras.losses object and from_logits=True",
-                stacklevel=3,
+                stacklevel=4,
             )
         return "cross_entropy"
     if _is_one_of(loss, ("MeanSquaredError",)):
         return "squared_error"
     raise ValueError(
-        f"the compiled loss {name!r} is neither cross-entropy nor mean squared error; "
+        f"the model's compiled loss {name!r} is neither cross-entropy nor mean squared error; "
         "pass loss='cross_entropy' or 'squared_error'"
     )
 
@@ -142,16 +181,8 @@ def _snake_case(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
-def _features(model: keras.Model, probe: Probe, x: Any, batch_size: int) -> np.ndarray:
+def _features(model: keras.Model, probe: Probe, x: np.ndarray, batch_size: int) -> np.ndarray:
     """z_0 of every sample, shape (N, n_0), in the probe's dtype: the one forward pass of the body."""
-    x = np.asarray(x)
-    expected = tuple(model.input_shape[1:])
-    if (
-        x.ndim != len(expected) + 1
-        or not len(x)
-        or any(want not in (None, got) for want, got in zip(expected, x.shape[1:], strict=True))
-    ):
-        raise ValueError(f"x must have shape (N, {', '.join(map(str, expected))}), N at least 1, got {x.shape}")
     body = detach_probe(model)
     features = np.concatenate(
         [_batch_features(body, probe, x[start : start + batch_size]) for start in range(0, len(x), batch_size)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from ncap.measure import capacitance
+from ncap.measure import capacitance, check_data, check_settings
 
 if TYPE_CHECKING:
     from ncap.reference import Capacitance
@@ -27,7 +27,7 @@ class CapacitanceCallback(keras.callbacks.Callback):
 
     Attributes: `last`, the newest Capacitance, None before the first; `seconds`, what that reading took.
 
-    Raises: ValueError as `ncap.capacitance` does, at the end of the first epoch.
+    Raises: TypeError or ValueError as `ncap.capacitance` does: for the settings at once, for model and data before the first epoch.
 
     >>> import keras, ncap, numpy as np
     >>> body = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="relu")])
@@ -52,7 +52,7 @@ class CapacitanceCallback(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.x, self.y = x, y
-        self.reading: dict[str, Any] = {
+        self.options: dict[str, Any] = {
             "method": method,
             "interaction": interaction,
             "strength": strength,
@@ -60,15 +60,20 @@ class CapacitanceCallback(keras.callbacks.Callback):
             "loss": loss,
             "batch_size": batch_size,
         }
+        check_settings(**self.options)
         self.last: Capacitance | None = None
         self.seconds = 0.0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Check that model and data can be read, before an epoch is spent on it."""
+        check_data(self.model, self.x, self.y, self.options["loss"])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Read the capacitance and write it into `logs`."""
         logs = {} if logs is None else logs
         start = time.perf_counter()
         self.last = (
-            capacitance(self.model, self.x, self.y, **self.reading) if math.isfinite(logs.get("loss", 0.0)) else None
+            capacitance(self.model, self.x, self.y, **self.options) if math.isfinite(logs.get("loss", 0.0)) else None
         )
         self.seconds = time.perf_counter() - start
         logs["beta_eff"] = float("nan") if self.last is None else float(self.last.beta_eff)

@@ -14,6 +14,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import BayesianRidge
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ncap.arguments import numbers
+
 FloatArray = NDArray[np.float64]
 
 # A feature is constant when its range is at most this part of max |beta|: a device measures beta in float32, and
@@ -159,8 +161,9 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
             y: Accuracies as fractions, shape (n,).
         """
         t0 = _checked_t0(self.t0)
-        beta, accuracy = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        accuracy = accuracy.astype(np.float64)
+        beta, accuracy = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
+        _check_finite(beta)
+        accuracy = numbers("y", accuracy).astype(np.float64)
         if t0 is None:
             enough = len(beta) >= beta.shape[1] + 3
             t0 = choose_t0(beta, accuracy) if enough else 0
@@ -210,11 +213,21 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
         standard deviation NaN.
         """
         check_is_fitted(self)
-        beta = validate_data(self, X, dtype=np.float64, reset=False)
+        beta = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite=False)
+        _check_finite(beta)
         if self.ridge_ is not None:
             return self.ridge_.predict(beta / self.scale_, return_std=return_std)
         mean = np.full(len(beta), self._last_seen)
         return (mean, np.full(len(beta), np.nan)) if return_std else mean
+
+
+def _check_finite(X: FloatArray) -> None:
+    # scikit-learn's own words recommend other estimators and imputers, neither of which is the remedy here.
+    rows = np.flatnonzero(~np.isfinite(X).all(axis=1)).tolist()
+    if rows:
+        raise ValueError(
+            f"Input X contains NaN or infinity, in row {rows[0]} ({len(rows)} in all): leave out epochs without a readable beta_eff"
+        )
 
 
 def _checked_t0(t0: Any) -> int | None:

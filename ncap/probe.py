@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ncap.arguments import hidden_widths, rate, seed_number, switch, whole_number
+
 PROBE_NAME = "ncap_probe"
 
 
@@ -142,7 +144,8 @@ def attach_probe(
     """Put a neural capacitance probe on a body without its head; the model returns logits (Algorithm 1, steps 1 and 2).
 
     Args:
-        body: a built Keras model with one input and one output, (N, n_0) or (N, height, width, channels).
+        body: a built Keras model with one input and one output, (N, n_0) or (N, height, width, channels), without its head: one
+            that ends in a softmax, or in a single sigmoid, is refused; any other output is taken for features.
         classes: number of classes, at least 2.
         hidden: widths of the hidden layers, at least two: with one, beta_eff is 0 by construction (section 3, L <= 2).
         dropout: rate in [0, 1) after each hidden layer, active in training only.
@@ -153,7 +156,7 @@ def attach_probe(
 
     Returns: a keras.Model from the body's input to logits of shape (N, classes); the body is shared, not copied.
 
-    Raises: TypeError for a body that is no Keras model; ValueError for a setting outside its range.
+    Raises: TypeError for a body that is no Keras model; ValueError for one that has a head, or for a setting outside its range.
 
     >>> import keras, ncap
     >>> body = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="relu")])
@@ -164,22 +167,32 @@ def attach_probe(
     2
     """
     _check_body(body)
-    check_settings(classes, hidden, dropout, norm_momentum)
+    classes, hidden = whole_number("classes", classes, least=2), hidden_widths(hidden)
+    dropout, norm_momentum = rate("dropout", dropout), rate("norm_momentum", norm_momentum)
+    batch_norm, frozen, seed = switch("batch_norm", batch_norm), switch("frozen", frozen), seed_number(seed)
     probe = Probe(classes, hidden, dropout, batch_norm, norm_momentum, seed, name=PROBE_NAME, dtype=body.dtype_policy)
-    inputs = keras.Input(body.input_shape[1:], dtype=body.inputs[0].dtype, name="image")
+    inputs = keras.Input(body.input_shape[1:], dtype=body.inputs[0].dtype, name=f"{body.name}_input")
     model = keras.Model(inputs, probe(body(inputs)), name=f"{body.name}_with_probe")
     probe.trainable = not frozen
     return model
 
 
 def detach_probe(model: keras.Model) -> keras.Model:
-    """The body under the probe: the same object that `attach_probe` was given, trained or not.
+    """The body under the probe: the model that `attach_probe` was given, trained or not; of a graph built by hand, its part below.
 
-    Raises: ValueError when the model has no ncap probe.
+    Raises: TypeError for anything but a Keras model, ValueError when it has no ncap probe.
+
+    >>> import keras, ncap
+    >>> inputs = keras.Input((4,))
+    >>> features = keras.layers.Dense(3, activation="relu")(inputs)
+    >>> ncap.detach_probe(keras.Model(inputs, ncap.probe.Probe(classes=2, hidden=(5, 4))(features))).output_shape
+    (None, 3)
     """
     features = find_probe(model).input
-    body = features._keras_history.operation
-    if isinstance(body, keras.Model):
+    history = features._keras_history
+    body = history.operation
+    # A model that is called inside a larger graph is the last part of the body only.
+    if isinstance(body, keras.Model) and body._inbound_nodes[history.node_index].input_tensors[0] is model.inputs[0]:
         return body
     return keras.Model(model.inputs, features)
 
@@ -213,20 +226,26 @@ def _check_body(body: Any) -> None:
         raise ValueError(
             f"body {body.name!r} has {len(body.inputs)} inputs and {len(body.outputs)} outputs; the probe reads one of each"
         )
-
-
-def check_settings(classes: int, hidden: Sequence[int], dropout: float, norm_momentum: float) -> None:
-    """Raise ValueError for a setting that no probe can be built with; see attach_probe."""
-    if int(classes) != classes or classes < 2:
-        raise ValueError(f"classes must be a whole number of at least 2, got {classes!r}")
-    if len(hidden) < 2:
+    shape = tuple(body.outputs[0].shape)
+    if len(shape) not in (2, 4) or not shape[-1]:
         raise ValueError(
-            f"hidden must name at least two layers, got {tuple(hidden)!r}: with one, no weight of the probe both sends and "
-            "receives, and beta_eff is 0 whatever the training state; the paper uses hidden=(256, 128)"
+            f"body {body.name!r} returns {shape}; the probe reads features (N, n_0) or feature maps (N, height, width, channels), "
+            "n_0 and channels known: flatten or pool the output first"
         )
-    if any(int(width) != width or width < 1 for width in hidden):
-        raise ValueError(f"hidden must hold whole numbers of at least 1, got {tuple(hidden)!r}")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must lie in [0, 1), got {dropout!r}")
-    if not 0 <= norm_momentum < 1:
-        raise ValueError(f"norm_momentum must lie in [0, 1), got {norm_momentum!r}")
+    if head := _head(body):
+        raise ValueError(
+            f"body {body.name!r} ends in the {head}: that is a head, and the probe reads features; build the body with "
+            "include_top=False, or cut it off: keras.Model(body.inputs, body.layers[-2].output)"
+        )
+
+
+def _head(body: keras.Model) -> str:
+    """The last operation of a body, in words, where it turns features into probabilities; "" where it does not."""
+    last = body.outputs[0]._keras_history.operation
+    if isinstance(last, keras.Model):
+        return _head(last) if getattr(last, "outputs", None) else ""
+    activation = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
+    # Hidden layers of sigmoids exist, so that several of them may well be features.
+    if activation in ("softmax", "log_softmax") or (activation == "sigmoid" and body.outputs[0].shape[-1] == 1):
+        return f"{activation} of layer {last.name!r}"
+    return ""

@@ -10,9 +10,12 @@ same for any order of the candidates. All functions share these rules:
 """
 
 from math import comb, nan
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from ncap.arguments import numbers
 
 FloatArray = NDArray[np.float64]
 
@@ -28,7 +31,7 @@ def spearman(predicted: ArrayLike, true: ArrayLike) -> float:
         rho in [-1, 1]; NaN by rule 2 of the module.
 
     Raises:
-        ValueError: The two are not 1-D of one length, or hold what rule 1 of the module refuses.
+        ValueError: The two are not numbers, 1-D, of one length (and one index, from pandas), or hold what rule 1 of the module refuses.
 
     Without ties rho = 1 - 6 sum d^2 / (n (n^2 - 1)); here d = (0, 1, -1), so 1 - 12 / 24:
 
@@ -121,7 +124,13 @@ def regret(predicted: ArrayLike, true: ArrayLike, k: int = 1) -> float:
 
 def _paired(predicted: ArrayLike, true: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Both as float arrays, checked by rule 1 of the module."""
-    p, t = np.asarray(predicted, dtype=np.float64), np.asarray(true, dtype=np.float64)
+    p, t = numbers("predicted", predicted).astype(np.float64), numbers("true", true).astype(np.float64)
+    indices: list[Any] = [getattr(values, "index", None) for values in (predicted, true)]
+    if all(hasattr(index, "equals") for index in indices) and not indices[0].equals(indices[1]):  # of pandas
+        own, other = (f"{list(index)!r:.60}" for index in indices)
+        raise ValueError(
+            f"predicted and true go by position, but their indices differ, got {own} and {other}; pass true.reindex(predicted.index)"
+        )
     if p.ndim != 1 or p.shape != t.shape:
         raise ValueError(f"predicted and true must be 1-D of one length, got shapes {p.shape} and {t.shape}")
     if refused := np.flatnonzero(np.isnan(p) | np.isposinf(p)).tolist():

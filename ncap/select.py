@@ -53,7 +53,8 @@ def rank(
 
     Per candidate and run: attach a probe, train `epochs` epochs, and after each read beta_eff and the validation accuracy I. Then fit
     I = h(beta) on the mean over the runs and predict I* = h(0) (MATHEMATICS.md, section 6). Every epoch is committed to `store` with a
-    checkpoint beside it: the same call goes on where it was cut off, and one with more epochs trains on.
+    checkpoint beside it: the same call goes on where it was cut off, and one with more epochs trains on. Calls in several processes
+    that name one store share the runs among them and end with one table.
 
     Args:
         candidates: names (`ncap models` lists them), a list or a comma-separated text of them, or {name: factory}; a factory takes
@@ -79,19 +80,21 @@ def rank(
     report cannot be written; NothingRankedError when every candidate failed.
     """
     from ncap import data, models
+    from ncap.arguments import make_folder, switch
     from ncap.engines.job import Job
     from ncap.engines.progress import JobProgress
 
     job = Job(
         epochs=epochs, runs=runs, seed=seed, optimizer=optimizer, learning_rate=learning_rate, batch_size=batch_size, frozen=frozen,
-        hidden=tuple(hidden), dropout=dropout, batch_norm=batch_norm, norm_momentum=norm_momentum,
+        hidden=hidden, dropout=dropout, batch_norm=batch_norm, norm_momentum=norm_momentum,
         interaction=interaction, strength=strength, weighting=weighting,
     )  # fmt: skip
+    progress = switch("progress", progress)
     factories = models.resolve(candidates)
     loaded = data.load(target, seed=job.seed)
     run_job = _engine(engine)
     if out is not None:
-        prepare_folder(Path(out))
+        make_folder("out", out)
     with Store(store) as opened, JobProgress(job.epochs, job.runs, quiet=not progress) as shown:
         settings = run_job(job, factories, loaded, opened, shown)
         ranking = from_store(
@@ -116,11 +119,3 @@ def _engine(name: str) -> Callable[..., str]:
     from ncap.engines import local
 
     return local.run
-
-
-def prepare_folder(out: Path) -> None:
-    """Make the folder of a report; raises ValueError where there can be none, before any training is spent on it."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise ValueError(f"out must be a folder that can be written, got {str(out)!r} ({error.strerror})") from error

@@ -186,7 +186,7 @@ def _golden_values() -> Iterator[Check]:
     net = ref.MLP([[[1.0]], [[0.0]], [[1.0, 0.0]]], [None, [1.0], None], None, [[-1.0], [-1.0]], loss="squared_error")
     shifted = ref.capacitance(net, [[1.0], [2.0]], [[-1.0, 0.0], [0.0, -1.0]]).beta_eff
     yield _exactly("T1 with a shift behind the relu, 1 / 4", shifted, 0.25)
-    tables = json.loads(Path(ref.__file__).with_name("counterexamples.json").read_text())
+    tables = json.loads(Path(ref.__file__).with_name("counterexamples.json").read_text(encoding="utf-8"))
     yield _exactly("T4, squared error, 2t at t = 1", _beta_in_fractions(tables["squared_error_2_2_2_2"]), Fraction(2))
     softmax_table = tables["softmax_2_2_2_2_3"]
     yield _exactly("T4, softmax, -24 / 2500", _beta_in_fractions(softmax_table), Fraction(softmax_table["beta_eff"]))

@@ -44,7 +44,7 @@ def at_the_top(name):
     files = path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]
     found = set()
     for file in files:
-        for node in ast.parse(file.read_text()).body:
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
             names = [node.module] if isinstance(node, ast.ImportFrom) else []
             if names == ["ncap"]:
                 names = [f"ncap.{alias.name}" for alias in node.names]
@@ -57,7 +57,11 @@ def kind(name):
         return "the oracle"
     if name in TABLE:
         return "the table of observations"
-    return "commands" if name in {"cli", "terminal", "demo", "cost", "published"} else "with Keras"
+    return (
+        "commands"
+        if name in {"cli", "terminal", "demo", "cost", "published", "arguments", "interrupt"}
+        else "with Keras"
+    )
 
 
 def placed(graph):

@@ -4,9 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+for of_the_developer in ("FORCE_COLOR", "TTY_COMPATIBLE", "NCAP_DEBUG"):  # they change what commands print
+    os.environ.pop(of_the_developer, None)
 
 # Deadlines measure the machine, not the code. Large draws and slow filters are ours to choose, not errors.
 common = {
@@ -17,6 +19,9 @@ common = {
 settings.register_profile("ncap", max_examples=100, **common)
 settings.register_profile("long", max_examples=10_000, **common)
 settings.register_profile("long-keras", max_examples=1_000, **common)
+# make mutation: the same few examples every time, and no second look at those that fail.
+few = {"derandomize": True, "database": None, "phases": [Phase.explicit, Phase.generate]}
+settings.register_profile("mutation", max_examples=30, **few, **common | {"print_blob": False})
 settings.load_profile(os.environ.get("NCAP_HYPOTHESIS", "ncap"))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ncap import data
 from ncap.data.images import as_images, resize, with_channels
-from ncap.data.labels import as_labels, count_classes
+from ncap.data.labels import as_labels
 from ncap.data.parts import complete
 
 PARTS = ("train", "val", "test")
@@ -87,13 +87,6 @@ def test_labels_that_are_no_class_numbers_are_refused_with_the_remedy(y, message
         as_labels(y, "labels")
 
 
-def test_every_class_number_must_occur():
-    with pytest.raises(ValueError, match=r"class 1 has no sample .* largest label is 7.*np\.unique"):
-        count_classes(np.array([0, 7, 7]), "y")
-    with pytest.raises(ValueError, match="two classes"):
-        count_classes(np.array([0, 0]), "y")
-
-
 # splits
 
 
@@ -124,11 +117,6 @@ def test_splits_follow_the_seed():
     assert not np.array_equal(once.x_test, other.x_test)
 
 
-def test_a_class_too_small_to_split_is_named():
-    with pytest.raises(ValueError, match="at least 5 samples of each class, class 1 has 4"):
-        complete({"all": labelled((9, 4))}, seed=0)
-
-
 @pytest.mark.parametrize("n", [1, 9, 30, 44, 45])
 def test_a_stratified_subset_keeps_the_shares(n):
     y = labelled((30, 14, 1))[1]
@@ -144,8 +132,6 @@ def test_a_stratified_subset_follows_the_seed_and_never_asks_for_more_than_there
     np.testing.assert_array_equal(data.stratified_subset(y, 9, seed=1), data.stratified_subset(y, 9, seed=1))
     assert not np.array_equal(data.stratified_subset(y, 9, seed=1), data.stratified_subset(y, 9, seed=2))
     np.testing.assert_array_equal(data.stratified_subset(y, 4096, seed=0), np.arange(45))
-    with pytest.raises(ValueError, match="at least one sample, got 0"):
-        data.stratified_subset(y, 0, seed=0)
 
 
 # targets
@@ -199,24 +185,6 @@ def test_few_takes_training_images_only():
 X, Y = labelled((6, 6, 6))
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"x_train": X[1:]}, "x_train has 17 images, but y_train has 18 labels"),
-        ({"classes": 4}, "classes=4, but y_train has 3"),
-        ({"x_val": X[:, :3]}, r"x_val: images of shape \(3, 4, 1\), but x_train has \(4, 4, 1\)"),
-        ({"y_val": Y + 1}, r"y_val: label 3, but the classes of y_train are 0\.\.2"),
-        ({"x_test": None}, "x_test and y_test must be given together"),
-        ({"y_test": Y.astype(str)}, "y_test: labels must be the integers"),
-    ],
-)
-def test_a_target_that_does_not_fit_together_is_refused(changes, message):
-    whole = {f"{letter}_{part}": v for part in PARTS for letter, v in (("x", X), ("y", Y))} | {"classes": 3}
-    data.Target("whole", **whole)
-    with pytest.raises(ValueError, match=message):
-        data.Target("changed", **(whole | changes))
-
-
 # .npz files
 
 
@@ -248,29 +216,6 @@ def test_npz_with_and_without_parts(tmp_path, keys, sizes, dtype, shape):
     np.testing.assert_array_equal(np.sort(np.concatenate(images), axis=None), np.sort([x] * len(keys), axis=None))
 
 
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"images": X, "labels": Y}, r"keys must be x_train, y_train.* or x, y; got \['images', 'labels'\]"),
-        ({"x": X}, "x and y must be given together"),
-        ({"x_train": X, "y_train": Y, "x_val": X}, "x_val and y_val must be given together"),
-        ({"x_test": X, "y_test": Y}, "keys must be"),
-        ({"x": X, "y": Y, "x_test": X, "y_test": Y}, "keys must be"),
-        ({"x_train": X, "y_train": Y, "x_valid": X, "y_valid": Y}, "unknown key 'x_valid'"),
-        ({"x": X.astype(float) - 300, "y": Y}, r"values must lie in 0\.\.255"),
-        ({"x": X, "y": np.array([f"class {i}" for i in Y])}, r"y: labels must be the integers.*np\.unique"),
-        ({"x": X, "y": Y.astype(object)}, "y cannot be read.*never loaded"),
-        ({"x": X, "y": Y + 1}, "class 0 has no sample"),
-        ({"x": X[:4], "y": Y}, "x has 4 images, but y has 18 labels"),
-    ],
-)
-def test_npz_that_does_not_fit_is_refused_with_its_path(tmp_path, arrays, message):
-    path = tmp_path / "mine.npz"
-    np.savez(path, **arrays)
-    with pytest.raises(ValueError, match=rf"mine\.npz: .*{message}"):
-        data.load(str(path))
-
-
 def test_a_pickle_in_an_npz_is_never_executed(tmp_path):
     marker = tmp_path / "executed"
 
@@ -283,14 +228,6 @@ def test_a_pickle_in_an_npz_is_never_executed(tmp_path):
     with pytest.raises(ValueError, match="object arrays are pickles"):
         data.load(path)
     assert not marker.exists()
-
-
-@pytest.mark.parametrize("content", [b"", b"not a zip archive", b"\x93NUMPY"])
-def test_a_file_that_is_no_archive_is_refused(tmp_path, content):
-    path = tmp_path / "mine.npz"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"mine\.npz: not an \.npz archive"):
-        data.load(path)
 
 
 def test_a_damaged_archive_is_refused(tmp_path):
@@ -307,17 +244,6 @@ def test_a_damaged_archive_is_refused(tmp_path):
 
 
 # names
-
-
-def test_an_unknown_target_gets_the_nearest_name(tmp_path):
-    with pytest.raises(ValueError, match=r"unknown target 'digit'; did you mean 'digits'\?"):
-        data.load("digit")
-    with pytest.raises(ValueError, match="known: digits, fashion_mnist, cifar10, or the path"):
-        data.load("zzz")
-    with pytest.raises(ValueError, match=r"absent\.npz: no such file"):
-        data.load(tmp_path / "absent.npz")
-    with pytest.raises(TypeError, match="got int"):
-        data.load(7)
 
 
 def test_a_target_is_passed_through():

@@ -67,6 +67,9 @@ def test_only_accuracy_is_clipped():
     assert (model.accuracy_, model.clipped_) == (1.0, True)
     assert model.note_ == "h(0) = 1.2 clipped to 1"
     assert model.predict([[0.0]])[0] == pytest.approx(1.2, abs=1e-4)  # shrinkage, as above
+    model.fit([[4.0], [3], [2], [1]], [0.7, 0.5, 0.3, 0.1])
+    assert (model.accuracy_, model.clipped_) == (0.0, True)
+    assert model.note_ == "h(0) = -0.1 clipped to 0"
 
 
 @pytest.mark.parametrize(
@@ -75,12 +78,24 @@ def test_only_accuracy_is_clipped():
         pytest.param([1.0, 0.99, 0.98, 0.97], [0.50, 0.51, 0.50, 0.51], "0 lies 32 beta ranges away", id="far"),
         pytest.param([4.0, 1, 1, 4], [0.5, 0.6, 0.5, 0.6], "h is flat, I* is about the mean accuracy", id="flat"),
         pytest.param([4, 3, 2, 1], [50, 60, 70, 80], "pass fractions, not percent", id="percent"),
+        pytest.param([4, 3, 2, 1], [0.8, 0.9, 1.0, 1.1], "outside [0, 1]", id="above 1"),
+        pytest.param([4, 3, 2, 1], [-0.1, 0.1, 0.2, 0.3], "outside [0, 1]", id="below 0"),
     ],
 )
 def test_the_note_names_what_makes_the_prediction_weak(beta, accuracy, note):
     model = CapacitancePredictor(t0=0).fit(np.array(beta)[:, None], accuracy)
     assert model.status_ == "ok"
     assert note in model.note_
+
+
+def test_accuracies_of_0_and_1_are_fractions():
+    assert "outside" not in CapacitancePredictor().fit([[4.0], [3], [2], [1]], [0.0, 0.4, 0.7, 1.0]).note_
+
+
+@pytest.mark.parametrize(("beta", "far"), [([10, 9.7, 9.3, 9], True), ([9.5, 9.2, 8.8, 8.5], False)])
+def test_far_begins_where_beta_varies_by_a_tenth_of_itself(beta, far):
+    model = CapacitancePredictor(t0=0).fit(np.array(beta)[:, None], [0.50, 0.51, 0.52, 0.53])
+    assert ("beta ranges away" in model.note_) == far
 
 
 @pytest.mark.parametrize(("span", "accuracy"), [(1e-3, 1.0), (5e-5, 0.65)], ids=["a clipped bound", "the mean"])
@@ -115,6 +130,8 @@ FALLBACKS = {
     "zero": ("bic", [[0.0]] * 4, [0.1, 0.2, 0.3, 0.4], 0, "beta is constant"),
     "constant to float32": ("bic", [[2.0], [2.0000004], [2], [2]], [0.1, 0.2, 0.3, 0.4], 0, "beta is constant"),
     "one feature of two": ("bic", [[t, 7.0] for t in range(5)], [0.1, 0.2, 0.3, 0.4, 0.5], 0, "feature 1 is constant"),
+    "8 float32 roundings": ("bic", [[1.0], [1], [1], [1 - 2.0**-20]], [0.1, 0.2, 0.3, 0.4], 0, "beta is constant"),
+    "two features of three": ("bic", [[7.0, t, 7] for t in range(6)], [0.1] * 6, 0, "feature 0 is constant"),
     "constant where bic starts": (
         "bic",
         [[6.0], [5], [2], [2], [2], [2], [2]],
@@ -136,6 +153,11 @@ def test_fallback_to_last_seen_names_its_reason(t0, beta, accuracy, first, why):
     mean, std = model.predict(beta, return_std=True)
     assert (mean == accuracy[-1]).all()
     assert np.isnan(std).all()
+
+
+def test_nine_float32_roundings_are_no_constant():
+    """The threshold is 8 of them, 2^-20 = 9.5e-7 of max |beta|, and part of the contract."""
+    assert CapacitancePredictor().fit([[1.0], [1], [1], [1 - 9 / 8 * 2.0**-20]], [0.1, 0.2, 0.3, 0.4]).status_ == "ok"
 
 
 def test_refitting_leaves_nothing_of_a_fallback():
@@ -174,6 +196,11 @@ def test_what_is_not_finite_is_refused_even_where_it_would_not_be_used(bad):
         CapacitancePredictor(t0=2).fit(np.where(beta == 0, bad, beta), accuracy)
     with pytest.raises(ValueError, match="Input y contains"):
         CapacitancePredictor(t0=2).fit(beta, np.where(accuracy == 0.1, bad, accuracy))
+
+
+def test_the_first_row_that_is_not_finite_is_named():
+    with pytest.raises(ValueError, match=r"in row 1 \(2 in all\)"):
+        CapacitancePredictor().fit([[4.0], [np.nan], [2.0], [np.inf], [1.0]], [0.1, 0.2, 0.3, 0.4, 0.5])
 
 
 def test_one_dimensional_beta_is_refused_with_the_remedy():

@@ -4,8 +4,10 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from probes import parameters
 
 import ncap
+from ncap import reference as ref
 from ncap.probe import find_probe
 
 
@@ -107,56 +109,14 @@ def test_a_graph_with_the_probe_inside_gives_back_its_part_below():
     assert body.output_shape == (None, 5)
 
 
-def two_headed():
+def test_a_nested_model_is_not_taken_for_the_whole_body():
+    """Between the input and the nested model lies a layer, which belongs to the body too."""
     inputs = keras.Input((6,))
-    return keras.Model(inputs, [keras.layers.Dense(2)(inputs), keras.layers.Dense(3)(inputs)])
-
-
-@pytest.mark.parametrize(
-    ("make", "error", "message"),
-    [
-        (lambda: ncap.attach_probe("resnet", 3), TypeError, r"body must be a keras\.Model without its head, got str"),
-        (
-            lambda: ncap.attach_probe(keras.Sequential([keras.layers.Dense(3)]), 3),
-            ValueError,
-            r"no input shape yet; begin it with keras\.Input",
-        ),
-        (lambda: ncap.attach_probe(two_headed(), 3), ValueError, "has 1 inputs and 2 outputs"),
-        (
-            lambda: ncap.attach_probe(ncap.attach_probe(body_of(), 3), 3),
-            ValueError,
-            r"has an ncap probe already; .*ncap\.detach_probe",
-        ),
-        (lambda: ncap.attach_probe(body_of(), 1), ValueError, "classes must be a whole number of at least 2, got 1"),
-        (
-            lambda: ncap.attach_probe(body_of(), 3, hidden=(256,)),
-            ValueError,
-            r"hidden must name at least two layers, got \(256,\).*beta_eff is 0",
-        ),
-        (
-            lambda: ncap.attach_probe(body_of(), 3, hidden=(256, 0)),
-            ValueError,
-            r"whole numbers of at least 1, got \(256, 0\)",
-        ),
-        (lambda: ncap.attach_probe(body_of(), 3, dropout=1.0), ValueError, r"dropout must lie in \[0, 1\), got 1\.0"),
-        (
-            lambda: ncap.attach_probe(body_of(), 3, norm_momentum=1.5),
-            ValueError,
-            r"norm_momentum must lie in \[0, 1\), got 1\.5",
-        ),
-        (
-            lambda: ncap.attach_probe(keras.Sequential([keras.Input((4, 3)), keras.layers.Dense(2)]), 3),
-            ValueError,
-            "flatten or pool",
-        ),
-        (
-            lambda: ncap.detach_probe(body_of()),
-            ValueError,
-            r"has 0 ncap probes, one is needed; put it on with ncap\.attach_probe",
-        ),
-        (lambda: ncap.detach_probe(None), TypeError, "model must be a Keras model with an ncap probe, got NoneType"),
-    ],
-)
-def test_bad_input_is_refused_with_input_rule_and_remedy(make, error, message):
-    with pytest.raises(error, match=message):
-        make()
+    nested = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, activation="relu")])
+    model = keras.Model(inputs, ncap.probe.Probe(3, (7, 4))(nested(keras.layers.Dense(5)(inputs))))
+    x, y = np.random.default_rng(0).normal(size=(9, 6)).astype("float32"), np.arange(9) % 3
+    features = ops.convert_to_numpy(nested(model.layers[1](x)))
+    net = ref.MLP(*parameters(find_probe(model)))
+    want = ref.capacitance(net, features, y, strength="magnitude").beta_eff
+    # float32 sums of magnitudes, in which nothing cancels
+    assert ncap.capacitance(model, x, y).beta_eff == pytest.approx(want, rel=1e-5)

@@ -6,6 +6,7 @@ from itertools import combinations, permutations
 from math import inf, nan, sqrt
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -197,9 +198,9 @@ def test_bad_k_is_refused(k):
 @pytest.mark.parametrize(
     ("predicted", "true", "message"),
     [
-        ([0.1, nan, nan], [1, 2, 3], r"predicted must be .* got nan at position 1 \(2 in all\): .* give it -inf"),
+        ([0.1, nan, inf], [1, 2, 3], r"predicted must be .* got nan at position 1 \(2 in all\): .* give it -inf"),
         ([0.1, 0.2, inf], [1, 2, 3], r"predicted must be .* got inf at position 2"),
-        ([0.1, 0.2, 0.3], [nan, 2, 3], r"true must be finite, got nan at position 0 \(1 in all\)"),
+        ([0.1, 0.2, 0.3], [nan, 2, inf], r"true must be finite, got nan at position 0 \(2 in all\)"),
         ([0.1, 0.2, 0.3], [1, -inf, 3], r"true must be finite, got -inf at position 1"),
         ([0.1, 0.2], [1, 2, 3], r"1-D of one length, got shapes \(2,\) and \(3,\)"),
         ([[0.1], [0.2]], [[1], [2]], r"1-D of one length, got shapes \(2, 1\) and \(2, 1\)"),
@@ -209,6 +210,11 @@ def test_bad_k_is_refused(k):
 def test_bad_values_are_refused_with_the_remedy(metric, predicted, true, message):
     with pytest.raises(ValueError, match=message):
         metric(predicted, true)
+
+
+def test_a_series_goes_with_a_list_by_position():
+    series = pd.Series([1.0, 3.0, 2.0], index=["c", "a", "b"])
+    assert spearman(series, [1, 2, 3]) == spearman([1, 3, 2], series.sort_values()) == pytest.approx(0.5, abs=ROUNDING)
 
 
 def test_importing_the_metrics_is_light():

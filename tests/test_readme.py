@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 README = Path(__file__).parents[1] / "README.md"
-EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README.read_text(), re.DOTALL)
+EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 NUMBER = re.compile(r"\d+\.\d+")
 
 
 def test_every_python_block_has_its_output():
-    assert len(EXAMPLES) == README.read_text().count("```python\n") > 0
+    assert len(EXAMPLES) == README.read_text(encoding="utf-8").count("```python\n") > 0
 
 
 @pytest.mark.parametrize(("code", "shown"), EXAMPLES, ids=[f"example-{i}" for i in range(1, len(EXAMPLES) + 1)])

@@ -16,7 +16,6 @@ from ncap.leaderboard import COLUMNS, from_observations
 from ncap.predict import CapacitancePredictor
 from ncap.ranking import spearman
 from ncap.report import write_report
-from ncap.report.comparison import compare
 from ncap.report.figures import cost, fit
 from ncap.report.series import by_rank
 from ncap.report.terminal import ranking_table, truth_summary, truth_table
@@ -308,14 +307,3 @@ def test_last_seen_may_win():
     )
     truth = pd.DataFrame({"candidate": list("abc"), "true_accuracy": [0.5, 0.6, 0.7], "true_epochs": 30})
     assert "last-seen accuracy orders these models better" in truth_summary(table, truth)
-
-
-def test_malformed_tables_are_named(tmp_path):
-    ranking, truth = constructed(EIGHT[:2], epochs=6)
-    with pytest.raises(ValueError, match=r"truth: missing \['true_epochs'\]"):
-        compare(ranking.table, truth.drop(columns="true_epochs"))
-    with pytest.raises(ValueError, match=r"truth: pass one row per candidate, got several for \['plain'\]"):
-        compare(ranking.table, truth.assign(candidate="plain"))
-    ranking = replace(ranking, table=ranking.table.drop(columns="reading"))
-    with pytest.raises(ValueError, match=r"ranking.table: missing \['reading'\]"):
-        write_report(ranking, tmp_path)

@@ -90,9 +90,19 @@ def test_settings_are_named_by_their_content(store):
     assert store.add_settings({"learning_rate": 1e-3, "seed": 0}, {"keras": "2"}) == first
     assert store.add_settings({"learning_rate": 1e-3, "seed": 1}, {}) != first
     store.add(row(settings=first))
-    (job,) = store.settings()
+    (job,) = store.jobs()
     assert job["parameters"] == {"seed": 0, "learning_rate": 1e-3}
     assert job["environment"] == {"keras": "1"}  # of the first use
+
+
+def test_settings_keep_their_name_for_ever(store):
+    """A later version finds the jobs of this one only while the same settings have the same hash."""
+    assert store.add_settings({"seed": 0, "learning_rate": 1e-3}, {}) == "150a403aa72f"
+
+
+def test_settings_without_a_value_in_json_are_refused(store):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        store.add_settings({"learning_rate": math.nan}, {})
 
 
 def test_the_last_written_job_is_the_default(store):
@@ -102,8 +112,13 @@ def test_the_last_written_job_is_the_default(store):
     store.add(row(settings=old))
     assert store.job()["settings"] == old
     assert store.job(settings=failed)["target"] == "digits"
-    with pytest.raises(ValueError, match=f"it holds .*{new} on digits"):
+    with pytest.raises(ValueError, match=f"no job with settings 'nonsense'; it holds .*{new} on digits"):
         store.job(settings="nonsense")
+
+
+def test_an_empty_store_has_no_job_to_report(store):
+    with pytest.raises(ValueError, match="holds no job to report; it holds none yet"):
+        store.job()
 
 
 def test_failures_are_replaced_and_forgotten(store):
@@ -131,11 +146,15 @@ def foreign_database(path):
     db.close()
 
 
-def newer_store(path):
+def newer_store(path, version=2):
     Store(path).close()
     with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 99")
+        db.execute(f"PRAGMA user_version = {version}")
     db.close()
+
+
+def much_newer_store(path):
+    newer_store(path, 1 << 24)
 
 
 def text_file(path):
@@ -144,7 +163,12 @@ def text_file(path):
 
 @pytest.mark.parametrize(
     ("make", "message"),
-    [(foreign_database, "not an ncap store"), (text_file, "not an ncap store"), (newer_store, "newer ncap .schema 99")],
+    [
+        (foreign_database, "not an ncap store"),
+        (text_file, "not an ncap store"),
+        (newer_store, "newer ncap .schema 2"),
+        (much_newer_store, "schema 16777216"),
+    ],
 )
 @pytest.mark.parametrize("create", [True, False])
 def test_a_foreign_file_is_refused_and_untouched(tmp_path, make, message, create):
@@ -166,21 +190,45 @@ def test_a_folder_and_a_missing_file_are_refused(tmp_path):
         Store(tmp_path / "missing" / "runs.db")
 
 
+def test_the_header_says_what_the_file_is(tmp_path):
+    """As `file` and later versions read it: SQLite's application id and user version."""
+    Store(tmp_path / "runs.db").close()
+    header = (tmp_path / "runs.db").read_bytes()[:100]
+    assert (header[68:72], header[60:64]) == (b"ncap", b"\0\0\0\1")
+
+
 def test_an_empty_file_becomes_a_store(tmp_path):
     (tmp_path / "runs.db").touch()  # what a crash before the first commit leaves
     with Store(tmp_path / "runs.db") as store:
         store.add(row())
 
 
-def test_a_damaged_store_is_refused(tmp_path):
+@pytest.mark.parametrize("create", [True, False])
+def test_a_damaged_store_is_refused(tmp_path, create):
     path = tmp_path / "runs.db"
     Store(path).close()
     path.write_bytes(path.read_bytes()[:100] + b"\xff" * 4000)
     with (
         pytest.raises(UnusableStoreError, match=r"cannot be (read|used) as a store"),
-        Store(path, create=False) as store,
+        Store(path, create=create) as store,
     ):
         store.observations()
+
+
+def test_a_page_damaged_while_the_store_is_open_is_no_failure_to_write(store):
+    store.add(row(1))
+    pages = bytearray(store.path.read_bytes())
+    pages[24:28] = b"\xff" * 4  # SQLite's count of changes: what it remembers of the file is no longer true
+    pages[4096:] = b"\xff" * len(pages[4096:])
+    store.path.write_bytes(pages)
+    with pytest.raises(UnusableStoreError, match="cannot be used as a store any more"):
+        store.add(row(2))
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), sqlite3.OperationalError("disk is full")])
+def test_what_could_not_be_written_says_why(tmp_path, error):
+    words = str(StoreWriteError.at(tmp_path / "runs.db", error))
+    assert f"runs.db: could not be written ({error.args[-1]}); the epochs committed before are safe" in words
 
 
 def add_epochs(store, epochs):
@@ -214,6 +262,12 @@ def test_checkpoint_paths_are_safe_and_distinct(store):
     assert len(set(paths)) == len(names)
     assert all(path.parent == store.path.parent / "runs.db.checkpoints" / "s" for path in paths)
     assert all(len(path.name) < 100 and path.suffix == ".h5" for path in paths)
+
+
+def test_checkpoints_keep_their_names_for_ever(store):
+    """A job that a later version goes on with finds its checkpoint only by the same name."""
+    names = [store.checkpoint_path(RunKey("s", "digits", *rest)).name for rest in (("mlp", 0), ("x" * 300, 3))]
+    assert names == ["mlp-0-ce877dffb2df741a.h5", f"{'x' * 40}-3-cbe4448f66f6eca8.h5"]
 
 
 def test_a_checkpoint_keeps_row_and_arrays(tmp_path):

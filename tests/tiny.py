@@ -3,7 +3,12 @@
 import keras
 from keras import layers
 
+import ncap
 from ncap import data
+
+# Times differ from call to call; everything else is a function of the seed.
+TIMES = ["seconds_train", "seconds_beta"]
+EPOCHS = 4  # the fewest that a prediction can be fitted on
 
 
 def body():
@@ -21,6 +26,13 @@ def body():
     )
 
 
+def narrow():
+    return keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(3)])
+
+
+TWO = {"tiny": body, "narrow": narrow}
+
+
 def failing():
     raise RuntimeError("no [red]weights[/red]\nhere")
 
@@ -33,3 +45,13 @@ def diverging():
 
 def target():
     return data.load("digits").few(60, seed=0)
+
+
+def ranked(store, candidates=None, **options):
+    given = {"epochs": EPOCHS, "runs": 2, "hidden": (8, 6), "frozen": False, "out": None, "progress": False} | options
+    return ncap.rank(candidates or {"tiny": body}, target(), store=store, **given)
+
+
+def without_times(table):
+    """What two jobs with one seed have in common, of their observations or of their rankings."""
+    return table.drop(columns=TIMES)

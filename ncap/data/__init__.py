@@ -5,8 +5,8 @@
 Target('digits', 1078 training, 359 validation, 360 test images of shape (8, 8, 1), 10 classes)
 """
 
-from ncap.data.catalog import describe, load, names
+from ncap.data.catalog import describe, load, names, resolve
 from ncap.data.splits import stratified_subset
 from ncap.data.target import Target
 
-__all__ = ["Target", "describe", "load", "names", "stratified_subset"]
+__all__ = ["Target", "describe", "load", "names", "resolve", "stratified_subset"]

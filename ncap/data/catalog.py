@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
+from ncap.arguments import seed_number, suggestion
 from ncap.data import npz
 from ncap.data.target import Target
 
@@ -13,24 +13,40 @@ from ncap.data.target import Target
 def load(spec: str | os.PathLike[str] | Target, seed: int = 0) -> Target:
     """The target that `spec` stands for: one of `names()`, the path of a .npz file, or a Target, returned as it is.
 
-    seed: decides the stratified splits of the parts that are missing. Raises ValueError for an unknown name, with the
-    nearest known one, for a file that does not fit (ncap.data.npz.read) and for a data set that cannot be reached.
+    seed: from 0 to 2^32 - 1, decides the stratified splits of the parts that are missing. Raises ValueError for an unknown name,
+    with the nearest known one, for a file that does not fit (ncap.data.npz.read) and for a data set that cannot be reached.
 
     >>> load("digits").y_test.shape
     (360,)
     """
+    return resolve(spec)(seed_number(seed))
+
+
+def resolve(spec: str | os.PathLike[str] | Target) -> Callable[[int], Target]:
+    """The function of a seed that loads the target; ValueError for a name that is not known, TypeError for what is no name.
+
+    No data is read: what is mistyped need not wait for a framework.
+
+    >>> resolve("digitz")
+    Traceback (most recent call last):
+    ValueError: unknown target 'digitz'; did you mean 'digits'? known: digits, fashion_mnist, cifar10, or the path of a .npz file
+    """
     if isinstance(spec, Target):
-        return spec
+        return lambda _: spec
     if not isinstance(spec, str | os.PathLike):
-        raise TypeError(f"target: a name, the path of a .npz file or a Target is needed, got {type(spec).__name__}")
+        raise TypeError(
+            f"target must be a name, the path of a .npz file or an ncap.data.Target, got {type(spec).__name__}; save arrays with "
+            "numpy.savez(path, x=x, y=y), or make a Target of them: Target.from_parts(name, {'all': (x, y)}, seed=0)"
+        )
     text = os.fspath(spec)
     if text in _LOADERS:
-        return _LOADERS[text](seed)
-    if Path(text).suffix == ".npz" or Path(text).is_file():
-        return npz.read(text, seed)
-    nearest = get_close_matches(text, names(), n=1)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    raise ValueError(f"unknown target {text!r}; {hint}known: {', '.join(names())}, or the path of a .npz file")
+        return _LOADERS[text]
+    if text and (text.endswith(".npz") or (len(text) < 256 and Path(text).exists())):
+        npz.check_file(Path(text))
+        return partial(npz.read, text)
+    raise ValueError(
+        f"unknown target {text!r:.80}; {suggestion(text, names())}known: {', '.join(names())}, or the path of a .npz file"
+    )
 
 
 def names() -> list[str]:

@@ -3,21 +3,30 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ncap.arguments import as_array
+
 
 def as_images(x: ArrayLike, name: str) -> np.ndarray:
     """x as float32 of shape (n, h, w, c); a missing channel axis is added.
 
     x: integers or floats from 0 to 255, shape (n, h, w) or (n, h, w, c); `name` is what an error calls it.
-    Raises ValueError for another dtype or shape, for no images, and for values that are not finite or out of range.
+    Raises ValueError for another dtype or shape, for no images, for channels that come first, and for values that are not finite
+    or out of range.
 
     >>> as_images(np.zeros((2, 8, 8), np.uint8), "x").shape
     (2, 8, 8, 1)
     """
-    x = np.asarray(x)
+    given, x = x, as_array(name, x)
     if x.dtype.kind not in "uif":
-        raise ValueError(f"{name}: images must be integers or floats from 0 to 255, got dtype {x.dtype}")
+        got = f"dtype {x.dtype}" if x.ndim else f"{given!r:.80}"
+        raise ValueError(f"{name}: images must be integers or floats from 0 to 255, got {got}")
     if x.ndim not in (3, 4) or 0 in x.shape:
         raise ValueError(f"{name}: images must have shape (n, h, w) or (n, h, w, c), none of them 0, got {x.shape}")
+    if x.ndim == 4 and x.shape[1] in (1, 3) and min(x.shape[2:]) > 4:
+        raise ValueError(
+            f"{name}: images must have shape (n, h, w, c), got {x.shape}, where the channels seem to come first; "
+            "pass x.transpose(0, 2, 3, 1)"
+        )
     # min and max are NaN as soon as one value is, and a comparison with NaN is false
     lowest, highest = x.min(), x.max()
     if not (lowest >= 0 and highest <= 255):

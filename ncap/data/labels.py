@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ncap.arguments import as_array
+
 _REMEDY = "number the classes first: y = np.unique(y, return_inverse=True)[1]"
 
 
@@ -14,18 +16,19 @@ def as_labels(y: ArrayLike, name: str) -> np.ndarray:
     >>> as_labels(np.array([[2], [0]], np.uint8), "y")
     array([2, 0])
     """
-    y = np.asarray(y)
+    given, y = y, as_array(name, y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim == 2:
         raise ValueError(
             f"{name}: labels must have shape (n,), got {y.shape}; if they are one-hot: y = y.argmax(axis=1)"
         )
-    if y.ndim != 1:
-        raise ValueError(f"{name}: labels must have shape (n,), got {y.shape}")
+    if y.ndim != 1 or not y.size:
+        got = y.shape if y.ndim else f"{given!r:.80}"
+        raise ValueError(f"{name}: labels must have shape (n,), n at least 1, got {got}")
     if y.dtype.kind not in "ui":
         raise ValueError(f"{name}: labels must be the integers 0..C-1, got dtype {y.dtype}; {_REMEDY}")
-    if y.size and y.min() < 0:
+    if y.min() < 0:
         raise ValueError(f"{name}: labels must be the integers 0..C-1, got {y.min()}; {_REMEDY}")
     return y.astype(np.int64)
 

@@ -23,17 +23,27 @@ def read(path: str | Path, seed: int) -> Target:
     never loaded. Raises ValueError, naming file, key and remedy, for anything else.
     """
     path = Path(path)
+    check_file(path)
     try:
         return Target.from_parts(path.stem, _parts(path), seed)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
+def check_file(path: Path) -> None:
+    """Raise ValueError unless `path` is a .npz archive; what it holds is not read."""
+    try:
+        with path.open("rb") as file:
+            archive = zipfile.is_zipfile(file)
+    except OSError as error:
+        raise ValueError(
+            f"{path}: cannot be read ({error.strerror}); pass the path of a .npz file with the arrays x and y"
+        ) from error
+    if not archive:
+        raise ValueError(f"{path}: not an .npz archive; save it with numpy.savez_compressed")
+
+
 def _parts(path: Path) -> dict[str, Part]:
-    if not path.is_file():
-        raise ValueError("no such file")
-    if not zipfile.is_zipfile(path):
-        raise ValueError("not an .npz archive; save it with numpy.savez_compressed")
     with np.load(path, allow_pickle=False) as archive:
         _check_keys(set(archive.files))
         return {

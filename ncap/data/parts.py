@@ -24,12 +24,13 @@ def complete(parts: Mapping[str, Part], seed: int) -> dict[str, Part]:
     """`parts` with what is missing split off, stratified by `seed`.
 
     Only "all": 60 % train, 20 % val, 20 % test. No "val": 20 % of "train". A missing "test" stays missing.
-    Raises ValueError when a class is too small to be split.
+    Raises ValueError for other names, and when a class is too small to be split.
 
     >>> parts = complete({"train": (np.zeros((10, 8, 8)), np.repeat([0, 1], 5))}, seed=0)
     >>> {name: len(y) for name, (x, y) in parts.items()}
     {'train': 8, 'val': 2}
     """
+    _check_parts(parts)
     if "all" in parts:
         x, y = as_part(*parts["all"], "x", "y")
         count_classes(y, "y")
@@ -42,3 +43,15 @@ def complete(parts: Mapping[str, Part], seed: int) -> dict[str, Part]:
         return dict(parts)
     kept = {name: part for name, part in parts.items() if name != "all"}
     return kept | {name: (x[rows], y[rows]) for name, rows in chosen.items()}
+
+
+def _check_parts(parts: Mapping[str, Part]) -> None:
+    names = set(parts) if isinstance(parts, Mapping) else set()
+    if names != {"all"} and not {"train"} <= names <= {"train", "val", "test"}:
+        got = sorted(names, key=str) if names else f"{parts!r:.80}"
+        raise ValueError(
+            f'parts must be {{"all": (x, y)}}, or "train" with or without "val" and "test", each a pair (x, y), got {got}'
+        )
+    for name, part in parts.items():
+        if not isinstance(part, tuple | list) or len(part) != 2:
+            raise ValueError(f"parts[{name!r}] must be a pair (x, y) of images and labels, got {type(part).__name__}")

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from ncap.arguments import seed_number, whole_number
+from ncap.data.labels import as_labels
+
 # with five samples of a class, 60/20/20 and 80/20 leave at least one of it in every part
 _FEWEST = 5
 
@@ -9,14 +12,14 @@ _FEWEST = 5
 def stratified_subset(y: np.ndarray, n: int, seed: int) -> np.ndarray:
     """Sorted indices of min(n, len(y)) samples in which each class keeps its share, up to rounding.
 
-    y: (N,) integer labels; n: at least 1. The same y, n and seed give the same indices. Raises ValueError for n < 1.
+    y: (N,) integer labels; n: at least 1. The same y, n and seed give the same indices. Raises ValueError for other labels,
+    n < 1, or a seed that is none.
 
     >>> y = np.repeat([0, 1], [60, 30])
     >>> np.bincount(y[stratified_subset(y, 9, seed=0)])
     array([6, 3])
     """
-    if n < 1:
-        raise ValueError(f"n: a subset needs at least one sample, got {n}")
+    y, n, seed = as_labels(y, "y"), whole_number("n", n, least=1), seed_number(seed)
     everyone = np.arange(len(y))
     if n >= len(y):
         return everyone
@@ -56,7 +59,8 @@ def three_way(y: np.ndarray, seed: int, name: str) -> tuple[np.ndarray, np.ndarr
 def _halves(y: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.model_selection import train_test_split
 
-    kept, held_out = train_test_split(np.arange(len(y)), test_size=fraction, stratify=y, random_state=seed)
+    chosen = {"test_size": fraction, "stratify": y, "random_state": seed_number(seed)}
+    kept, held_out = train_test_split(np.arange(len(y)), **chosen)
     return np.sort(kept), np.sort(held_out)
 
 

@@ -1,11 +1,12 @@
 """Target: the images and labels of one data set, split for training, validation and test."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
+from ncap.arguments import whole_number
 from ncap.data.images import resize, with_channels
 from ncap.data.labels import as_labels, count_classes
 from ncap.data.parts import Part, as_part, complete
@@ -31,6 +32,9 @@ class Target:
 
     def __post_init__(self) -> None:
         """Convert and check the arrays, part by part against the training part."""
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"name: a target is named by a text that is not empty, got {self.name!r:.80}")
+        object.__setattr__(self, "classes", whole_number("classes", self.classes, least=2))
         if (self.x_test is None) != (self.y_test is None):
             raise ValueError("x_test and y_test must be given together, or both be None")
         for part in ("train", "val") if self.x_test is None else ("train", "val", "test"):
@@ -84,15 +88,16 @@ class Target:
         >>> data.load("digits").resized((16, 16, 3)).input_shape
         (16, 16, 3)
         """
-        if len(input_shape) != 3:
-            raise ValueError(f"input_shape: images have the shape (h, w, c), got {tuple(input_shape)}")
+        if isinstance(input_shape, str) or not isinstance(input_shape, Sequence | np.ndarray) or len(input_shape) != 3:
+            raise ValueError(f"input_shape: images have the shape (h, w, c), got {input_shape!r:.80}")
         sides = [own if side is None else side for own, side in zip(self.input_shape[:2], input_shape, strict=False)]
-        if not all(isinstance(n, int) and n > 0 for n in (*sides, input_shape[2])):
+        try:
+            height, width, channels = (whole_number("side", n, least=1) for n in (*sides, input_shape[2]))
+        except ValueError:
             raise ValueError(
                 f"input_shape: images are resized to (h, w, c), positive integers or None for h and w, got {tuple(input_shape)}; "
                 "give the candidate's Input a definite number of channels"
-            )
-        height, width, channels = *sides, input_shape[2]
+            ) from None
 
         def converted(x: np.ndarray) -> np.ndarray:
             return resize(with_channels(x, channels), height, width)
@@ -109,7 +114,7 @@ class Target:
         >>> data.load("digits").few(100, seed=0)
         Target('digits', 100 training, 359 validation, 360 test images of shape (8, 8, 1), 10 classes)
         """
-        if not self.classes <= n_train <= len(self.y_train):
+        if not self.classes <= whole_number("n_train", n_train) <= len(self.y_train):
             raise ValueError(
                 f"n_train: must lie between the number of classes, {self.classes}, and of training images, "
                 f"{len(self.y_train)}, got {n_train}"

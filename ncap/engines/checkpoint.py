@@ -6,12 +6,15 @@ checkpoint level with the table or one epoch ahead, and the row that is missing 
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+
+from ncap.engines.job import fingerprint
 
 _FORMAT = 1
 
@@ -32,24 +35,28 @@ class Checkpoint:
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write to a temporary name, flush to the disk, rename into place; raises OSError and leaves the old file where it cannot."""
+    """Write to a temporary name, flush to the disk, rename into place; raises OSError and leaves the old file where it cannot.
+
+    One process at a time may save a path: what a killed one left under the temporary name is overwritten.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary, row = path.with_suffix(".tmp"), json.dumps(checkpoint.row)
     try:
         with h5py.File(temporary, "w") as file:
             file.attrs["format"] = _FORMAT
-            file.attrs["row"] = json.dumps(checkpoint.row)
+            file.attrs["row"] = row
             file.attrs["body"] = checkpoint.body
+            file.attrs["fingerprint"] = _fingerprint(row, checkpoint.weights, checkpoint.optimizer)
             for group, arrays in (("weights", checkpoint.weights), ("optimizer", checkpoint.optimizer)):
                 file.create_group(group).attrs["count"] = len(arrays)
                 for index, array in enumerate(arrays):
                     file[group].create_dataset(str(index), data=array)
-        _flush(temporary)
+        _flush(temporary, os.O_RDWR)  # Windows flushes no file that is open for reading
         temporary.replace(path)
         if os.name == "posix":  # elsewhere a folder cannot be opened, and the rename is journalled
-            _flush(path.parent)
-    except RuntimeError as error:  # h5py's word for a disk that fills up while the file is closed
-        raise OSError(f"{path}: {error}") from error
+            _flush(path.parent, os.O_RDONLY)
+    except (OSError, RuntimeError) as error:
+        raise _os_error(error, temporary) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -64,13 +71,28 @@ def load(path: Path) -> Checkpoint | None:
                 group: [file[group][str(index)][()] for index in range(file[group].attrs["count"])]
                 for group in ("weights", "optimizer")
             }
-            return Checkpoint(json.loads(file.attrs["row"]), str(file.attrs["body"]), **arrays)
-    except (OSError, KeyError, ValueError):
+            row, body = str(file.attrs["row"]), str(file.attrs["body"])
+            if file.attrs["fingerprint"] != _fingerprint(row, **arrays):
+                return None  # HDF5 itself notices damage to its structure only
+            return Checkpoint(json.loads(row), body, **arrays)
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError):
         return None
 
 
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _fingerprint(row: str, weights: list[np.ndarray], optimizer: list[np.ndarray]) -> str:
+    return fingerprint([np.frombuffer(row.encode(), np.uint8), *weights, *optimizer])
+
+
+def _os_error(error: Exception, path: Path) -> OSError:
+    # A disk that fills up makes h5py raise one or the other, with the system's error number somewhere in a long text.
+    found = re.search(r"errno = (\d+)", str(error))
+    if found:
+        return OSError(int(found[1]), os.strerror(int(found[1])), str(path))
+    return error if isinstance(error, OSError) else OSError(f"{path}: {error}")
+
+
+def _flush(path: Path, mode: int) -> None:
+    descriptor = os.open(path, mode)
     try:
         os.fsync(descriptor)
     finally:

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ncap.arguments import hidden_widths, rate, seed_number, switch, whole_number
 from ncap.reference.interaction import read
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ class Job:
     learning_rate: float = 1e-3
     batch_size: int = 64
     frozen: bool = True
-    hidden: tuple[int, ...] = (256, 128)
+    hidden: Sequence[int] = (256, 128)
     dropout: float = 0.4
     batch_norm: bool = True
     norm_momentum: float = 0.9
@@ -46,31 +49,27 @@ class Job:
 
     def __post_init__(self) -> None:
         """Check the ranges, and turn numpy scalars into what JSON can hold."""
-        for name, least in (("epochs", 1), ("runs", 1), ("seed", 0), ("batch_size", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-                raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-            object.__setattr__(self, name, int(value))
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"learning_rate must be positive and finite, got {self.learning_rate!r}")
+        plain: dict[str, Any] = {
+            name: whole_number(name, getattr(self, name), least=1) for name in ("epochs", "runs", "batch_size")
+        }
+        plain |= {name: switch(name, getattr(self, name)) for name in ("frozen", "batch_norm")}
+        plain |= {name: rate(name, getattr(self, name)) for name in ("dropout", "norm_momentum")}
+        plain |= {"seed": seed_number(self.seed), "hidden": hidden_widths(self.hidden)}
+        plain["learning_rate"] = _learning_rate(self.learning_rate)
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
         if not isinstance(self.optimizer, str) and not (
             isinstance(self.optimizer, Mapping) and "class_name" in self.optimizer
         ):
             raise TypeError(
                 "optimizer must be a name such as 'adam' or keras.optimizers.serialize(optimizer), which can be written into a "
-                f"store, got {self.optimizer!r}"
+                f"store, got {self.optimizer!r:.80}"
             )
         read(self.interaction, self.strength, self.weighting)
         if self.method == "autodiff" and self.strength != "signed":
             raise ValueError(
                 f"interaction={self.interaction!r} can be read with strength='signed' only, got {self.strength!r}"
             )
-        object.__setattr__(self, "learning_rate", float(self.learning_rate))
-        if any(isinstance(width, bool) or not isinstance(width, int | np.integer) for width in self.hidden):
-            raise ValueError(
-                f"hidden must hold whole numbers, the widths of the probe's layers, got {tuple(self.hidden)!r}"
-            )
-        object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
 
     @property
     def reading(self) -> str:
@@ -88,8 +87,14 @@ class Job:
         return own | {"beta_samples": BETA_SAMPLES, "backend": backend, "target": target_fingerprint(target)}
 
 
+def _learning_rate(value: Any) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) < math.inf:
+        raise ValueError(f"learning_rate must be positive and finite, got {value!r:.80}")
+    return float(value)
+
+
 def target_fingerprint(target: "Target") -> str:
-    """SHA-256 of the target's arrays."""
+    """The fingerprint of the target's arrays."""
     return fingerprint([target.x_train, target.y_train, target.x_val, target.y_val, target.x_test, target.y_test])
 
 

@@ -1,10 +1,14 @@
-"""The local engine: train every candidate here, one after the other, and commit an epoch at a time."""
+"""The local engine: train every candidate here, one after the other, and commit an epoch at a time.
+
+A process may end at any moment, by SIGTERM or SIGKILL as well as by a power cut: there is nothing that it would have to put in order.
+"""
 
 import math
 import platform
 import random
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
@@ -14,61 +18,68 @@ import keras
 import numpy as np
 from scipy.special import logsumexp
 
+from ncap.arguments import suggestion
 from ncap.data import Target, stratified_subset
 from ncap.engines import checkpoint
 from ncap.engines.checkpoint import Checkpoint
+from ncap.engines.failure import TrainingFailedError, describe
 from ncap.engines.job import BETA_SAMPLES, Job, derived_seed, fingerprint
 from ncap.engines.progress import JobProgress
+from ncap.engines.turns import take_turns
 from ncap.observe import CapacitanceCallback
-from ncap.probe import attach_probe, check_settings
+from ncap.probe import attach_probe
 from ncap.reference import CapacitanceWarning
-from ncap.store import RunKey, Store, StoreWriteError
+from ncap.store import RunKey, Store, StoreWriteError, UnusableStoreError
 
 Factory = Callable[[], keras.Model]
 
 EVALUATION_BATCH = 256  # of inference and of the reading; changes time, memory and rounding only
 
 
-class TrainingFailedError(Exception):
-    """A run cannot go on; `epoch` is the one that it did not finish."""
-
-    def __init__(self, epoch: int, reason: str) -> None:
-        super().__init__(reason)
-        self.epoch, self.reason = epoch, reason
-
-
 def run(job: Job, factories: Mapping[str, Factory], target: Target, store: Store, progress: JobProgress) -> str:
     """Train what the store does not have yet of a job, and return the hash of its settings.
 
     A candidate that raises, or whose loss is not finite, is recorded as failed and stops no other; it is tried again, from its
-    last checkpoint, when the job is repeated.
+    last checkpoint, when the job is repeated. Processes that share a store share the work: each run is trained by one of them.
 
     Raises: ValueError for a setting that no candidate could be trained with; StoreWriteError where an epoch cannot be kept.
     """
-    check_settings(target.classes, job.hidden, job.dropout, job.norm_momentum)
+    check_backend()
     _optimizer(job)
     settings = store.add_settings(job.parameters(target, keras.backend.backend()), environment())
-    for candidate, factory in factories.items():
-        failures = []
-        for index in range(job.runs):
-            key = RunKey(settings, target.name, candidate, index)
-            try:
-                train(job, key, factory, target, store, progress)
-            except TrainingFailedError as failure:
-                store.add_failure(key, failure.epoch, failure.reason)
-                # as text: the error itself would keep the model alive
-                failures.append(f"failed in epoch {failure.epoch}, {failure.reason}")
-            else:
-                store.clear_failure(key, job.epochs)
-            keras.utils.clear_session()  # a candidate's graphs must not stay beside the next one's
-        progress.end_candidate(candidate, _outcome(job, store, RunKey(settings, target.name, candidate, 0), failures))
+    keys = [RunKey(settings, target.name, candidate, index) for candidate in factories for index in range(job.runs)]
+    before = {key: store.failure(key) for key in keys}
+    left = Counter(key.candidate for key in keys)
+
+    def finish(key: RunKey) -> None:
+        failure = store.failure(key)
+        # A failure that is new is another process's, of this very job: one try a call is enough.
+        if failure is None or failure == before[key] or failure[0] > job.epochs:
+            attempt(job, key, factories[key.candidate], target, store, progress)
+        left[key.candidate] -= 1
+        if not left[key.candidate]:
+            progress.end_candidate(key.candidate, _outcome(job, store, key))
+
+    take_turns(store, keys, finish, progress.wait)
     return settings
+
+
+def attempt(job: Job, key: RunKey, factory: Factory, target: Target, store: Store, progress: JobProgress) -> None:
+    """Train one run, and record how it ended; raises StoreWriteError where an epoch cannot be kept."""
+    try:
+        train(job, key, factory, target, store, progress)
+    except TrainingFailedError as failure:
+        store.add_failure(key, failure.epoch, failure.reason)
+    else:
+        store.clear_failure(key, job.epochs)
+    keras.utils.clear_session()  # a candidate's graphs must not stay beside the next one's
 
 
 def train(job: Job, key: RunKey, factory: Factory, target: Target, store: Store, progress: JobProgress) -> None:
     """Train one run up to job.epochs epochs, from its checkpoint where there is one, and commit a row after each.
 
-    Raises: TrainingFailedError with the epoch and the reason; StoreWriteError where an epoch cannot be kept.
+    Raises: TrainingFailedError with the epoch and the reason; StoreWriteError where an epoch cannot be kept, UnusableStoreError
+    where the store cannot be read any more.
     """
     epoch = 1
     try:
@@ -81,11 +92,19 @@ def train(job: Job, key: RunKey, factory: Factory, target: Target, store: Store,
             training.save(store, row)
             store.add(row)
             progress.end_epoch(row["val_accuracy"], row["beta_eff"])
-    except (StoreWriteError, TrainingFailedError):
+    except (StoreWriteError, UnusableStoreError, TrainingFailedError):
         raise
-    except Exception as error:  # whatever a stranger's factory or layers raise
-        reason = " ".join(str(error).split()) or "no message"
-        raise TrainingFailedError(epoch, f"{type(error).__name__}: {reason[:300]}") from error
+    except (Exception, SystemExit) as error:  # whatever a stranger's factory or layers raise, sys.exit() among it
+        raise TrainingFailedError(epoch, describe(error)) from error
+
+
+def check_backend() -> None:
+    """Raise ValueError on a backend of Keras that infers only."""
+    if keras.backend.backend() in ("numpy", "openvino"):
+        raise ValueError(
+            f"Keras' backend {keras.backend.backend()!r} trains no network; set KERAS_BACKEND to tensorflow, or to jax after "
+            "pip install 'ncap[jax]'"
+        )
 
 
 class Training:
@@ -125,7 +144,7 @@ class Training:
         self.target = target.resized(body.input_shape[1:])
         self.batches = Batches(self.target.x_train, self.target.y_train, job.batch_size)
         chosen = stratified_subset(target.y_train, BETA_SAMPLES, job.seed)
-        self.reading = CapacitanceCallback(
+        self.callback = CapacitanceCallback(
             self.target.x_train[chosen],
             self.target.y_train[chosen],
             method=job.method,
@@ -163,14 +182,14 @@ class Training:
         with warnings.catch_warnings():
             # A degenerate reading is a column of the table and a note of the ranking; a warning an epoch adds nothing.
             warnings.filterwarnings("ignore", category=CapacitanceWarning)
-            logs = self.fit(epoch, [self.reading])
-        seconds = time.perf_counter() - start - self.reading.seconds
+            logs = self.fit(epoch, [self.callback])
+        seconds = time.perf_counter() - start - self.callback.seconds
         val = self._evaluate(target.x_val, target.y_val)
         for name, loss in (("training", logs["loss"]), ("validation", val["loss"])):
             if not math.isfinite(loss):
                 raise TrainingFailedError(epoch, f"the {name} loss is {loss}")
         test = self._evaluate(target.x_test, target.y_test)
-        capacitance = self.reading.last
+        capacitance = self.callback.last
         assert capacitance is not None  # a finite loss has been read
         return self.key._asdict() | {
             "epoch": epoch,
@@ -184,7 +203,7 @@ class Training:
             "val_loss": val["loss"],
             "test_accuracy": test["accuracy"],
             "seconds_train": seconds,
-            "seconds_beta": self.reading.seconds,
+            "seconds_beta": self.callback.seconds,
             "reading": self.job.reading,
         }
 
@@ -199,9 +218,7 @@ class Training:
         try:
             checkpoint.save(path, state)
         except OSError as error:
-            raise StoreWriteError(
-                f"{path}: could not be written ({error}); the epochs committed before are safe, repeat the command to go on"
-            ) from error
+            raise StoreWriteError.at(path, error) from error
 
     def _parts(self) -> tuple[list[Any], list[Any]]:
         return self.model.weights, self.model.optimizer.variables
@@ -276,20 +293,34 @@ def environment() -> dict[str, str]:
 
 
 def _optimizer(job: Job) -> keras.optimizers.Optimizer:
-    optimizer = keras.optimizers.get(job.optimizer if isinstance(job.optimizer, str) else dict(job.optimizer))
+    try:
+        optimizer = keras.optimizers.get(job.optimizer if isinstance(job.optimizer, str) else dict(job.optimizer))
+    except (ValueError, TypeError) as error:
+        near = suggestion(job.optimizer, _optimizer_names()) if isinstance(job.optimizer, str) else ""
+        raise ValueError(
+            f"optimizer {str(job.optimizer)!r:.80} is none of Keras'; {near}pass a name such as 'adam'"
+        ) from error
     optimizer.learning_rate = job.learning_rate
     return optimizer
 
 
-def _outcome(job: Job, store: Store, key: RunKey, failures: list[str]) -> str:
-    words = list(failures)
-    if len(failures) < job.runs:
-        rows = store.observations(key.settings, key.target)
-        rows = rows[(rows["candidate"] == key.candidate) & (rows["run"] < job.runs) & (rows["epoch"] <= job.epochs)]
-        last = rows[rows["epoch"] == job.epochs].mean(numeric_only=True)
+def _optimizer_names() -> list[str]:
+    found = (value for value in vars(keras.optimizers).values() if isinstance(value, type))
+    return [kind.__name__.lower() for kind in found if issubclass(kind, keras.optimizers.Optimizer)]
+
+
+def _outcome(job: Job, store: Store, key: RunKey) -> str:
+    """How all runs of the candidate ended, in a few words."""
+    rows, failures = (
+        table[(table["candidate"] == key.candidate) & (table["run"] < job.runs) & (table["epoch"] <= job.epochs)]
+        for table in (store.observations(key.settings, key.target), store.failures(key.settings, key.target))
+    )
+    words = [f"failed in epoch {row['epoch']}, {row['reason']}" for row in failures.to_dict("records")]
+    last = rows[(rows["epoch"] == job.epochs) & ~rows["run"].isin(failures["run"])]
+    if len(last):
         words.insert(
             0,
-            f"epoch {job.epochs}, val accuracy {last['val_accuracy']:.3f}, beta_eff {last['beta_eff']:.3g}, "
+            f"epoch {job.epochs}, val accuracy {last['val_accuracy'].mean():.3f}, beta_eff {last['beta_eff'].mean():.3g}, "
             f"{rows['seconds_train'].sum():.1f} s training, {rows['seconds_beta'].sum():.1f} s beta_eff",
         )
     return "; ".join(words)

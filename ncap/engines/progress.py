@@ -1,10 +1,12 @@
 """What a job shows while it runs: a bar per run, a line per finished candidate; nothing when it is asked to be quiet."""
 
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from ncap.store import RunKey
 from ncap.terminal import open_console
 
 
@@ -42,14 +44,25 @@ class JobProgress:
 
     def start_run(self, candidate: str, run: int, done: int) -> None:
         """A run begins, `done` of its epochs from a store."""
-        name = candidate if self.runs == 1 else f"{candidate} run {run}"
+        name = self._name(candidate, run)
         self._bars.reset(self._task, total=self.epochs, completed=done, visible=True, description=name, state="")
 
     def end_epoch(self, val_accuracy: float, beta_eff: float) -> None:
         """An epoch is committed."""
         self._bars.update(self._task, advance=1, state=f"val accuracy {val_accuracy:.3f}  beta_eff {beta_eff:.3g}")
 
+    def wait(self, runs: Sequence[RunKey]) -> None:
+        """Nothing is left but runs that another process is training."""
+        names = ", ".join(self._name(key.candidate, key.run) for key in runs)
+        self._bars.update(self._task, visible=False)
+        self.console.print(
+            Text(f"waiting for another process to finish {names} (Ctrl-C: leave it to it)"), soft_wrap=True
+        )
+
     def end_candidate(self, candidate: str, outcome: str) -> None:
         """All runs of a candidate are over; `outcome` says how, in a few words."""
         self._bars.update(self._task, visible=False)
         self.console.print(Text(f"{candidate}: {outcome}"), soft_wrap=True)
+
+    def _name(self, candidate: str, run: int) -> str:
+        return candidate if self.runs == 1 else f"{candidate} run {run}"

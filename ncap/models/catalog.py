@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from functools import cache, partial
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ncap.arguments import suggestion
 
 if TYPE_CHECKING:
     import keras
@@ -20,7 +21,7 @@ _COLLECTION = "mini"
 @cache
 def card() -> dict[str, Any]:
     """How the shipped weights were trained, and name, family, size and accuracy of each candidate (weights/mini.json)."""
-    return dict(json.loads((WEIGHTS / f"{_COLLECTION}.json").read_text()))
+    return dict(json.loads((WEIGHTS / f"{_COLLECTION}.json").read_text(encoding="utf-8")))
 
 
 def names() -> list[str]:
@@ -56,20 +57,22 @@ def resolve(spec: str | Sequence[str] | Mapping[str, Factory]) -> dict[str, Fact
     if isinstance(spec, Mapping):
         chosen = dict(spec)
         for name, factory in chosen.items():
-            if not isinstance(name, str) or not callable(factory):
+            if not isinstance(name, str) or not name or not callable(factory):
                 raise TypeError(
-                    f"candidates: {{name: function that returns a body}} is needed, got {name!r}: {factory!r}"
+                    f"candidates: {{name: function that returns a body}} is needed, got {{{name!r:.80}: {factory!r:.80}}}"
                 )
             # A model is callable too; looked at without importing Keras.
             if hasattr(factory, "get_weights") or not _takes_no_argument(factory):
                 raise TypeError(
-                    f"candidates: the function of {name!r} must take no argument and return a fresh body, got {factory!r}; "
+                    f"candidates: the function of {name!r} must take no argument and return a fresh body, got {factory!r:.80}; "
                     "a model itself is passed as a function that builds it"
                 )
     else:
         words = spec.split(",") if isinstance(spec, str) else spec
         if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
-            raise TypeError(f"candidates: names or {{name: function that returns a body}} are needed, got {spec!r}")
+            raise TypeError(
+                f"candidates: a list of names, or {{name: function that returns a body}}, is needed, got {spec!r:.80}"
+            )
         chosen = {name: partial(load, name) for word in words for name in _expand(word.strip())}
     if not chosen:
         raise ValueError(f"candidates: at least one is needed, got {spec!r}")
@@ -92,6 +95,8 @@ def _takes_no_argument(factory: Callable[..., Any]) -> bool:
         signature(factory).bind()
     except TypeError:
         return False
+    except ValueError:  # a builtin, whose signature Python does not know
+        return True
     return True
 
 
@@ -100,6 +105,8 @@ def _expand(word: str) -> list[str]:
         return names()
     if word in names():
         return [word]
-    nearest = get_close_matches(word, [_COLLECTION, *names()], n=1)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    raise ValueError(f"unknown candidate {word!r}; {hint}known: {_COLLECTION} (all of them), {', '.join(names())}")
+    known = [_COLLECTION, *names()]
+    raise ValueError(
+        f"unknown candidate {word!r:.80}; {suggestion(word, known)}known: {_COLLECTION} (all of them), {', '.join(names())}; "
+        "networks of your own are passed from Python, ncap.rank({name: function}, ...)"
+    )

@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
         "backend": keras.backend.backend(),
         "candidates": candidates,
     }
-    (options.out / "mini.json").write_text(json.dumps(card, indent=2) + "\n")
+    (options.out / "mini.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 
 def pretraining_target(seed: int) -> data.Target:

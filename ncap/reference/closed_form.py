@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import isfinite
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ncap.reference.arguments import array_list, choose, finite, real_array
 from ncap.reference.graph import weight_offsets
 from ncap.reference.hessian import hessian_degrees
 from ncap.reference.interaction import interaction_matrix, read
 from ncap.reference.kernels import for_dtype, row_dots, row_sums, scaled_rows
-from ncap.reference.mlp import MLP, Array, Families, choose, families
+from ncap.reference.mlp import MLP, Array, Families, families
 from ncap.reference.verdict import STRENGTHS, WEIGHTINGS, Capacitance, Moments, judge, structural_reason
 
 Degrees = tuple[list[Array], list[Array]]
@@ -48,8 +51,8 @@ def capacitance(
     (2.0, 3.0, 0.6666666666666666)
     """
     reading = read(interaction, strength, weighting)
-    if not eps >= 0:
-        raise ValueError(f"eps must be at least 0, got {eps!r}")
+    if not isinstance(eps, Real) or not isfinite(eps) or eps < 0:
+        raise ValueError(f"eps must be at least 0, got {eps!r:.80}; pass a finite number")
     values = families(net, x, y)
     magnitude, standard_error = None, np.nan
     if interaction == "explicit":
@@ -59,7 +62,8 @@ def capacitance(
         if len(values.p) > 1 and moments.denominator:
             standard_error = _standard_error(values, degrees_of[strength], moments, strength)
     else:
-        moments = _moments(*degrees(net, x, y, *reading))
+        of_p = hessian_degrees(net, values) if strength == "signed" else degrees(net, x, y, *reading)
+        moments = _moments(*of_p)
     return judge(
         moments,
         reading,
@@ -97,7 +101,7 @@ def degrees(
         values = families(net, x, y)
         if net.depth == 1:
             return [np.zeros_like(net.layers[0].kernel)], [np.zeros_like(net.layers[0].kernel)]
-        return degrees_from(values.z[:-1], values.s, values.g, strength, weighting)
+        return _explicit_degrees(values.z[:-1], values.s, values.g, strength == "magnitude")
     if reading.strength == "signed":
         return hessian_degrees(net, families(net, x, y))
     P = interaction_matrix(net, x, y, *reading)
@@ -129,7 +133,7 @@ def degrees_from(
 
     Returns: two lists of L arrays (n_{l-1}, n_l); zeros for delta_in of layer L and delta_out of layer 1.
 
-    Raises: ValueError when the families do not fit one another, or for unknown readings.
+    Raises: ValueError when the families do not fit one another or are not finite, or for unknown readings.
 
     >>> from fractions import Fraction
     >>> third = np.array([[Fraction(1, 3)]])
@@ -139,9 +143,13 @@ def degrees_from(
     """
     choose("strength", strength, STRENGTHS)
     choose("weighting", weighting, WEIGHTINGS)
-    z, s, g = _one_type(z, s, g)
+    z, s, g = _one_type(z=z, s=s, g=g)
     _check_families(z, s, g)
-    n, magnitude = len(s[0]), strength == "magnitude"
+    return _explicit_degrees(z, s, g, strength == "magnitude")
+
+
+def _explicit_degrees(z: list[Array], s: list[Array], g: list[Array], magnitude: bool) -> Degrees:
+    n = len(s[0])
     delta_in = [
         _in_product(z_below, s_l, g_above, magnitude) / n for z_below, s_l, g_above in zip(z, s, g, strict=True)
     ]
@@ -199,7 +207,9 @@ def _explicit_moments(depth: int, values: Families, interior: Degrees, strength:
     A = sum(float((d_out * d_in).sum()) for d_in, d_out in zip(*interior, strict=True))
     D = float(D_n.mean())
     # Only where both sums are 0 do the outermost layers' degrees have to be looked at.
-    vanishes = A == D == 0 and (depth == 1 or _vanish(*degrees_from(values.z[:-1], values.s, values.g, strength)))
+    vanishes = A == D == 0 and (
+        depth == 1 or _vanish(*_explicit_degrees(values.z[:-1], values.s, values.g, strength == "magnitude"))
+    )
     return Moments(A, D, vanishes)
 
 
@@ -224,23 +234,26 @@ def _standard_error(values: Families, interior: Degrees, moments: Moments, stren
         below = np.abs(z[l - 1]) if magnitude else z[l - 1]
         A_n += row_dots(below @ d_out, _received(s[l - 1], g[l - 1], magnitude), False)
         A_n += row_dots(_sent(z[l - 2], s[l - 2], magnitude) @ d_in, g[l - 2], magnitude)
-    psi = (A_n - 2 * A) / D - (A / D) * (_sample_denominators(values, strength) - D) / D
+    psi = (A_n - (A / D) * _sample_denominators(values, strength)) / D  # up to a constant, which sd does not see
     return float(psi.std(ddof=1) / np.sqrt(len(p)))
 
 
-def _one_type(*families: Sequence[ArrayLike]) -> list[list[Array]]:
+def _one_type(**families: Sequence[ArrayLike]) -> list[list[Array]]:
     """All arrays as float64, or all as fractions where one holds objects: ints and floats are fractions exactly."""
-    arrays = [[np.asarray(value) for value in family] for family in families]
-    if not any(array.dtype == object for family in arrays for array in family):
-        return [[np.ascontiguousarray(array, dtype=np.float64) for array in family] for family in arrays]
+    arrays = {
+        name: [real_array(f"{name}[{i}]", value) for i, value in enumerate(array_list(name, family))]
+        for name, family in families.items()
+    }
+    if not any(array.dtype == object for family in arrays.values() for array in family):
+        return [[finite(f"{name}[{i}]", array) for i, array in enumerate(family)] for name, family in arrays.items()]
     as_fractions = np.vectorize(_fraction, otypes=[object])
-    return [[as_fractions(array) if array.size else array for array in family] for family in arrays]
+    return [[as_fractions(array) if array.size else array for array in family] for family in arrays.values()]
 
 
 def _fraction(value: Any) -> Fraction:
     try:
         return Fraction(value.item() if isinstance(value, np.generic) else value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"object arrays must hold fractions, integers or floats, got {value!r}") from error
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy import sparse
+
+MAX_LINKS = 200_000_000  # 1.8 GB of indices and values
 
 
 def line_graph(widths: Sequence[int]) -> "sparse.csr_array[np.bool_]":
@@ -18,16 +21,19 @@ def line_graph(widths: Sequence[int]) -> "sparse.csr_array[np.bool_]":
 
     Returns: boolean csr_array (n_E, n_E), n_E = sum_l n_{l-1} n_l, with sum_{l<L} n_{l-1} n_l n_{l+1} links.
 
-    Raises: ValueError for fewer than two widths or one below 1. Source: paper, map phi; MATHEMATICS.md, section 2.
+    Raises: ValueError for fewer than two widths, one below 1, or more than 200 million links.
+    Source: paper, map phi; MATHEMATICS.md, section 2.
 
     >>> line_graph((1, 2, 1)).astype(int).toarray().tolist()     # weights 1->1, 1->2 of W_1, then 1->1, 2->1 of W_2
     [[0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]]
     """
-    if len(widths) < 2 or not all(width >= 1 and width % 1 == 0 for width in widths):
+    widths = _whole_widths(widths)
+    links = sum(a * b * c for a, b, c in zip(widths[:-2], widths[1:-1], widths[2:], strict=True))
+    if links > MAX_LINKS:
         raise ValueError(
-            f"widths must be at least two whole numbers of at least 1, (n_0, ..., n_L), got {tuple(widths)!r}"
+            f"widths {tuple(widths)} give a line graph of {links:,} links, more than {MAX_LINKS:,}; "
+            "ncap.reference.degrees and capacitance need no graph"
         )
-    widths = [int(width) for width in widths]
     offsets = weight_offsets(widths)
     columns, out_degrees = [], []
     for l in range(1, len(widths)):
@@ -44,7 +50,22 @@ def line_graph(widths: Sequence[int]) -> "sparse.csr_array[np.bool_]":
 def weight_offsets(widths: Sequence[int]) -> list[int]:
     """Index of each layer's first weight in the node order, and behind them the number of weights n_E.
 
+    Raises: ValueError for fewer than two widths or one below 1.
+
     >>> weight_offsets((2, 3, 1))
     [0, 6, 9]
     """
-    return [0, *(int(end) for end in np.cumsum([a * b for a, b in pairwise(widths)]))]
+    return [0, *(int(end) for end in np.cumsum([a * b for a, b in pairwise(_whole_widths(widths))]))]
+
+
+def _whole_widths(widths: Any) -> list[int]:
+    try:
+        whole = [int(width) for width in widths if width >= 1 and width % 1 == 0]
+        fits = len(whole) == len(widths) >= 2
+    except (TypeError, ValueError):  # no sequence, or not of numbers
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"widths must be at least two whole numbers of at least 1, (n_0, ..., n_L), got {widths!r:.80}"
+        )
+    return whole

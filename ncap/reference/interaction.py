@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
+from ncap.reference.arguments import choose
 from ncap.reference.graph import weight_offsets
-from ncap.reference.mlp import MLP, Array, Families, choose, families
+from ncap.reference.mlp import MLP, Array, Families, check_net, families
 from ncap.reference.verdict import INTERACTIONS, STRENGTHS, WEIGHTINGS, Reading
 
 MAX_MAGNITUDE_HESSIAN_WEIGHTS = 2_000
@@ -46,6 +47,7 @@ def interaction_matrix(
     [[0.0, 1.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, 0.0]]
     """
     reading = read(interaction, strength, weighting)
+    check_net(net)
     _check_size(net, reading)
     values = families(net, x, y)
     offsets = weight_offsets(net.widths)

@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ncap.reference.arguments import array_list, as_array, choose, described, finite
+
 Array = NDArray[Any]
 LOSSES = ("cross_entropy", "squared_error")
 NORMS = ("after", "before")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class MLP:
     """A ReLU MLP without dropout: L kernels, optional biases, and optional frozen norms of the hidden layers.
 
@@ -52,7 +54,9 @@ class MLP:
         choose("norm", self.norm, NORMS)
         choose("loss", self.loss, LOSSES)
         # Copies, of the vectors too: what has been checked stays as it was.
-        kernels = [_finite(f"kernels[{i}]", kernel).copy() for i, kernel in enumerate(self.kernels)]
+        kernels = [
+            finite(f"kernels[{i}]", kernel).copy() for i, kernel in enumerate(array_list("kernels", self.kernels))
+        ]
         if not kernels:
             raise ValueError("kernels is empty; pass at least one array of shape (n_in, n_out)")
         for i, kernel in enumerate(kernels):
@@ -117,6 +121,7 @@ def forward(net: MLP, x: ArrayLike) -> tuple[list[Array], list[Array], Array]:
     >>> [float(z_l[0, 0]) for z_l in z], [float(s_l[0, 0]) for s_l in s], float(a[0, 0])
     ([1.0, 2.0, 6.0], [1.0, 1.0], 6.0)
     """
+    check_net(net)
     z, s = [read_inputs(x, net.widths[0])], []
     for layer in net.layers[:-1]:
         a = z[-1] @ layer.kernel
@@ -176,7 +181,7 @@ def softmax(a: Array) -> Array:
 
 def read_inputs(x: ArrayLike, width: int) -> Array:
     """X as finite float64 of shape (N, width), N at least 1; ValueError otherwise."""
-    inputs = _finite("x", x)
+    inputs = finite("x", x)
     if inputs.ndim != 2 or inputs.shape[1] != width or not len(inputs):
         raise ValueError(f"x must have shape (N, {width}), N at least 1: samples are rows; got {inputs.shape}")
     return inputs
@@ -191,24 +196,24 @@ def read_targets(y: ArrayLike, n: int, classes: int, loss: str) -> Array:
     >>> read_targets([1, 0], 2, 2, "cross_entropy").tolist()
     [[0.0, 1.0], [1.0, 0.0]]
     """
-    labels = np.asarray(y)
-    if labels.shape == (n, 1) and classes > 1 and labels.dtype.kind in "iu":
+    labels = as_array("y", y)
+    if labels.shape == (n, 1) and classes > 1:
         labels = labels[:, 0]  # a column of labels, as some loaders give them
     if labels.ndim == 1 and len(labels) == n:
         if labels.dtype.kind not in "iu":
             raise ValueError(
-                f"labels y must be integers, got dtype {labels.dtype}; pass y.astype(int), or targets of shape ({n}, {classes})"
+                f"labels y must be integers, got dtype {labels.dtype}; {_label_remedy(labels)}, or targets of shape ({n}, {classes})"
             )
         if labels.min() < 0 or labels.max() >= classes:
             raise ValueError(
                 f"labels y must lie in 0..{classes - 1}, one for each output, got {labels.min()}..{labels.max()}"
             )
         return np.asarray(np.eye(classes)[labels])
-    targets = _finite("y", y)
-    if targets.shape != (n, classes):
+    if labels.shape != (n, classes):
         raise ValueError(
-            f"y must be integer labels of shape ({n},) or targets of shape ({n}, {classes}), got {targets.shape}"
+            f"y must be integer labels of shape ({n},) or targets of shape ({n}, {classes}), got {described(y, labels)}"
         )
+    targets = finite("y", labels)
     if loss == "cross_entropy":
         if targets.min() < 0:
             raise ValueError(f"cross_entropy targets y must be at least 0, got {targets.min()}")
@@ -221,29 +226,27 @@ def read_targets(y: ArrayLike, n: int, classes: int, loss: str) -> Array:
     return targets
 
 
-def choose(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    """Raise ValueError unless a keyword has one of its allowed values."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+def check_net(net: object) -> None:
+    """Raise TypeError unless `net` is an MLP."""
+    if not isinstance(net, MLP):
+        raise TypeError(
+            f"net must be an ncap.reference.MLP, got {type(net).__name__}; build one of its kernels, MLP([W_1, ..., W_L])"
+        )
 
 
-def _finite(name: str, value: ArrayLike | None) -> Array:
-    try:
-        array = np.ascontiguousarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be an array of real numbers: {error}") from None
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} holds NaN or infinity; pass finite numbers")
-    return array
+def _label_remedy(labels: Array) -> str:
+    if labels.dtype.kind not in "bf":
+        return "number the classes, y = np.unique(y, return_inverse=True)[1]"
+    fractional = labels[~np.isin(labels % 1, 0)] if labels.dtype.kind == "f" else labels[:0]
+    return "pass y.astype(int)" + (f" once they are whole numbers, {fractional[0]} is none" if len(fractional) else "")
 
 
 def _vectors(name: str, values: Sequence[ArrayLike | None] | None, widths: list[int], missing: float) -> list[Array]:
-    if values is None:
-        values = [None] * len(widths)
+    values = [None] * len(widths) if values is None else array_list(name, values)
     if len(values) != len(widths):
         raise ValueError(f"{name} must have {len(widths)} entries, None where a layer has none, got {len(values)}")
     vectors = [
-        np.full(width, missing) if value is None else _finite(f"{name}[{i}]", value).copy()
+        np.full(width, missing) if value is None else finite(f"{name}[{i}]", value).copy()
         for i, (value, width) in enumerate(zip(values, widths, strict=True))
     ]
     for i, (vector, width) in enumerate(zip(vectors, widths, strict=True)):

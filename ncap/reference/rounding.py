@@ -28,9 +28,8 @@ def uncancelled_families(net: MLP, x: ArrayLike, y: ArrayLike) -> Families:
     for layer, s_l in zip(net.layers[:-1], s, strict=True):
         reach = z[-1] @ np.abs(layer.kernel) + np.abs(layer.bias)
         z.append(s_l * reach + np.abs(layer.shift))
-    reach = z[-1] @ np.abs(net.layers[-1].kernel) + np.abs(net.layers[-1].bias)
     p = families(net, x, y).p
-    output = p * (1 + 2 * reach.max(axis=1, keepdims=True)) if net.loss == "cross_entropy" else reach
+    output = p * _softmax_error(net, z) if net.loss == "cross_entropy" else _reach(net, z)
     g = [output + np.abs(read_targets(y, p.shape[0], p.shape[1], net.loss))]
     for layer, s_l in zip(net.layers[:1:-1], s[:0:-1], strict=True):
         g.append(s_l * (g[-1] @ np.abs(layer.kernel.T)))
@@ -60,12 +59,22 @@ def uncancelled_degrees(net: MLP, x: ArrayLike, y: ArrayLike, interaction: str =
     return delta_in, delta_out
 
 
+def _reach(net: MLP, z: list[Array]) -> Array:
+    """a_L over absolute values, shape (N, n_L)."""
+    return np.asarray(z[-1] @ np.abs(net.layers[-1].kernel) + np.abs(net.layers[-1].bias))
+
+
+def _softmax_error(net: MLP, z: list[Array]) -> Array:
+    """1 + 2 max |a_L|, shape (N, 1): how many times its eps softmax errs by, since |a_L| eps is the error of its exponents."""
+    return np.asarray(1 + 2 * _reach(net, z).max(axis=1, keepdims=True))
+
+
 def _curvature(net: MLP, z: list[Array], s: list[Array], p: Array, l: int) -> Array:
     """H_l over absolute values, shape (N, n_l, n_l): diag(p) + pp' at the top, times what p errs by, or I."""
     kernels = [np.abs(layer.kernel) for layer in net.layers]
     if net.loss == "cross_entropy":
-        reach = 1 + 2 * (z[-1] @ kernels[-1]).max(axis=1)
-        H = (p[:, :, None] * np.eye(p.shape[1]) + p[:, :, None] * p[:, None, :]) * reach[:, None, None]
+        H = p[:, :, None] * np.eye(p.shape[1]) + p[:, :, None] * p[:, None, :]
+        H *= _softmax_error(net, z)[:, :, None]
     else:
         H = np.broadcast_to(np.eye(p.shape[1]), (*p.shape, p.shape[1]))
     for m in range(net.depth - 1, l - 1, -1):

@@ -41,7 +41,8 @@ def compare(table: pd.DataFrame, truth: pd.DataFrame) -> Comparison:
     """Join the ranking with the accuracies that the networks really ended with.
 
     `truth` has the columns candidate, true_accuracy and true_epochs, one row per candidate; candidates without a prediction, or
-    without a row in `truth`, are left out. Raises ValueError for a missing column or a candidate named twice.
+    without a row in `truth`, are left out. Raises TypeError for what is no table; ValueError for a missing column, a candidate named
+    twice, and accuracies that are not fractions.
 
     >>> table = pd.DataFrame({"rank": [1, 2], "candidate": ["a", "b"], "predicted_accuracy": [0.9, 0.8],
     ...                       "last_seen_accuracy": [0.5, 0.6]})
@@ -53,12 +54,18 @@ def compare(table: pd.DataFrame, truth: pd.DataFrame) -> Comparison:
     (1.0, -1.0)
     """
     columns = ["candidate", "true_accuracy", "true_epochs"]
+    if not isinstance(truth, pd.DataFrame):
+        raise TypeError(f"truth must be a pandas DataFrame with the columns {columns}, got {type(truth).__name__}")
     missing = [column for column in columns if column not in truth.columns]
     if missing:
         raise ValueError(f"truth: missing {missing}; pass the columns {columns}, got {list(truth.columns)}")
     if truth["candidate"].duplicated().any():
         twice = truth.loc[truth["candidate"].duplicated(), "candidate"].tolist()
         raise ValueError(f"truth: pass one row per candidate, got several for {twice}")
+    accuracies = pd.to_numeric(truth["true_accuracy"], errors="coerce")
+    odd = truth["true_accuracy"][~accuracies.between(0, 1) & truth["true_accuracy"].notna()].tolist()
+    if odd:
+        raise ValueError(f"truth: true_accuracy must be numbers in 0..1, got {odd[0]!r}; pass fractions, not percent")
     rows = table.merge(truth[columns], on="candidate", how="inner")
     rows = rows.dropna(subset=["predicted_accuracy", "true_accuracy"]).sort_values("rank")
     rows = rows.assign(true_rank=rows["true_accuracy"].rank(ascending=False, method="min").astype(int))

@@ -5,21 +5,19 @@ import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from ncap.leaderboard import COLUMNS
+from ncap.arguments import make_folder
+from ncap.leaderboard import COLUMNS, Ranking
 from ncap.report import numbers
 from ncap.report.comparison import Comparison, compare
 from ncap.report.figures import beta_eff, canvas, cost, fit, learning_curves, predicted_vs_true
-from ncap.report.series import Series, by_rank
-
-if TYPE_CHECKING:
-    from ncap.leaderboard import Ranking
+from ncap.report.series import DRAWN, Series, by_rank
 
 CAPTIONS = {
     "learning_curves": "Validation accuracy per epoch, one panel per candidate in predicted order. The thick line is what the "
@@ -46,7 +44,7 @@ class _Picture:
 
 
 def write_report(
-    ranking: "Ranking", out: str | Path, truth: pd.DataFrame | None = None, title: str = "Ranking by neural capacitance"
+    ranking: Ranking, out: str | Path, truth: pd.DataFrame | None = None, title: str = "Ranking by neural capacitance"
 ) -> Path:
     """Write ranking.csv, the figures and report.html into the folder `out`, and return the path of report.html.
 
@@ -58,20 +56,29 @@ def write_report(
         title: Heading of the page.
 
     Raises:
-        ValueError: The ranking lacks a column, or `truth` is malformed.
+        TypeError or ValueError: The ranking is none or lacks a column, `out` can be no folder, or `truth` is malformed.
     """
-    missing = [column for column in COLUMNS if column not in ranking.table.columns]
-    if missing:
-        raise ValueError(f"ranking.table: missing {missing}; pass the columns of ranking.csv: {', '.join(COLUMNS)}")
+    if not isinstance(ranking, Ranking):
+        raise TypeError(f"ranking must be an ncap.Ranking, as ncap.rank returns it, got {type(ranking).__name__}")
+    for name, columns in (("table", COLUMNS), ("observations", DRAWN)):
+        missing = [column for column in columns if column not in getattr(ranking, name).columns]
+        if missing:
+            raise ValueError(f"ranking.{name}: missing {missing}; pass the columns {', '.join(columns)}")
+    if not isinstance(title, str):
+        raise TypeError(f"title must be a text, got {title!r:.80}")
     table = ranking.table[COLUMNS]
     comparison = None if truth is None else compare(table, truth)
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    table.to_csv(folder / "ranking.csv", index=False, lineterminator="\n")
+    folder = make_folder("out", out)
     series = by_rank(table, ranking.runs, ranking.observations)
-    pictures = _draw(folder, series, comparison)
     page = folder / "report.html"
-    page.write_text(_render(ranking, table, series, comparison, pictures, title), encoding="utf-8")
+    try:
+        table.to_csv(folder / "ranking.csv", index=False, lineterminator="\n")
+        pictures = _draw(folder, series, comparison)
+        page.write_text(_render(ranking, table, series, comparison, pictures, title), encoding="utf-8")
+    except OSError as error:
+        raise OSError(
+            f"{folder}: the report could not be written ({error.strerror or error}); `ncap report` makes it again from the store"
+        ) from error
     return page
 
 
@@ -100,7 +107,7 @@ def _draw(folder: Path, series: list[Series], comparison: Comparison | None) -> 
 
 
 def _render(
-    ranking: "Ranking", table: pd.DataFrame, series: list[Series], comparison: Comparison | None,
+    ranking: Ranking, table: pd.DataFrame, series: list[Series], comparison: Comparison | None,
     pictures: dict[str, _Picture], title: str,
 ) -> str:  # fmt: skip
     environment = jinja2.Environment(

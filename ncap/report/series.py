@@ -8,6 +8,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+# The columns of observations that the figures read.
+DRAWN = [
+    "candidate",
+    "run",
+    "epoch",
+    "beta_eff",
+    "beta_eff_error",
+    "val_accuracy",
+    "degenerate",
+    "seconds_train",
+    "seconds_beta",
+]
+
 
 @dataclass(frozen=True)
 class Series:

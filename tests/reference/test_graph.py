@@ -48,6 +48,14 @@ def test_the_support_of_p_is_the_line_graph_when_no_factor_vanishes():
     assert (ref.interaction_matrix(net, x, y, interaction="hessian").nnz, B.nnz) == (216, 60)
 
 
+def test_a_graph_is_built_up_to_its_largest_number_of_links(monkeypatch):
+    monkeypatch.setattr("ncap.reference.graph.MAX_LINKS", 2 * 3 * 4 + 3 * 4 * 5)
+    assert ref.line_graph((2, 3, 4, 5)).nnz == 84
+    monkeypatch.setattr("ncap.reference.graph.MAX_LINKS", 83)
+    with pytest.raises(ValueError, match="a line graph of 84 links, more than 83"):
+        ref.line_graph((2, 3, 4, 5))
+
+
 @pytest.mark.parametrize("sizes", [(), (3,), (3, 0, 2), (3, 2.5), (3, float("nan"))])
 def test_bad_widths_are_refused_with_the_rule(sizes):
     with pytest.raises(ValueError, match=r"widths must be at least two whole numbers of at least 1.*got"):

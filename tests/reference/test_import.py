@@ -16,7 +16,17 @@ def test_the_oracle_is_light():
         "ncap.reference",
         *(
             f"ncap.reference.{part}"
-            for part in ["closed_form", "graph", "hessian", "interaction", "kernels", "mlp", "resilience", "verdict"]
+            for part in [
+                "arguments",
+                "closed_form",
+                "graph",
+                "hessian",
+                "interaction",
+                "kernels",
+                "mlp",
+                "resilience",
+                "verdict",
+            ]
         ),
     }
 

@@ -33,6 +33,14 @@ def test_a_network_with_two_units_a_layer_by_hand():
     assert ref.beta_eff(P) == ref.capacitance(net, [[1, 2]], [[1.0]]).beta_eff == 24 / 16
 
 
+def test_one_kernel_interacts_with_nothing():
+    net = ref.MLP([np.ones((3, 2))])
+    P = ref.interaction_matrix(net, np.ones((1, 3)), [0])
+    assert (P.shape, P.nnz) == ((6, 6), 0)
+    for side in ref.degrees(net, np.ones((1, 3)), [0]):
+        np.testing.assert_array_equal(side, np.zeros((1, 3, 2)))
+
+
 @given(cases(norms=("none",), biases=False, losses=("squared_error",)))
 def test_exact_fractions_equal_the_definition(case):
     """Rung two: degrees in fractions, by loops, from families computed in fractions."""

@@ -1,6 +1,7 @@
 """The network G_A: its forward pass, its gradients against differences, and every bad input with its message."""
 
 import itertools
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -11,11 +12,21 @@ from strategies import cases
 from ncap import reference as ref
 
 
+@pytest.mark.parametrize(("norm", "off"), [("after", -1.0), ("before", 0.0)])
+def test_the_forward_pass_by_hand(norm, off):
+    """x = 1: a_1 = 2 + 1 is on, z_1 = 3 a_1 - 1. x = -1: a_1 = -2 + 1 is off, and only a norm after the relu still shifts."""
+    net = ref.MLP([[[2.0]], [[5.0, 0.0]]], [[1.0], [-7.0, 4.0]], [[3.0]], [[-1.0]], norm=norm)
+    z, s, a = ref.forward(net, [[1.0], [-1.0]])
+    assert [z_l.tolist() for z_l in z] == [[[1.0], [-1.0]], [[8.0], [off]]]
+    assert [s_l.tolist() for s_l in s] == [[[3.0], [0.0]]]
+    assert a.tolist() == [[5 * 8.0 - 7, 4.0], [5 * off - 7, 4.0]]
+
+
+@pytest.mark.parametrize("sizes", [(3, 4, 5, 2), (3, 2)])
 @pytest.mark.parametrize("norm", ["after", "before"])
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
-def test_gradients_are_central_differences_of_the_loss(norm, loss):
+def test_gradients_are_central_differences_of_the_loss(norm, loss, sizes):
     rng = np.random.default_rng(0)
-    sizes = (3, 4, 5, 2)
     parts = [[rng.normal(size=(a, b)) for a, b in itertools.pairwise(sizes)]]
     parts += [
         [rng.normal(size=n) for n in sizes[1:]],
@@ -67,10 +78,24 @@ def test_a_column_of_labels_is_a_list_of_labels():
 
 
 def test_what_was_checked_stays_as_it_was():
-    kernel = np.eye(2)
-    net = ref.MLP([kernel, kernel])
-    kernel[0, 0] = np.nan
+    kernel, shift = np.eye(2), np.zeros(2)
+    net = ref.MLP([kernel, kernel], shifts=[shift])
+    kernel[0, 0] = shift[0] = np.nan
     assert net.layers[0].kernel[0, 0] == net.kernels[0][0, 0] == 1
+    assert net.layers[0].shift[0] == net.shifts[0][0] == 0
+    with pytest.raises(FrozenInstanceError):
+        net.norm = "before"
+
+
+def test_a_network_is_itself_and_prints_in_short():
+    net = ref.MLP([np.ones((2, 3)), np.ones((3, 1))], norm="before")
+    assert net in {net}
+    assert repr(net) == "MLP(widths=(2, 3, 1), norm='before', loss='cross_entropy')"
+
+
+def test_every_layer_has_vectors_of_its_width():
+    for layer in ref.MLP([np.ones((2, 3)), np.ones((3, 4)), np.ones((4, 1))]).layers:
+        assert layer.bias.shape == layer.scale.shape == layer.shift.shape == layer.kernel.shape[1:]
 
 
 K = [np.ones((2, 3)), np.ones((3, 2))]
@@ -82,7 +107,10 @@ K = [np.ones((2, 3)), np.ones((3, 2))]
         ({"kernels": []}, "kernels is empty"),
         ({"kernels": [np.ones(3)]}, r"kernels\[0\] must have shape \(n_in, n_out\).*got \(3,\)"),
         ({"kernels": [np.ones((2, 0))]}, r"kernels\[0\] must have shape"),
-        ({"kernels": [np.ones((2, 3)), np.ones((4, 2))]}, r"kernels\[1\] must have 3 rows.*got \(4, 2\)"),
+        (
+            {"kernels": [np.ones((2, 3)), np.ones((4, 2))]},
+            r"kernels\[1\] must have 3 rows, one for each output of kernels\[0\], got \(4, 2\)",
+        ),
         ({"kernels": [[["a"]]]}, r"kernels\[0\] must be an array of real numbers"),
         ({"kernels": [[[np.nan]]]}, r"kernels\[0\] holds NaN or infinity"),
         ({"kernels": K, "biases": [np.ones(3)]}, "biases must have 2 entries, None where a layer has none, got 1"),
@@ -109,8 +137,15 @@ X = np.ones((3, 2))
         (np.ones((0, 2)), [], "cross_entropy", r"x must have shape \(N, 2\), N at least 1"),
         ([[1.0, np.nan]], [0], "cross_entropy", "x holds NaN or infinity"),
         (X, [0, 1, 2], "cross_entropy", r"labels y must lie in 0\.\.1.*got 0\.\.2"),
+        (X, [0, 1, 3], "cross_entropy", r"labels y must lie in 0\.\.1.*got 0\.\.3"),
         (X, [0, -1, 1], "squared_error", r"labels y must lie in 0\.\.1.*got -1\.\.1"),
-        (X, [0.0, 1.0, 0.5], "cross_entropy", r"labels y must be integers, got dtype float64; pass y\.astype\(int\)"),
+        (
+            X,
+            [0.0, 1.5, 0.5],
+            "cross_entropy",
+            r"dtype float64; pass y\.astype\(int\) once they are whole numbers, 1\.5 is none",
+        ),
+        (X, [True, False, True], "cross_entropy", r"got dtype bool; pass y\.astype\(int\), or targets of shape"),
         (
             X,
             [0, 1],
@@ -121,6 +156,8 @@ X = np.ones((3, 2))
         (X, np.full((3, 2), np.nan), "squared_error", "y holds NaN"),
         (X, [[2.0, -1.0]] * 3, "cross_entropy", "targets y must be at least 0, got -1.0"),
         (X, [[1.0, 0.0], [0.5, 0.5], [50.0, 50.0]], "cross_entropy", "row 2 sums to 100; divide by the row sums"),
+        (X, [[1.0, 0.0], [0.25, 0.25], [1.0, 0.0]], "cross_entropy", r"row 1 sums to 0\.5"),
+        (X, [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], "cross_entropy", "row 2 sums to 2"),
     ],
 )
 def test_bad_data_is_refused_with_input_rule_and_remedy(x, y, loss, message):

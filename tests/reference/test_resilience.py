@@ -27,6 +27,7 @@ def test_the_ratio_at_its_edges():
     assert ref.beta_eff(np.zeros((0, 0))) == ref.beta_eff(np.zeros((3, 3))) == 0
     assert ref.beta_eff([[1, -1], [1, -1]]) == 0  # A = D = 0
     assert ref.beta_eff([[1.0, 1.0], [0.0, -2.0]]) == np.inf  # in-degrees 2, -2, out-degrees 1, -1: A = 4, D = 0
+    assert ratio(1.0, 1.0, eps=1.0) == 0.5
     assert ratio(1.0, -1.0, eps=1.0) == -0.5
     assert ratio(1.0, 0.0, eps=0.5) == 2
 

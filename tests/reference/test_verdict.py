@@ -1,7 +1,9 @@
 """Honest numbers (section 5): every reason with its value, its warning and its figures."""
 
 import itertools
+import math
 import warnings
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from ncap import reference as ref
 from ncap.reference.verdict import Moments, Reading, judge
 
 SIGNED = Reading("explicit", "signed", "unit")
+EPS = np.finfo(np.float64).eps
 
 
 def random_net(*sizes, loss="cross_entropy", seed=0):
@@ -41,6 +44,22 @@ def test_zero():
     assert (got.beta_eff, got.degenerate, got.reason, got.standard_error, got.cancellation) == (0, True, "zero", 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("x", "errors", "reason"),
+    [
+        ([[1.0], [1.0]], [[1.0, 2.0], [-1.0, -2.0]], "zero"),  # over the samples, in every entry of P
+        ([[1.0]], [[1.0, -1.0]], "rounding"),  # over the outputs: P is not 0, only its sums are
+    ],
+)
+def test_what_cancels_to_exactly_0_is_zero_only_where_p_is(x, errors, reason):
+    net = ref.MLP([np.ones((1, 2)), np.ones((2, 2)), np.eye(2)], loss="squared_error")
+    y = ref.forward(net, x)[2] - errors
+    with pytest.warns(ref.CapacitanceWarning):
+        got = ref.capacitance(net, x, y)
+    assert (got.numerator, got.denominator, got.reason) == (0, 0, reason)
+    assert (ref.interaction_matrix(net, x, y).nnz == 0) == (reason == "zero")
+
+
 def test_rounding():
     """Errors of a pair cancel in P but not in magnitude: what is left of the signed sums is noise, and the value NaN."""
     net = random_net(3, 4, 5, 4, 2, loss="squared_error", seed=1)
@@ -57,6 +76,20 @@ def test_rounding():
     assert ref.capacitance(net, x, y, strength="magnitude").beta_eff > 0
 
 
+@pytest.mark.parametrize(("bits", "reason"), [(22, ""), (23, "rounding")])
+def test_the_terms_of_a_sum_are_the_samples_times_the_interior_weights(bits, reason):
+    """m = 2 * 16, so rounding explains a cancellation above 1 / (10 eps log2(64)) = 2^46.1; here it is 2^(2 bits + 2)."""
+    net = ref.MLP([np.ones((64, 4)), np.ones((4, 4)), np.ones((4, 1))], loss="squared_error")
+    x, error = np.full((2, 64), 2.0**-10), np.array([[1.0], [-(1 - 2.0**-bits)]])  # every output is 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ref.CapacitanceWarning)
+        got = ref.capacitance(net, x, 1 - error)
+    assert got.cancellation == pytest.approx(
+        4 * 4.0**bits, rel=1e-5
+    )  # both errors, of nearly 1, against 2^-bits, squared
+    assert got.reason == reason
+
+
 @given(cases(losses=("squared_error",)))
 def test_cancellation_is_the_larger_of_both_sums(case):
     with warnings.catch_warnings():
@@ -71,21 +104,69 @@ def test_cancellation_is_the_larger_of_both_sums(case):
         assert signed.cancellation == max(ratios)
 
 
-@pytest.mark.parametrize(("cancellation", "reason"), [(1e5, ""), (1e7, "rounding")])
-def test_the_threshold_follows_the_dtype_and_the_number_of_terms(cancellation, reason):
-    # 1 / (10 * 1.19e-7 * log2(2 * 1000 * 100)) = 4.8e4 for float32; 1 / (10 * 2.2e-16 * 17.6) = 2.6e13 for float64
-    arguments = {"structural": "", "standard_error": 0.1, "n_samples": 1000, "interior_weights": 100}
-    magnitude = Moments(cancellation, 1.0, False)
+def verdict(moments, reading=SIGNED, **facts):
+    defaults = {
+        "structural": "",
+        "magnitude": None,
+        "standard_error": 0.1,
+        "n_samples": 5,
+        "interior_weights": 1,
+        "rounding": EPS,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ref.CapacitanceWarning)
-        in_float64 = judge(Moments(1.0, 1.0, False), SIGNED, magnitude=magnitude, rounding=2.2e-16, **arguments)
-        in_float32 = judge(Moments(1.0, 1.0, False), SIGNED, magnitude=magnitude, rounding=1.19e-7, **arguments)
-        in_between = judge(
-            Moments(1.0, 1.0, False), SIGNED, magnitude=magnitude, rounding=1 / (10 * 17.6 * 1e6), **arguments
-        )
-    assert in_float64.reason == ""
-    assert in_float32.reason == "rounding"
-    assert in_between.reason == reason
+        return judge(moments, reading, **defaults | facts)
+
+
+@pytest.mark.parametrize(("n", "weights", "bits"), [(1, 1, 1), (3, 0, 1), (2, 4, 4), (16, 32, 10)])
+def test_rounding_explains_a_cancellation_above_the_threshold(n, weights, bits):
+    """1 / (10 eps log2(2m)), m = max(1, n * weights): with eps a tenth of 2^-20, 2^20 / log2(2m)."""
+    facts = {"n_samples": n, "interior_weights": weights, "rounding": 0.1 * 2.0**-20}
+    for factor, reason in [(1 - 1e-9, ""), (1 + 1e-9, "rounding")]:
+        magnitude = Moments(factor * 2.0**20 / bits, 1.0, False)
+        got = verdict(Moments(1.0, 1.0, False), magnitude=magnitude, **facts)
+        assert (got.reason, got.cancellation) == (reason, magnitude.numerator)
+        assert math.isnan(got.beta_eff) if reason else got.beta_eff == 1
+    at_it = verdict(Moments(1.0, 1.0, False), magnitude=Moments(2.0**20, 1.0, False), **facts | {"interior_weights": 0})
+    assert at_it.reason == ""
+
+
+@pytest.mark.parametrize("moments", [(math.inf, 1.0), (1.0, math.nan), (math.nan, math.inf)])
+def test_one_sum_that_is_not_finite_is_enough_to_refuse(moments):
+    with pytest.raises(ValueError, match="training has diverged, or the inputs are not normalised"):
+        verdict(Moments(*moments, False))
+
+
+@pytest.mark.parametrize(
+    ("reading", "n", "vanishes", "standard_error"),
+    [
+        (SIGNED, 5, False, 0.1),
+        (SIGNED, 5, True, 0.0),  # beta_eff is exactly 0
+        (SIGNED, 1, False, math.nan),
+        (SIGNED, 1, True, math.nan),
+        (Reading("hessian", "signed", "unit"), 5, False, math.nan),
+        (Reading("hessian", "signed", "unit"), 5, True, math.nan),
+    ],
+)
+def test_a_standard_error_needs_two_samples_and_the_explicit_reading(reading, n, vanishes, standard_error):
+    got = verdict(Moments(0.0, 0.0, True) if vanishes else Moments(1.0, 2.0, False), reading, n_samples=n)
+    assert (got.reason, got.beta_eff) == (("zero", 0.0) if vanishes else ("", 0.5))
+    assert got.standard_error == pytest.approx(standard_error, abs=0, nan_ok=True)
+
+
+def test_the_warning_points_at_the_line_that_asked():
+    with pytest.warns(ref.CapacitanceWarning) as caught:
+        got = ref.capacitance(random_net(3, 2), np.ones((2, 3)), [0, 1])
+    assert caught[0].filename == __file__
+    with pytest.raises(FrozenInstanceError):
+        got.beta_eff = 1.0
+
+
+@pytest.mark.parametrize(("rounding", "reason"), [(2.2e-16, ""), (1.19e-7, "rounding")])
+def test_the_threshold_follows_the_dtype(rounding, reason):
+    # 1 / (10 * 2.2e-16 * log2(2 * 1000 * 100)) = 2.6e13 for float64, and 4.8e4 for float32
+    facts = {"n_samples": 1000, "interior_weights": 100, "magnitude": Moments(1e5, 1.0, False)}
+    assert verdict(Moments(1.0, 1.0, False), rounding=rounding, **facts).reason == reason
 
 
 def test_eps_regularises_the_signed_denominator_only():
@@ -131,6 +212,17 @@ def test_what_is_too_large_to_build_is_refused_with_the_count():
         ref.interaction_matrix(random_net(512, 512, 1024), np.ones((1, 512)), [0])
 
 
+def test_what_is_just_small_enough_is_built(monkeypatch):
+    P = ref.interaction_matrix(random_net(998, 1, 1002), np.ones((1, 998)), [0], "hessian", "magnitude")
+    assert P.shape == (2000, 2000)
+    net, x = random_net(2, 3, 4), np.ones((1, 2))
+    monkeypatch.setattr("ncap.reference.interaction.MAX_ENTRIES", 2 * 3 * 4)
+    assert ref.interaction_matrix(net, x, [0]).shape == (18, 18)
+    monkeypatch.setattr("ncap.reference.interaction.MAX_ENTRIES", 2 * 3 * 4 - 1)
+    with pytest.raises(ValueError, match="P would have 24 entries, more than 23"):
+        ref.interaction_matrix(net, x, [0])
+
+
 @pytest.mark.parametrize(
     ("z", "s", "g", "message"),
     [
@@ -143,6 +235,12 @@ def test_what_is_too_large_to_build_is_refused_with_the_count():
             r"z\[0\] must have shape \(N, n\) with N = 3, got \(2, 1\)",
         ),
         ([np.ones((2, 1))] * 2, [np.ones((2, 3))] * 2, [np.ones((2, 3))] * 2, "of one layer must have one shape"),
+        (
+            [np.ones((2, n)) for n in (1, 3, 4)],
+            [np.ones((2, n)) for n in (3, 4, 5)],
+            [np.ones((2, n)) for n in (4, 6, 2)],
+            r"got z_2 \(2, 4\) with s_2 \(2, 4\), g_3 \(2, 6\) with s_3 \(2, 5\)$",
+        ),
     ],
 )
 def test_families_that_do_not_fit_are_refused(z, s, g, message):

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ncap.leaderboard import mean_over_runs
 from ncap.predict import FAR, CapacitancePredictor
 from ncap.report.figures import canvas
 from ncap.report.series import Series
@@ -44,10 +45,8 @@ def draw(series: Sequence[Series], colours: dict[str, str]) -> Figure | None:
 
 
 def points(rows: pd.DataFrame) -> pd.DataFrame:
-    """beta_eff and val_accuracy per epoch, mean over runs, without the epochs that a run lacks: what `ncap.select` fits."""
-    columns = ["beta_eff", "val_accuracy"]
-    epochs = rows.dropna(subset=columns).groupby("epoch", sort=True)
-    return epochs[columns].mean()[epochs.size() == rows["run"].nunique()]
+    """beta_eff and val_accuracy per epoch, mean over runs, without the epochs that a run lacks: what `ncap.leaderboard` fits."""
+    return mean_over_runs(rows).dropna()
 
 
 def _panel(ax: Axes, one: Series, colour: str) -> None:

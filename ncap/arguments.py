@@ -1,0 +1,142 @@
+"""What an argument must be, in one place: whole numbers, rates, switches, arrays of numbers, known names.
+
+Every function here returns the value in its plain type, or raises an error that names the argument, the rule and the value.
+"""
+
+import errno
+import operator
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+LARGEST_SEED = 2**32 - 1  # of scikit-learn's splits
+
+
+def whole_number(name: str, value: Any, least: int = 0, most: int | None = None) -> int:
+    """An int of at least `least`, of numpy's too; not a bool, not a float, not text. Raises ValueError.
+
+    >>> whole_number("epochs", np.int64(5), least=1)
+    5
+    >>> whole_number("epochs", 2.5, least=1)
+    Traceback (most recent call last):
+    ValueError: epochs must be a whole number of at least 1, got 2.5
+    """
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least or (most is not None and number > most):
+        span = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name} must be a whole number {span}, got {value!r:.80}")
+    return number
+
+
+def seed_number(value: Any) -> int:
+    """A seed from 0 to 2^32 - 1, never None: everything random must be repeatable. Raises ValueError."""
+    return whole_number("seed", value, least=0, most=LARGEST_SEED)
+
+
+def rate(name: str, value: Any) -> float:
+    """A float in [0, 1). Raises ValueError.
+
+    >>> rate("dropout", 40)
+    Traceback (most recent call last):
+    ValueError: dropout must lie in [0, 1), got 40
+    """
+    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else -1.0
+    if not 0 <= number < 1:
+        raise ValueError(f"{name} must lie in [0, 1), got {value!r:.80}")
+    return number
+
+
+def hidden_widths(value: Any) -> tuple[int, ...]:
+    """The widths of a probe's hidden layers, at least two. Raises ValueError.
+
+    >>> hidden_widths([256, 0])
+    Traceback (most recent call last):
+    ValueError: hidden[1] must be a whole number of at least 1, got 0
+    """
+    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+        raise ValueError(f"hidden must be a list of whole numbers such as (256, 128), got {value!r:.80}")
+    widths = tuple(whole_number(f"hidden[{index}]", width, least=1) for index, width in enumerate(value))
+    if len(widths) < 2:
+        raise ValueError(
+            f"hidden must name at least two layers, got {widths!r}: with one, no weight of the probe both sends and "
+            "receives, and beta_eff is 0 whatever the training state; the paper uses hidden=(256, 128)"
+        )
+    return widths
+
+
+def switch(name: str, value: Any) -> bool:
+    """True or False, numpy's too; "no" and None are neither, though Python would take them for a bool. Raises ValueError."""
+    if not isinstance(value, bool | np.bool):
+        raise ValueError(f"{name} must be True or False, got {value!r:.80}")
+    return bool(value)
+
+
+def numbers(name: str, value: Any) -> np.ndarray:
+    """An array of real numbers of any shape and dtype, NaN included. Raises ValueError.
+
+    >>> numbers("x", ["a", "b"])
+    Traceback (most recent call last):
+    ValueError: x must be an array of real numbers, got dtype <U1 of shape (2,)
+    >>> numbers("x", None)
+    Traceback (most recent call last):
+    ValueError: x must be an array of real numbers, got None
+    """
+    array = as_array(name, value)
+    if array.dtype == object and array.ndim:  # numbers in a table's column of objects; None becomes NaN
+        with suppress(TypeError, ValueError):
+            array = array.astype(np.float64)
+    if array.dtype.kind not in "biuf":
+        given = f"dtype {array.dtype} of shape {array.shape}" if array.ndim else f"{value!r:.80}"
+        raise ValueError(f"{name} must be an array of real numbers, got {given}")
+    return array
+
+
+def as_array(name: str, value: Any) -> np.ndarray:
+    """What numpy makes of the value; ValueError for ragged lists, symbolic tensors and tensors of another device."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} must be one array of real numbers: {error}") from None
+
+
+def path_text(name: str, value: Any) -> str:
+    """A path as text. Raises TypeError for what is none, ValueError for an empty one, which would mean the current folder."""
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} must be a path, a text or a pathlib.Path, got {value!r:.80}")
+    text = os.fspath(value)
+    if not isinstance(text, str) or not text:
+        raise ValueError(f"{name} must be a path, got {text!r}")
+    return text
+
+
+def make_folder(name: str, value: Any) -> Path:
+    """A folder, made where it is missing. Raises ValueError where there can be none; OSError where the disk is full."""
+    folder = Path(path_text(name, value))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ValueError(
+            f"{name} must be a folder that can be written, got {str(value)!r} ({error.strerror})"
+        ) from error
+    return folder
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """The known name that is nearest to a mistyped one, as the beginning of a hint; "" where none is near.
+
+    >>> suggestion("Digit", ["digits", "cifar10"])
+    "did you mean 'digits'? "
+    """
+    nearest = get_close_matches(word.strip().lower(), known, n=1)
+    return f"did you mean {nearest[0]!r}? " if nearest else ""

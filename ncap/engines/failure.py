@@ -1,0 +1,35 @@
+"""Why a run could not go on, in the one line that a table has for it."""
+
+import re
+
+_LONGEST = 300  # characters of a reason
+
+
+class TrainingFailedError(Exception):
+    """A run cannot go on; `epoch` is the one that it did not finish."""
+
+    def __init__(self, epoch: int, reason: str) -> None:
+        super().__init__(reason)
+        self.epoch, self.reason = epoch, reason
+
+
+def describe(error: BaseException) -> str:
+    r"""The kind of an error and its message, in one line.
+
+    Of what TensorFlow says about an error in a graph, the message alone: before it comes every source line that the node was built by.
+
+    >>> describe(RuntimeError("no weights\nhere"))
+    'RuntimeError: no weights here'
+    >>> graph = "Graph execution error:\n\nDetected at node a/b defined at (most recent call last):\n  File 1\n\n  File 2\n\n"
+    >>> describe(RuntimeError(graph + "out of memory"))
+    'RuntimeError: out of memory'
+    >>> describe(SystemExit())
+    'SystemExit: no message'
+    """
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # Keras prints the reason in bold
+    if text.startswith("Graph execution error"):
+        _, _, *paragraphs = text.split("\n\n")
+        text = next((part for part in paragraphs if not part.startswith("  File ")), text)
+        text = text.partition("\nTraceback (most recent call last)")[0]
+    words = re.sub(r"\{\{.*?\}\}", "", text).split()
+    return f"{type(error).__name__}: {' '.join(words)[:_LONGEST] or 'no message'}"

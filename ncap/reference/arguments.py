@@ -1,0 +1,53 @@
+"""What an argument of the oracle must be: a known word, a list of arrays, an array of finite real numbers."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def choose(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raise ValueError unless a keyword has one of its allowed values."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r:.80}")
+
+
+def array_list(name: str, values: Any) -> list[Any]:
+    """The entries of a list of arrays; TypeError where there is no list."""
+    try:
+        return list(values)
+    except TypeError:
+        raise TypeError(f"{name} must be a list of arrays, one a layer, got {values!r:.80}") from None
+
+
+def as_array(name: str, value: Any) -> NDArray[Any]:
+    """What numpy makes of the value; ValueError where that is nothing."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # a ragged list, a tensor on another device
+        raise ValueError(f"{name} must be one array of real numbers: {error}") from None
+
+
+def real_array(name: str, value: object) -> NDArray[Any]:
+    """An array of real numbers, objects (fractions) included; ValueError for text, dates, complex numbers, ragged lists."""
+    array = as_array(name, value)
+    if array.dtype.kind not in "biufO" or (array.dtype == object and not array.ndim):
+        raise ValueError(f"{name} must be an array of real numbers, got {described(value, array)}")
+    return array
+
+
+def finite(name: str, value: ArrayLike | None) -> NDArray[Any]:
+    """The value as contiguous float64; ValueError for what is no array of finite real numbers."""
+    given = real_array(name, value)
+    try:
+        array = np.ascontiguousarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:  # an object that is no number
+        raise ValueError(f"{name} must be an array of real numbers: {error}") from None
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds NaN or infinity; pass finite numbers")
+    return array
+
+
+def described(value: object, array: NDArray[Any]) -> str:
+    """Shape and dtype of an array that was given, or the value that is none."""
+    return f"{array.shape} of dtype {array.dtype}" if array.ndim else f"{value!r:.80}"

@@ -1,0 +1,61 @@
+"""A small real job in a process of its own, which writes down what it is doing: python logged_job.py STORE LOG EPOCHS RUNS.
+
+It prints its table. A line of the log is `process event candidate run epoch`. It is written before "train" and "save" are
+begun, and after a checkpoint is "saved" and its row "committed". A line that was written outlives a killed process, though
+not a power cut: the kernel has it.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import tiny
+
+from ncap.engines import checkpoint
+from ncap.engines.local import Training
+from ncap.store import Store
+
+
+def start(store, log, epochs, runs):
+    arguments = [str(argument) for argument in (store, log, epochs, runs)]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, __file__, *arguments], env=environment, **pipes)
+
+
+def events(log, process=None):
+    """What all processes, or one, have written down: (event, candidate, run, epoch)."""
+    lines = [tuple(line.split()) for line in log.read_text().splitlines()] if log.exists() else []
+    return [event for pid, *event in lines if process is None or pid == str(process.pid)]
+
+
+def write_down(log, event, row):
+    line = f"{os.getpid()} {event} {row['candidate']} {row['run']} {row['epoch']}\n"
+    os.write(log, line.encode())  # one call to a file opened for appending: lines of two processes do not mix
+
+
+def watch(log):
+    fit, save, add = Training.fit, checkpoint.save, Store.add
+
+    def watched_fit(training, epoch, callbacks=()):
+        write_down(log, "train", training.key._asdict() | {"epoch": epoch})
+        return fit(training, epoch, callbacks)
+
+    def watched_save(path, state):
+        write_down(log, "save", state.row)
+        save(path, state)
+        write_down(log, "saved", state.row)
+
+    def watched_add(store, row):
+        add(store, row)
+        write_down(log, "committed", row)
+
+    Training.fit, checkpoint.save, Store.add = watched_fit, watched_save, watched_add
+
+
+if __name__ == "__main__":
+    store, log, epochs, runs = sys.argv[1:]
+    watch(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
+    ranking = tiny.ranked(Path(store), tiny.TWO, epochs=int(epochs), runs=int(runs))
+    print(ranking.table.to_csv())

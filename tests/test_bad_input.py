@@ -1,0 +1,866 @@
+"""Every argument of every public function, with what a person would really pass wrong."""
+
+import pickle
+import sqlite3
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+from keras import layers
+from refusals import Made, Table, assert_refused, cases, untabled
+from sklearn.exceptions import NotFittedError
+
+import ncap
+from ncap import data, models
+from ncap.cost import measure_costs
+from ncap.data import Target
+from ncap.demo import run_demo
+from ncap.leaderboard import from_observations, from_store
+from ncap.probe import find_probe
+from ncap.report import write_report
+from ncap.select import NothingRankedError
+from ncap.store import Store, UnusableStoreError
+
+REAL = "must be an array of real numbers"
+RAGGED = [np.ones((6, 6, 1)), np.ones((5, 5, 1))]
+
+
+# the probe and its capacitance
+
+
+def body_of(*own, shape=(4,), name="body"):
+    return keras.Sequential([keras.Input(shape), *own], name=name)
+
+
+def subclassed():
+    class Own(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    return Own(name="own")
+
+
+def two_outputs():
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, [layers.Dense(2)(inputs), layers.Dense(3)(inputs)], name="twins")
+
+
+def unknown_width():
+    inputs = keras.Input((None,))
+    return keras.Model(inputs, layers.Activation("relu")(inputs), name="open")
+
+
+BODY = body_of(layers.Dense(5, activation="relu"))
+MODEL = ncap.attach_probe(BODY, 3, hidden=(4, 3))
+HEADS = [
+    ([layers.Dense(5, "relu"), layers.Dense(3, "softmax", name="top")], "softmax of layer 'top'"),
+    ([layers.Dense(3), layers.Activation("softmax", name="act")], "softmax of layer 'act'"),
+    ([layers.Dense(3), layers.Softmax(name="last")], "softmax of layer 'last'"),
+    ([body_of(layers.Dense(3, "log_softmax", name="inner"))], "log_softmax of layer 'inner'"),
+    ([layers.Dense(1, "sigmoid", name="yes_or_no")], "sigmoid of layer 'yes_or_no'"),
+]
+PROBE = [
+    ("body", "resnet50", TypeError, "body must be a keras.Model without its head, got str"),
+    ("body", lambda: BODY, TypeError, "got function"),
+    ("body", layers.Dense(3), TypeError, "got Dense"),
+    (
+        "body",
+        keras.Sequential([layers.Dense(3)], name="bare"),
+        ValueError,
+        "'bare' has no input shape yet",
+        "keras.Input",
+    ),
+    ("body", subclassed(), ValueError, "'own' has no input shape yet", "wrap it"),
+    ("body", two_outputs(), ValueError, "body 'twins' has 1 inputs and 2 outputs; the probe reads one of each"),
+    ("body", body_of(layers.Dense(3), shape=(7, 4)), ValueError, "returns (None, 7, 3)", "flatten or pool"),
+    ("body", body_of(layers.Flatten(), shape=(0, 4)), ValueError, "returns (None, 0)", "flatten or pool"),
+    ("body", unknown_width(), ValueError, "body 'open' returns (None, None)", "channels known"),
+    ("body", MODEL, ValueError, "has an ncap probe already; take it off with ncap.detach_probe"),
+    *(
+        ("body", body_of(*own), ValueError, f"ends in the {words}: that is a head", "include_top=False, or cut it off")
+        for own, words in HEADS
+    ),
+    *(
+        ("classes", value, ValueError, f"classes must be a whole number of at least 2, got {value!r}")
+        for value in (0, 1, -3, 2.5, 3.0, "3", None, True, [0, 1, 2], np.nan)
+    ),
+    ("hidden", 256, ValueError, "hidden must be a list of whole numbers such as (256, 128), got 256"),
+    ("hidden", "256,128", ValueError, "got '256,128'"),
+    ("hidden", None, ValueError, "got None"),
+    ("hidden", (), ValueError, "hidden must name at least two layers, got ()"),
+    ("hidden", (256,), ValueError, "got (256,)", "beta_eff is 0 whatever the training state", "hidden=(256, 128)"),
+    ("hidden", (256, 0), ValueError, "hidden[1] must be a whole number of at least 1, got 0"),
+    ("hidden", (8.7, 6), ValueError, "hidden[0] must be a whole number of at least 1, got 8.7"),
+    ("hidden", ("8", "4"), ValueError, "hidden[0]", "got '8'"),
+    ("hidden", ((8, 4),), ValueError, "hidden[0]", "got (8, 4)"),
+    *(
+        (name, value, ValueError, f"{name} must lie in [0, 1), got {value!r}")
+        for name in ("dropout", "norm_momentum")
+        for value in (-0.1, 1, 40, "0.4", None, np.nan, [0.4], True)
+    ),
+    *(
+        (name, value, ValueError, f"{name} must be True or False, got {value!r}")
+        for name in ("batch_norm", "frozen")
+        for value in ("no", None, 2)
+    ),
+    *(
+        ("seed", value, ValueError, f"seed must be a whole number from 0 to 4294967295, got {value!r}")
+        for value in (-1, 1.5, "0", None, True, 2**32)
+    ),
+]
+PROBED = [
+    ("model", None, TypeError, "model must be a Keras model with an ncap probe, got NoneType"),
+    ("model", "model.keras", TypeError, "got str"),
+    ("model", BODY, ValueError, "has 0 ncap probes, one is needed; put it on with ncap.attach_probe(body, classes)"),
+]
+
+N = 9
+IMAGES = np.random.default_rng(0).random((N, 6, 6, 1)).astype("float32")
+LABELS = np.arange(N) % 3
+
+
+def image_model():
+    return ncap.attach_probe(body_of(layers.Conv2D(4, 3, activation="relu"), shape=(6, 6, 1)), 3, hidden=(5, 4))
+
+
+IMAGE_MODEL = image_model()
+FLAT_MODEL = ncap.attach_probe(body_of(layers.Dense(3, "relu"), shape=(2,)), 2, hidden=(5, 4))
+
+
+def compiled(loss):
+    model = image_model()
+    model.compile("sgd", loss)
+    return model
+
+
+SMOOTHED = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+
+
+def diverged(where):
+    model = image_model()
+    variable = find_probe(model).units[0].dense.kernel if where == "probe" else ncap.detach_probe(model).weights[0]
+    variable.assign(np.full(variable.shape, np.nan))
+    return model
+
+
+MODELS = [
+    *PROBED,
+    (
+        "model",
+        compiled("hinge"),
+        ValueError,
+        "compiled loss 'hinge' is neither",
+        "pass loss='cross_entropy' or 'squared_error'",
+    ),
+    ("model", compiled(SMOOTHED), ValueError, "label_smoothing=0.1; pass loss='cross_entropy' with smoothed targets y"),
+    ("model", compiled(["mse"]), ValueError, "['mse']", "is not one loss; pass loss="),
+]
+READ = [
+    ("x", None, ValueError, f"x {REAL}, got None"),
+    ("x", "x.npy", ValueError, "got 'x.npy'"),
+    ("x", {"image": IMAGES}, ValueError, f"x {REAL}, got {{'image'"),
+    ("x", (image for image in IMAGES), ValueError, "got <generator object"),
+    ("x", keras.Input((6, 6, 1)), ValueError, "x must be one array of real numbers: A KerasTensor is symbolic"),
+    ("x", RAGGED, ValueError, "x must be one array of real numbers", "inhomogeneous shape"),
+    ("x", IMAGES.astype(str), ValueError, f"x {REAL}, got dtype <U32 of shape (9, 6, 6, 1)"),
+    ("x", IMAGES * 1j, ValueError, "dtype complex64"),
+    ("x", IMAGES[:0], ValueError, "x must have shape (N, 6, 6, 1), N at least 1, got (0, 6, 6, 1)"),
+    ("x", IMAGES[0], ValueError, "got (6, 6, 1)"),
+    ("x", IMAGES[..., 0], ValueError, "got (9, 6, 6); add the axis of channels, x[..., None]"),
+    ("x", IMAGES.transpose(0, 3, 1, 2), ValueError, "got (9, 1, 6, 6); channels come last, x.transpose(0, 2, 3, 1)"),
+    ("x", np.repeat(IMAGES, 3, axis=-1), ValueError, "got (9, 6, 6, 3)"),
+    ("y", None, ValueError, "y must be integer labels of shape (9,) or targets of shape (9, 3), got None"),
+    ("y", LABELS[:-1], ValueError, "got (8,)"),
+    ("y", np.eye(5)[LABELS], ValueError, "got (9, 5)"),
+    ("y", LABELS + 1, ValueError, "labels y must lie in 0..2, one for each output, got 1..3"),
+    ("y", LABELS / 2, ValueError, "got dtype float64; pass y.astype(int) once they are whole numbers, 0.5 is none"),
+    (
+        "y",
+        pd.Series(list("abcabcabc"), dtype="category"),
+        ValueError,
+        "dtype object; number the classes, y = np.unique(",
+    ),
+    ("y", np.eye(3)[LABELS] * 100, ValueError, "must sum to 1 in every row, row 0 sums to 100; divide by the row sums"),
+    ("loss", "mse", ValueError, "loss must be one of 'cross_entropy', 'squared_error', got 'mse'"),
+]
+SETTINGS = [
+    ("method", "auto", ValueError, "method must be one of 'closed_form', 'autodiff', got 'auto'"),
+    ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', got 'relative'"),
+    ("interaction", "hessian", ValueError, "gives interaction='explicit' only; use method='autodiff' for 'hessian'"),
+    ("strength", "loud", ValueError, "strength must be one of 'signed', 'magnitude', got 'loud'"),
+    ("weighting", None, ValueError, "weighting must be one of 'unit', got None"),
+    ("loss", keras.losses.Huber(), ValueError, "loss must be one of 'cross_entropy', 'squared_error', got <Loss"),
+    *(
+        ("batch_size", value, ValueError, f"batch_size must be a whole number of at least 1, got {value!r}")
+        for value in (0, -5, 2.5, "32", None, True, np.nan, np.inf)
+    ),
+]
+READABLE = {"model": IMAGE_MODEL, "x": IMAGES, "y": LABELS}
+NOT_FINITE = [
+    ("x", IMAGES * np.nan, ValueError, "x holds NaN or infinity; pass finite inputs"),
+    ("x", pd.DataFrame({"a": [1.0], "b": ["k"]}), ValueError, f"x {REAL}, got dtype object of shape (1, 2)"),
+]
+
+
+def train_with_callback(x, y, loss=None, model=None):
+    """One epoch: fails the test if bad input is found after it only."""
+    model = model or compiled(keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: pytest.fail("trained first"))
+    model.fit(IMAGES, LABELS, verbose=0, callbacks=[watch, ncap.CapacitanceCallback(x, y, loss=loss)])
+
+
+TABLES = {
+    "attach_probe": Table(ncap.attach_probe, {"body": BODY, "classes": 3, "hidden": (4, 3)}, PROBE),
+    "detach_probe": Table(ncap.detach_probe, {"model": MODEL}, PROBED),
+    "find_probe": Table(find_probe, {"model": MODEL}, PROBED),
+    "capacitance": Table(ncap.capacitance, READABLE, MODELS + READ + SETTINGS + NOT_FINITE),
+    "autodiff": Table(
+        ncap.capacitance,
+        READABLE | {"method": "autodiff"},
+        [("strength", "magnitude", ValueError, "gives strength='signed' only", "use method='closed_form'")],
+    ),
+    "CapacitanceCallback": Table(ncap.CapacitanceCallback, {"x": IMAGES, "y": LABELS}, SETTINGS),
+    "fit with CapacitanceCallback": Table(
+        train_with_callback, {"x": IMAGES, "y": LABELS}, [row for row in READ if row[0] in "xy"]
+    ),
+}
+
+
+# from observations to a prediction
+
+BETA, ACCURACY = [[4.0], [3.0], [2.0], [1.0]], [0.5, 0.6, 0.7, 0.8]
+
+
+def fit(X=BETA, y=ACCURACY, t0="bic"):
+    return ncap.CapacitancePredictor(t0=t0).fit(X, y)
+
+
+def predict(X, fitted=True):
+    return (fit() if fitted else ncap.CapacitancePredictor()).predict(X)
+
+
+NO_READING = "contains NaN or infinity, in row 1 (1 in all): leave out epochs without a readable beta_eff"
+TABLES |= {
+    "CapacitancePredictor": Table(
+        fit,
+        {},
+        [
+            *(
+                ("t0", value, ValueError, 't0 must be "bic" or an int >= 0', f"got t0={value!r}")
+                for value in ("aic", "0", -1, 1.5, None, True, [0])
+            ),
+            ("X", [[4.0], [np.nan], [2.0], [1.0]], ValueError, f"Input X {NO_READING}"),
+            ("X", [[4.0], [np.inf], [2.0], [1.0]], ValueError, f"Input X {NO_READING}"),
+            ("y", list("abcd"), ValueError, f"y {REAL}, got dtype <U1 of shape (4,)"),
+            ("y", [0.5, np.nan, 0.7, 0.8], ValueError, "Input y contains NaN"),
+            ("y", None, ValueError, "requires y to be passed"),
+            ("y", np.c_[ACCURACY, ACCURACY], ValueError, "y should be a 1d array, got an array of shape (4, 2)"),
+        ],
+    ),
+    "CapacitancePredictor, by scikit-learn": Table(
+        fit,
+        {},
+        [
+            ("X", [4.0, 3.0, 2.0, 1.0], ValueError, "Expected 2D array, got 1D array", "array.reshape(-1, 1)"),
+            ("X", pd.Series([4.0, 3.0, 2.0, 1.0]), ValueError, "Expected a 2-dimensional container", "pandas.Series"),
+            ("X", [], ValueError, "Expected 2D array, got 1D array"),
+            ("X", np.empty((0, 1)), ValueError, "0 sample(s)", "minimum of 1 is required"),
+            ("X", np.ones((4, 1, 1)), ValueError, "dim 3", "dim <= 2 is required"),
+            ("X", [["a"]] * 4, ValueError, "could not convert string to float: 'a'"),
+            ("y", ACCURACY[:3], ValueError, "inconsistent numbers of samples: [4, 3]"),
+        ],
+        own_words=False,
+    ),
+    "predict": Table(predict, {"X": BETA}, [("X", [[0.0], [np.nan]], ValueError, f"Input X {NO_READING}")]),
+    "predict, by scikit-learn": Table(
+        predict,
+        {"X": BETA},
+        [
+            ("X", [[1.0, 2.0]], ValueError, "X has 2 features, but CapacitancePredictor is expecting 1"),
+            ("X", [1.0], ValueError, "Expected 2D array, got 1D array"),
+            ("fitted", False, NotFittedError, "This CapacitancePredictor instance is not fitted yet. Call 'fit'"),
+        ],
+        own_words=False,
+    ),
+}
+
+
+# quality of a ranking
+
+
+def paired(predicted, true):
+    return {"predicted": predicted, "true": true}
+
+
+A_AND_B = pd.Series([1.0, 2.0], index=["a", "b"])
+RANKED = [
+    ("predicted", [1.0, 2.0], ValueError, "predicted and true must be 1-D of one length, got shapes (2,) and (3,)"),
+    ("predicted", np.eye(3), ValueError, "got shapes (3, 3) and (3,)"),
+    ("predicted", ["plain", "mlp", "dense"], ValueError, f"predicted {REAL}, got dtype <U5 of shape (3,)"),
+    ("predicted", {"plain": 0.5}, ValueError, "got {'plain': 0.5}"),
+    ("predicted", None, ValueError, f"predicted {REAL}, got None"),
+    ("predicted", [np.nan, 1.0, 2.0], ValueError, "predicted must be finite or -inf, got nan at position 0 (1 in all)"),
+    ("predicted", [None, 1.0, 2.0], ValueError, "got nan at position 0", "or give it -inf to rank it last"),
+    ("predicted", [1.0, np.inf, 2.0], ValueError, "got inf at position 1"),
+    ("true", [1.0, np.nan, -np.inf], ValueError, "true must be finite, got nan at position 1 (2 in all)", "leave out"),
+    ("true", ["a", "b", "c"], ValueError, f"true {REAL}"),
+    ("true", [[1.0], [1.0, 2.0]], ValueError, "true must be one array of real numbers"),
+]
+METRICS = ("spearman", "kendall", "weighted_tau", "regret")
+TABLES |= {name: Table(getattr(ncap, name), paired([1.0, 3.0, 2.0], [1.0, 2.0, 3.0]), list(RANKED)) for name in METRICS}
+TABLES["regret"].rows.extend(
+    ("k", value, ValueError, "k must be an int >= 1, the number of candidates picked", f"got k={value!r}")
+    for value in (0, -1, 1.5, "1", None, True)
+)
+TABLES |= {
+    f"{name} of pandas": Table(
+        getattr(ncap, name),
+        paired(A_AND_B, A_AND_B),
+        [
+            (
+                "true",
+                A_AND_B[::-1],
+                ValueError,
+                "indices differ, got ['a', 'b'] and ['b', 'a']",
+                "true.reindex(predicted.index)",
+            )
+        ],
+    )
+    for name in METRICS
+}
+
+
+# targets
+
+X, Y = np.random.default_rng(0).integers(0, 256, (30, 8, 8), np.uint8), np.arange(30) % 3
+NUMBER = "y = np.unique(y, return_inverse=True)[1]"
+
+
+def npz(**arrays):
+    def save(folder):
+        np.savez(folder / "mine.npz", **arrays)
+        return folder / "mine.npz"
+
+    return Made(save)
+
+
+def file(name, content=b""):
+    def write(folder):
+        (folder / name).write_bytes(content)
+        return folder / name
+
+    return Made(write)
+
+
+def truncated(folder):
+    path = npz(x=X, y=Y).make(folder)
+    path.write_bytes(path.read_bytes()[:-100])
+    return path
+
+
+def endless(folder):
+    (folder / "endless.npz").symlink_to("endless.npz")
+    return folder / "endless.npz"
+
+
+NAMES = [
+    ("spec", Made(endless), ValueError, "endless.npz: cannot be read (Too many levels of symbolic links)"),
+    ("spec", "Digits", ValueError, "unknown target 'Digits'; did you mean 'digits'?", "or the path of a .npz file"),
+    ("spec", "fashion-mnist", ValueError, "did you mean 'fashion_mnist'?"),
+    ("spec", "imagenet", ValueError, "unknown target 'imagenet'; known: digits, fashion_mnist, cifar10"),
+    ("spec", "", ValueError, "unknown target ''"),
+    ("spec", "x" * 300, ValueError, "unknown target 'xxx"),
+    ("spec", Made(lambda folder: folder), ValueError, "cannot be read (Is a directory); pass the path of a .npz file"),
+    (
+        "spec",
+        Made(lambda folder: folder / "absent.npz"),
+        ValueError,
+        "absent.npz: cannot be read (No such file or directory); pass the path of a .npz",
+    ),
+    (
+        "spec",
+        file("notes.npz", b"hello"),
+        ValueError,
+        "notes.npz: not an .npz archive; save it with numpy.savez_compressed",
+    ),
+    ("spec", file("empty.npz"), ValueError, "empty.npz: not an .npz archive"),
+    ("spec", file("table.csv", b"a,b"), ValueError, "table.csv: not an .npz archive"),
+    ("spec", file("pickled.npz", pickle.dumps({"x": X})), ValueError, "pickled.npz: not an .npz archive"),
+    ("spec", Made(truncated), ValueError, "mine.npz: not an .npz archive"),
+    ("spec", None, TypeError, "target must be a name, the path of a .npz file or an ncap.data.Target, got NoneType"),
+    ("spec", (X, Y), TypeError, "got tuple; save arrays with numpy.savez(path, x=x, y=y)"),
+    ("spec", {"x": X, "y": Y}, TypeError, "got dict", "Target.from_parts(name, {'all': (x, y)}, seed=0)"),
+]
+LAYOUT = "keys must be x_train, y_train[, x_val, y_val][, x_test, y_test], or x, y; got "
+FILES = [
+    ("spec", npz(images=X, labels=Y), ValueError, f"mine.npz: the {LAYOUT}['images', 'labels']"),
+    ("spec", npz(), ValueError, f"{LAYOUT}[]"),
+    ("spec", npz(x_test=X, y_test=Y), ValueError, f"{LAYOUT}['x_test', 'y_test']"),
+    ("spec", npz(x=X, y=Y, x_train=X, y_train=Y), ValueError, LAYOUT),
+    ("spec", npz(x=X), ValueError, "x and y must be given together, got ['x']"),
+    (
+        "spec",
+        npz(x_train=X, y_train=Y, x_valid=X, y_valid=Y),
+        ValueError,
+        "unknown key 'x_valid'; the keys are x_train",
+    ),
+    (
+        "spec",
+        npz(x=X.astype(object), y=Y),
+        ValueError,
+        "mine.npz: x cannot be read",
+        "object arrays are pickles and never loaded",
+    ),
+    ("spec", npz(x=X, y=Y.astype(object)), ValueError, "y cannot be read", "save arrays of numbers"),
+    ("spec", npz(x=X, y=7 * Y), ValueError, "class 1 has no sample while the largest label is 14", NUMBER),
+    ("spec", npz(x=X[:-1], y=Y), ValueError, "x has 29 images, but y has 30 labels"),
+    ("spec", npz(x=X, y=Y.astype(str)), ValueError, "y: labels must be the integers 0..C-1, got dtype <U21", NUMBER),
+    ("spec", npz(x=X, y=Y / 2), ValueError, "got dtype float64", NUMBER),
+    ("spec", npz(x=X, y=Y - 1), ValueError, "got -1", NUMBER),
+    ("spec", npz(x=X, y=Y + 1), ValueError, "class 0 has no sample while the largest label is 3", NUMBER),
+    (
+        "spec",
+        npz(x=X, y=np.eye(3)[Y]),
+        ValueError,
+        "shape (n,), got (30, 3); if they are one-hot: y = y.argmax(axis=1)",
+    ),
+    ("spec", npz(x=X, y=0 * Y), ValueError, "y: at least two classes are needed, got 1"),
+    (
+        "spec",
+        npz(x=X, y=np.r_[Y[:-1], 3]),
+        ValueError,
+        "at least 5 samples of each class, class 3 has 1; pass x_val, y_val",
+    ),
+    ("spec", npz(x=X[:2], y=Y[:2]), ValueError, "at least 5 samples of each class, class 0 has 1"),
+    ("spec", npz(x=X[:, 0], y=Y), ValueError, "x: images must have shape (n, h, w) or (n, h, w, c)", "got (30, 8)"),
+    ("spec", npz(x=np.stack([X] * 3, axis=1), y=Y), ValueError, "got (30, 3, 8, 8)", "pass x.transpose(0, 2, 3, 1)"),
+    (
+        "spec",
+        npz(x=X / 127.5 - 1, y=Y),
+        ValueError,
+        "x: values must lie in 0..255, got -1.0 to 1.0",
+        "candidate's own first layer",
+    ),
+    ("spec", npz(x=X * np.nan, y=Y), ValueError, "got nan to nan"),
+    (
+        "spec",
+        npz(x_train=X, y_train=Y, x_val=X, y_val=Y + 1),
+        ValueError,
+        "y_val: label 3, but the classes of y_train are 0..2",
+    ),
+    (
+        "spec",
+        npz(x_train=X, y_train=Y, x_val=X[:, :4], y_val=Y),
+        ValueError,
+        "x_val: images of shape (4, 8, 1)",
+        "(8, 8, 1)",
+    ),
+]
+SEEDS = [
+    ("seed", value, ValueError, f"seed must be a whole number from 0 to 4294967295, got {value!r}")
+    for value in (-1, 1.5, "0", None, True, 2**32)
+]
+WHOLE = {
+    "name": "whole", "x_train": X, "y_train": Y, "x_val": X, "y_val": Y, "x_test": X, "y_test": Y, "classes": 3
+}  # fmt: skip
+TARGET = Target(**WHOLE)
+PARTS = 'parts must be {"all": (x, y)}, or "train" with or without "val" and "test", each a pair (x, y), got '
+
+
+def part_rows(part):
+    x, y = f"x_{part}", f"y_{part}"
+    return [
+        (x, [], ValueError, f"{x}: images must have shape", "got (0,)"),
+        (x, "digits", ValueError, "images must be integers or floats from 0 to 255, got 'digits'"),
+        (x, RAGGED, ValueError, f"{x} must be one array of real numbers"),
+        (x, X[1:], ValueError, f"{x} has 29 images, but {y} has 30 labels"),
+        (y, [], ValueError, f"{y}: labels must have shape (n,), n at least 1, got (0,)"),
+        (y, Y.astype(str), ValueError, f"{y}: labels must be the integers 0..C-1, got dtype <U21", NUMBER),
+    ]
+
+
+TABLES |= {
+    "data.load": Table(data.load, {"spec": "digits"}, [*SEEDS]),
+    "data.load of names": Table(data.load, {"spec": "digits"}, NAMES + FILES, own_words=False),
+    "data.resolve": Table(data.resolve, {"spec": "digits"}, NAMES, own_words=False),
+    "data.stratified_subset": Table(
+        data.stratified_subset,
+        {"y": Y, "n": 6, "seed": 0},
+        [
+            *SEEDS,
+            *(
+                ("n", value, ValueError, f"n must be a whole number of at least 1, got {value!r}")
+                for value in (0, -1, 2.5, "3", None)
+            ),
+            ("y", None, ValueError, "y: labels must have shape (n,), n at least 1, got None"),
+            ("y", [], ValueError, "got (0,)"),
+            ("y", Y / 2, ValueError, "got dtype float64", NUMBER),
+            ("y", np.eye(3)[Y], ValueError, "if they are one-hot: y = y.argmax(axis=1)"),
+        ],
+    ),
+    "Target": Table(
+        Target,
+        WHOLE,
+        [
+            *(row for part in ("train", "val", "test") for row in part_rows(part)),
+            ("name", None, ValueError, "name: a target is named by a text that is not empty, got None"),
+            ("name", "", ValueError, "got ''"),
+            ("classes", 4, ValueError, "classes=4, but y_train has 3 classes"),
+            ("classes", 3.0, ValueError, "classes must be a whole number of at least 2, got 3.0"),
+            ("x_test", None, ValueError, "x_test and y_test must be given together, or both be None"),
+            ("y_test", Y + 1, ValueError, "y_test: label 3, but the classes of y_train are 0..2"),
+        ],
+    ),
+    "Target.from_parts": Table(
+        Target.from_parts,
+        {"name": "whole", "parts": {"all": (X, Y)}, "seed": 0},
+        [
+            *SEEDS,
+            ("name", 3, ValueError, "name: a target is named by a text that is not empty, got 3"),
+            ("parts", None, ValueError, f"{PARTS}None"),
+            ("parts", {}, ValueError, f"{PARTS}{{}}"),
+            ("parts", [X, Y], ValueError, PARTS),
+            ("parts", {"training": (X, Y)}, ValueError, f"{PARTS}['training']"),
+            ("parts", {"train": (X, Y), "validation": (X, Y)}, ValueError, f"{PARTS}['train', 'validation']"),
+            ("parts", {"all": (X, Y), "test": (X, Y)}, ValueError, f"{PARTS}['all', 'test']"),
+            ("parts", {"train": X}, ValueError, "parts['train'] must be a pair (x, y) of images and labels, got ndarray"),
+            ("parts", {"train": (X,)}, ValueError, "parts['train'] must be a pair", "got tuple"),
+        ],
+    ),
+    "Target.resized": Table(
+        TARGET.resized,
+        {"input_shape": (4, 4, 1)},
+        [
+            *(
+                ("input_shape", value, ValueError, f"input_shape: images have the shape (h, w, c), got {value!r}")
+                for value in (None, 8, (8, 8), "8x8x1", (64,))
+            ),
+            ("input_shape", (0, 8, 1), ValueError, "positive integers or None for h and w, got (0, 8, 1)"),
+            ("input_shape", (8, 8, 3.0), ValueError, "got (8, 8, 3.0)"),
+            ("input_shape", (8, 8, None), ValueError, "give the candidate's Input a definite number of channels"),
+        ],
+    ),
+    "Target.few": Table(
+        TARGET.few,
+        {"n_train": 6, "seed": 0},
+        [
+            *SEEDS,
+            ("n_train", 2, ValueError, "n_train: must lie between the number of classes, 3, and of training images, 30, got 2"),
+            ("n_train", 31, ValueError, "got 31"),
+            *(("n_train", value, ValueError, f"n_train must be a whole number of at least 0, got {value!r}") for value in ("9", 9.5, None)),
+        ],
+    ),
+}  # fmt: skip
+
+
+# candidates
+
+UNKNOWN = "known: mini (all of them), plain, batch_norm"
+FACTORY = "candidates: {name: function that returns a body} is needed, got "
+LIST = "candidates: a list of names, or {name: function that returns a body}, is needed, got "
+CANDIDATES = [
+    ("residul", ValueError, "unknown candidate 'residul'; did you mean 'residual'?", UNKNOWN),
+    ("MLP", ValueError, "unknown candidate 'MLP'; did you mean 'mlp'?"),
+    (
+        "resnet50",
+        ValueError,
+        f"unknown candidate 'resnet50'; {UNKNOWN}",
+        "passed from Python, ncap.rank({name: function}",
+    ),
+    ("mlp,,plain", ValueError, "unknown candidate ''"),
+    ([], ValueError, "candidates: at least one is needed, got []"),
+    ({}, ValueError, "candidates: at least one is needed, got {}"),
+    (None, TypeError, f"{LIST}None"),
+    (3, TypeError, f"{LIST}3"),
+    (np.array(["mlp"]), TypeError, f"{LIST}array(['mlp']"),
+    (["mlp", 3], TypeError, f"{LIST}['mlp', 3]"),
+    (tiny.body, TypeError, f"{LIST}<function body"),
+    (BODY, TypeError, f"{LIST}<Sequential name=body"),
+    ([BODY], TypeError, f"{LIST}[<Sequential name=body"),
+    ({"mine": 3}, TypeError, f"{FACTORY}{{'mine': 3}}"),
+    ({3: tiny.body}, TypeError, f"{FACTORY}{{3: <function body"),
+    ({"": tiny.body}, TypeError, f"{FACTORY}{{'': <function body"),
+    (
+        {"mine": BODY},
+        TypeError,
+        "the function of 'mine' must take no argument and return a fresh body",
+        "a model itself",
+    ),
+    ({"mine": lambda width: BODY}, TypeError, "the function of 'mine' must take no argument"),
+]
+TABLES["models.resolve"] = Table(
+    models.resolve, {"spec": "mini"}, [("spec", *row) for row in CANDIDATES], own_words=False
+)
+
+
+# the main job
+
+
+def with_head():
+    return body_of(layers.Flatten(), layers.Dense(10, "softmax", name="top"), shape=(8, 8, 1))
+
+
+def flat():
+    return body_of(layers.Dense(6, "relu"), shape=(64,))
+
+
+def four_channels():
+    return body_of(layers.Flatten(), layers.Dense(6, "relu"), shape=(8, 8, 4))
+
+
+def foreign_database(folder):
+    with sqlite3.connect(folder / "other.db") as db:
+        db.execute("CREATE TABLE mine (a)")
+    db.close()
+    return folder / "other.db"
+
+
+STORES = [
+    (
+        "store",
+        Made(lambda folder: folder),
+        UnusableStoreError,
+        "cannot be read (Is a directory); pass the path of a store",
+    ),
+    ("store", file("text.db", b"hello"), UnusableStoreError, "text.db: not an ncap store, left untouched"),
+    ("store", Made(foreign_database), UnusableStoreError, "other.db: not an ncap store, left untouched"),
+    (
+        "store",
+        Made(lambda folder: folder / "absent" / "runs.db"),
+        UnusableStoreError,
+        "runs.db: unable to open",
+        "can be written",
+    ),
+]
+FAILED = "every candidate failed; mine in epoch 1: "
+RANK = {
+    "candidates": {"mine": tiny.body}, "target": tiny.target(), "epochs": 1, "hidden": (4, 3), "out": None, "progress": False,
+    "store": Made(lambda folder: folder / "runs.db"),
+}  # fmt: skip
+TABLES |= {
+    "rank": Table(
+        ncap.rank,
+        RANK,
+        [
+            *(
+                (name, value, ValueError, f"{name} must be a whole number of at least {least}, got {value!r}")
+                for name, least in (("epochs", 1), ("runs", 1), ("batch_size", 1))
+                for value in (least - 1, 1.5, "5", None, True)
+            ),
+            *(
+                ("seed", value, ValueError, f"seed must be a whole number from 0 to 4294967295, got {value!r}")
+                for value in (-1, 1.5, "5", None, True, 2**32)
+            ),
+            *(
+                ("learning_rate", value, ValueError, f"learning_rate must be positive and finite, got {value!r}")
+                for value in (0, -1, np.nan, np.inf, "fast", True, None)
+            ),
+            ("optimizer", None, TypeError, "optimizer must be a name such as 'adam' or keras.optimizers.serialize(optimizer)"),
+            ("optimizer", keras.optimizers.Adam(), TypeError, "got <keras.src.optimizers.adam.Adam"),
+            ("optimizer", "adamm", ValueError, "optimizer 'adamm' is none of Keras'; did you mean 'adam'? pass a name such as 'adam'"),
+            ("engine", "moon", ValueError, "engine must be 'local', which trains on this machine, got 'moon'"),
+            ("interaction", "hessian", ValueError, "interaction='hessian' can be read with strength='signed' only, got 'magnitude'"),
+            ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', got 'relative'"),
+            ("strength", "loud", ValueError, "strength must be one of 'signed', 'magnitude', got 'loud'"),
+            ("weighting", "degree", ValueError, "weighting must be one of 'unit', got 'degree'"),
+            ("hidden", 8, ValueError, "hidden must be a list of whole numbers such as (256, 128), got 8"),
+            ("hidden", (8,), ValueError, "hidden must name at least two layers, got (8,)"),
+            ("hidden", (8.7, 6.2), ValueError, "hidden[0] must be a whole number of at least 1, got 8.7"),
+            ("hidden", (8, 0), ValueError, "hidden[1] must be a whole number of at least 1, got 0"),
+            ("dropout", 1.5, ValueError, "dropout must lie in [0, 1), got 1.5"),
+            ("dropout", "0.4", ValueError, "dropout must lie in [0, 1), got '0.4'"),
+            ("norm_momentum", 1, ValueError, "norm_momentum must lie in [0, 1), got 1"),
+            ("out", file("taken"), ValueError, "out must be a folder that can be written", "taken' (File exists)"),
+            ("out", "", ValueError, "out must be a path, got ''"),
+            ("out", 3, TypeError, "out must be a path, a text or a pathlib.Path, got 3"),
+        ],
+    ),
+    "rank, of what it is given": Table(
+        ncap.rank,
+        RANK,
+        [
+            *(("candidates", *row) for row in CANDIDATES),
+            *(("target", *row[1:]) for row in NAMES),
+            *STORES,
+            ("candidates", {"mine": lambda: None}, NothingRankedError, FAILED, "must return a keras.Model, got NoneType"),
+            ("candidates", {"mine": with_head}, NothingRankedError, FAILED, "body 'body' ends in the softmax of layer 'top'"),
+            ("candidates", {"mine": flat}, NothingRankedError, FAILED, "images have the shape (h, w, c), got (64,)"),
+            ("frozen", "no", ValueError, "frozen must be True or False, got 'no'"),
+            ("batch_norm", "no", ValueError, "batch_norm must be True or False, got 'no'"),
+        ],
+        own_words=False,
+    ),
+    "measure_costs": Table(
+        measure_costs,
+        {"candidates": "mlp", "target": tiny.target(), "n_train": 60, "repeats": 1},
+        [
+            *SEEDS,
+            *(
+                (name, value, ValueError, f"{name} must be a whole number of at least 1, got {value!r}")
+                for name in ("n_train", "repeats")
+                for value in (0, "5", None)
+            ),
+            ("n_train", 9, ValueError, "n_train: must lie between the number of classes, 10, and of training images, 60, got 9"),
+            *(("candidates", *row) for row in CANDIDATES if row[1] is TypeError),
+            ("target", None, TypeError, "target must be a name, the path of a .npz file or an ncap.data.Target, got NoneType"),
+        ],
+    ),
+    "run_demo": Table(
+        run_demo,
+        {"out": Made(lambda folder: folder / "demo")},
+        [
+            ("out", file("taken"), ValueError, "out must be a folder that can be written", "taken' (File exists)"),
+            ("out", "", ValueError, "out must be a path, got ''"),
+            ("seed", -1, ValueError, "seed must be a whole number"),
+            ("seed", None, ValueError, "seed must be a whole number", "got None"),
+        ],
+    ),
+    "Store": Table(
+        Store,
+        {"path": Made(lambda folder: folder / "runs.db")},
+        [
+            *(("path", *row[1:]) for row in STORES),
+            ("create", False, UnusableStoreError, "runs.db: no such store; `ncap rank --store", "makes one"),
+        ],
+        own_words=False,
+    ),
+}  # fmt: skip
+
+
+# rankings and their report
+
+ROWS = pd.DataFrame(
+    [
+        {"candidate": name, "run": 0, "epoch": t, "beta_eff": 5.0 - t, "beta_eff_error": 0.1, "val_accuracy": 0.5 + 0.1 * t,
+         "degenerate": False, "seconds_train": 1.0, "seconds_beta": 0.1, "reading": "explicit/magnitude/unit"}
+        for name in "ab" for t in range(1, 5)
+    ]
+)  # fmt: skip
+FAILURES = pd.DataFrame({"candidate": ["c"], "run": [0], "epoch": [1], "reason": ["out of memory"]})
+RANKING = from_observations(ROWS, target="mine")
+TRUTH = pd.DataFrame({"candidate": ["a", "b"], "true_accuracy": [0.8, 0.9], "true_epochs": 30})
+
+
+def in_store(folder):
+    return Store(folder / "runs.db")
+
+
+TABLES |= {
+    "from_observations": Table(
+        from_observations,
+        {"observations": ROWS},
+        [
+            ("observations", None, TypeError, "observations must be a pandas DataFrame, got NoneType; make one: pd.DataFrame(rows)"),
+            ("observations", ROWS.to_dict("records"), TypeError, "got list"),
+            ("observations", pd.DataFrame(), ValueError, "observations: missing ['candidate', 'run', 'epoch'"),
+            ("observations", ROWS.drop(columns="beta_eff"), ValueError, "observations: missing ['beta_eff']; pass the columns candidate"),
+            ("observations", ROWS.astype({"beta_eff": str}), ValueError, "beta_eff must hold numbers", "pd.to_numeric"),
+            ("observations", pd.concat([ROWS, ROWS]), ValueError, "one row per candidate, run, epoch, got several for a, 0, 1"),
+            ("observations", ROWS.assign(candidate=None), ValueError, "candidate, run, epoch must be given in every row, row 0"),
+            ("failures", [], TypeError, "failures must be a pandas DataFrame, got list"),
+            ("failures", FAILURES.drop(columns="reason"), ValueError, "failures: missing ['reason']"),
+            ("failures", pd.concat([FAILURES] * 2), ValueError, "failures: one row per candidate, run, got several for c, 0"),
+            ("target", None, TypeError, "target must be a text, the name of the data set, got None"),
+            ("facts", 3, TypeError, "facts must be a mapping of names to values, got 3"),
+        ],
+    ),
+    "from_store": Table(
+        from_store,
+        {"store": Made(in_store), "settings": "abc", "target": "digits"},
+        [
+            ("settings", "abc", ValueError, "holds no job with settings 'abc' target 'digits'; it holds none yet"),
+            ("target", "mine", ValueError, "holds no job with settings 'abc' target 'mine'"),
+        ],
+    ),
+    "write_report": Table(
+        write_report,
+        {"ranking": RANKING, "out": Made(lambda folder: folder / "out"), "truth": TRUTH},
+        [
+            ("ranking", None, TypeError, "ranking must be an ncap.Ranking, as ncap.rank returns it, got NoneType"),
+            ("ranking", RANKING.table, TypeError, "got DataFrame"),
+            ("ranking", replace(RANKING, observations=ROWS.drop(columns="epoch")), ValueError, "ranking.observations: missing ['epoch']"),
+            ("ranking", replace(RANKING, table=RANKING.table.drop(columns="note")), ValueError, "ranking.table: missing ['note']"),
+            ("out", None, TypeError, "out must be a path, a text or a pathlib.Path, got None"),
+            ("out", "", ValueError, "out must be a path, got ''"),
+            ("out", file("taken"), ValueError, "out must be a folder that can be written", "taken' (File exists)"),
+            ("truth", {"a": 0.9}, TypeError, "truth must be a pandas DataFrame with the columns ['candidate'", "got dict"),
+            ("truth", TRUTH.drop(columns="true_epochs"), ValueError, "truth: missing ['true_epochs']"),
+            ("truth", pd.concat([TRUTH, TRUTH]), ValueError, "truth: pass one row per candidate, got several for ['a', 'b']"),
+            ("truth", TRUTH.assign(true_accuracy=[80, 90]), ValueError, "must be numbers in 0..1, got 80; pass fractions, not percent"),
+            ("truth", TRUTH.assign(true_accuracy="high"), ValueError, "got 'high'"),
+            ("title", None, TypeError, "title must be a text, got None"),
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "row"), cases(TABLES))
+def test_a_wrong_argument_is_refused_by_name(table, row, tmp_path):
+    assert_refused(table, row, tmp_path)
+
+
+# Of every parameter of a public function that no row is about, why not.
+EXEMPT = {
+    "rank": {"progress"},  # any value has a truth
+    "Ranking": {
+        "table",
+        "runs",
+        "observations",
+        "target",
+        "facts",
+    },  # what ncap.rank returns; write_report checks one that was built
+    "from_store": {"store", "candidates", "epochs", "runs"},  # made by ncap.rank, whose own rows these are
+}
+PUBLIC = {name: getattr(ncap, name) for name in ncap.__all__ if name != "__version__"} | {
+    "data.load": data.load, "data.resolve": data.resolve, "data.stratified_subset": data.stratified_subset,
+    "Target": Target, "Target.from_parts": Target.from_parts, "models.resolve": models.resolve, "Store": Store,
+    "from_observations": from_observations, "from_store": from_store, "write_report": write_report,
+    "measure_costs": measure_costs, "run_demo": run_demo, "find_probe": find_probe,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_parameter_of_a_public_function_has_a_row(name):
+    tables = list(TABLES.values())
+    if name == "CapacitancePredictor":  # its constructor keeps what fit checks
+        assert untabled(fit, tables) == untabled(predict, tables) == set()
+        return
+    if name == "CapacitanceCallback":  # its data meets its model when training begins
+        assert untabled(train_with_callback, tables) == {"loss", "model"}
+        assert untabled(PUBLIC[name], tables) == {"x", "y"}
+        return
+    assert untabled(PUBLIC[name], tables) == EXEMPT.get(name, set())
+
+
+def test_every_name_of_the_data_and_models_packages_is_in_the_tables():
+    assert {*data.__all__} - {"describe", "names"} == {"Target", "load", "resolve", "stratified_subset"}
+    assert {*models.__all__} - {"describe", "names"} == {"resolve"}  # the others take no argument
+
+
+@pytest.mark.parametrize("where", ["body", "probe"])
+@pytest.mark.parametrize("method", ["closed_form", "autodiff"])
+def test_a_network_that_has_diverged_is_refused_by_every_method(where, method):
+    """Not read as 0: a relu may turn NaN into 0, and no interaction is left."""
+    weight = ".*conv2d.*/kernel" if where == "body" else "ncap_probe/dense_1/kernel"
+    with pytest.raises(ValueError, match=f"the model's weight {weight} holds NaN or infinity.*lower the learning rate"):
+        ncap.capacitance(diverged(where), IMAGES, LABELS, method=method)
+
+
+def test_features_that_only_look_like_a_head_are_taken():
+    for own in ([layers.Dense(3)], [layers.Dense(4, "sigmoid")], [layers.Dense(1, "relu")]):
+        assert ncap.attach_probe(body_of(*own), 3, hidden=(4, 3)).output_shape == (None, 3)
+
+
+def test_what_numpy_reads_as_numbers_is_taken():
+    x, y = np.random.default_rng(0).random((9, 2)), np.arange(9) % 2
+    expected = ncap.capacitance(FLAT_MODEL, x.astype("float32"), y)
+    for inputs, labels in [
+        (pd.DataFrame(x), pd.Series(y)),
+        (x.tolist(), y.tolist()),
+        (pd.DataFrame(x, dtype=object), y[:, None]),
+        (keras.ops.convert_to_tensor(x, "float32"), keras.ops.convert_to_tensor(y)),
+    ]:
+        assert ncap.capacitance(FLAT_MODEL, inputs, labels) == expected
