@@ -9,6 +9,7 @@ import json
 import math
 import re
 import sqlite3
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -178,7 +179,10 @@ class Store:
     # settings
 
     def add_settings(self, parameters: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
-        """The hash of `parameters`, which is all that changes the numbers; `environment` is kept from the first use."""
+        """The hash of `parameters`, which is all that changes the numbers; `environment` is kept from the first use.
+
+        Warns when a job goes on in another environment, such as with another version of Keras: its last digits may differ there.
+        """
         text = json.dumps(parameters, sort_keys=True, separators=(",", ":"), allow_nan=False)
         settings = hashlib.sha256(text.encode()).hexdigest()[:12]
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -186,6 +190,16 @@ class Store:
             db.execute(
                 "INSERT INTO settings VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (settings, text, json.dumps(environment, sort_keys=True), now),
+            )
+        ((stored,),) = self._query("SELECT environment FROM settings WHERE hash = ?", (settings,))
+        begun = json.loads(stored)
+        changes = [
+            f"{name} {begun.get(name)} -> {value}" for name, value in environment.items() if begun.get(name) != value
+        ]
+        if changes:
+            warnings.warn(
+                f"{self.path}: the job {settings} goes on in another environment ({'; '.join(changes)}); its last digits may differ",
+                stacklevel=2,
             )
         return settings
 
