@@ -18,7 +18,7 @@ COLOURS = {
     "the oracle": "#0072b2",
     "the table of observations": "#009e73",
     "with Keras": "#d55e00",
-    "commands": "#7f7f7f",
+    "commands, and what all share": "#7f7f7f",
 }
 
 

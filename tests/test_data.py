@@ -1,3 +1,5 @@
+"""Targets: names, files, splits, subsets, resizing."""
+
 import io
 import subprocess
 import sys

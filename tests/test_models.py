@@ -1,3 +1,5 @@
+"""The embedded candidates, their weights, and the names that resolve to them."""
+
 import json
 import os
 import subprocess

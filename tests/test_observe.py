@@ -1,3 +1,7 @@
+"""The callback: what it writes into the logs, and when."""
+
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -64,3 +68,12 @@ def test_a_model_without_a_probe_is_refused():
             verbose=0,
             callbacks=[ncap.CapacitanceCallback(target.x_train, target.y_train)],
         )
+
+
+def test_the_callback_takes_what_capacitance_takes():
+    of_callback, of_function = (
+        {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+        for function in (ncap.CapacitanceCallback, ncap.capacitance)
+    )
+    assert {"model": inspect.Parameter.empty} | of_callback == of_function
+    assert ["model", *of_callback] == list(of_function)
