@@ -58,7 +58,7 @@ def kind(name):
     if name in TABLE:
         return "the table of observations"
     return (
-        "commands"
+        "commands, and what all share"
         if name in {"cli", "terminal", "demo", "cost", "published", "arguments", "interrupt"}
         else "with Keras"
     )
