@@ -4,18 +4,27 @@ BIN := .venv/bin
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 
-.PHONY: demo test lint unit jax heavy bench wheel wheel-test mutation clean
+.PHONY: demo test lint proofs proven unit jax heavy bench wheel wheel-test mutation clean
 
 demo: .venv/installed            ## rank the embedded candidates on scikit-learn's digits, with the truth beside the prediction
 	$(BIN)/ncap demo --out demo
 
-test: .venv/tested lint unit jax ## linter, types, imports, tests, doctests, README examples; the Keras tests on JAX too
+test: .venv/tested lint proven unit jax ## linter, types, imports, proofs, tests, doctests, README examples; the Keras tests on JAX too
 
 lint: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+proofs:                          ## build the proofs from clean and audit them; needs coq and libcoq-mathcomp-algebra
+	$(MAKE) -C proofs clean
+	$(MAKE) -C proofs
+
+# Whoever has no Coq can still test the rest, and is told.
+proven:
+	@if coqtop -q -batch -rfrom mathcomp.algebra ssralg >/dev/null 2>&1; then $(MAKE) proofs; \
+		else echo "PROOFS SKIPPED: no Coq with MathComp here; apt-get install coq libcoq-mathcomp-algebra"; fi
 
 unit: .venv/tested
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not heavy"
