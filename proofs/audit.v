@@ -32,3 +32,5 @@ Print Assumptions T7_A.
 Print Assumptions T7_D.
 Print Assumptions T7_gradient_form_stationary.
 Print Assumptions T7_gradient_form_bounded.
+Print Assumptions T7_rescaled_network.
+Print Assumptions T7_rescaled_forms.

@@ -3,7 +3,8 @@
     activations,
     s slopes, g backprop errors.  See line_graph.v and network.v for the words. *)
 From mathcomp Require Import all_ssreflect all_algebra.
-From Capacitance Require Import sum line_graph degrees network vanishing euler softmax counterexamples relative bounds.
+From Capacitance Require Import sum line_graph degrees network vanishing euler softmax counterexamples relative rescaling.
+From Capacitance Require Import bounds.
 Set Implicit Arguments.
 Unset Strict Implicit.
 Unset Printing Implicit Defensive.
@@ -170,4 +171,26 @@ Theorem T7_gradient_form_bounded B :
   (forall x, inside L w x -> interior L x -> `|W x * gradient N z g x| <= B) -> 0 <= B ->
   0 <= gradient_form L w N z g W <= B.
 Proof. exact: gradient_form_bounded. Qed.
+
+(** Rescaling: multiply what enters a relu unit by c > 0, divide what leaves it by c.  That is a network with the same
+    slopes, and every relative form is the same on it. *)
+Theorem T7_rescaled_network (c : nat -> nat -> R) : (forall l i, 0 < c l i) ->
+  relu_forward L w N (@no_shift R) (@no_shift R) z s W -> backprop L w N s g W ->
+  relu_forward L w N (@no_shift R) (@no_shift R) (rescaled_units c z) s (rescaled_weights c W) /\
+  backprop L w N s (rescaled_errors c g) (rescaled_weights c W).
+Proof.
+move=> pos fwd back; split; first exact: rescaled_forward.
+by apply: rescaled_backprop back => l i; rewrite lt0r_neq0.
+Qed.
+
+Theorem T7_rescaled_forms (c : nat -> nat -> R) : (forall l i, 0 < c l i) ->
+  let new := rescaled_weights c W in let z' := rescaled_units c z in let g' := rescaled_errors c g in
+  [/\ beta_eff L w (relative new (P N z' s g')) = beta_eff L w (relative W (P N z s g)),
+      beta_eff L w (relative (fun v => `|new v|) (P N (mag z') (mag s) (mag g'))) =
+      beta_eff L w (relative (fun v => `|W v|) (P N (mag z) (mag s) (mag g)))
+    & gradient_form L w N z' g' new = gradient_form L w N z g W].
+Proof.
+move=> pos; have [eb em] := relative_beta_rescaled L w N z s g W pos.
+by split=> //; apply: gradient_form_rescaled => l i; rewrite lt0r_neq0.
+Qed.
 End Theorems.
