@@ -3,6 +3,8 @@
 From Capacitance Require Import theorems.
 
 Print Assumptions support.
+Print Assumptions support_one_sample.
+Print Assumptions support_magnitude.
 Print Assumptions T0_in_degree.
 Print Assumptions T0_out_degree.
 Print Assumptions T0_D.

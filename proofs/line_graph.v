@@ -1,7 +1,8 @@
 (** The line graph of a layered network, its interaction matrix P, and the degrees that beta_eff is made of.
 
     Results: A is the total of P P, one step after the other (A_two_step); scaling P by c scales D by c and A by c^2
-    (D_scale, A_scale); P lives inside the reversed line graph (support_in_line_graph).
+    (D_scale, A_scale); P lives inside the reversed line graph (support_in_line_graph),
+    and fills it, for one sample or in magnitude, where no factor vanishes (support_of_one_sample, support_of_magnitude).
 
     Conventions. Kernels count from 0: kernel l leads from unit layer l to unit layer l + 1, so it is W_{l+1} of
     MATHEMATICS.md; unit layer 0 is the input and unit layer L the output. All families are functions of natural
@@ -24,6 +25,7 @@
       delta_out L w M    == 1^T M
       A L w M, D L w M   == <delta_out, delta_in> = 1^T M M 1 and 1^T M 1
       beta_eff L w M     == A / D
+      active z s g x y n == no factor of the entry (x, y) vanishes on sample n
       mag z              == absolute values; P N (mag z) (mag s) (mag g) is the magnitude reading *)
 
 From mathcomp Require Import all_ssreflect all_algebra.
@@ -174,6 +176,24 @@ End Over.
 Theorem support_in_line_graph (R : fieldType) N (z s g : nat -> nat -> nat -> R) x y :
   P N z s g x y != 0 -> link x y.
 Proof. by apply: contraNT => /negbTE no; rewrite /P /coupling no mulr0. Qed.
+
+Section Full.
+Context (R : realFieldType) (N : nat) (z s g : nat -> nat -> nat -> R) (x y : node).
+Definition active n : bool := [&& s (layer x).+1 n (dst x) != 0, z (layer x) n (src x) != 0 & g (layer x).+2 n (dst y) != 0].
+
+Theorem support_of_one_sample : link x y -> active 0 -> P 1 z s g x y != 0.
+Proof.
+move=> xy /and3P[s0 z0 g0]; rewrite /P /coupling xy /= add0r !mulf_neq0 //.
+by rewrite invr_eq0 oner_eq0.
+Qed.
+
+Theorem support_of_magnitude n : link x y -> (n < N)%N -> active n -> P N (mag z) (mag s) (mag g) x y != 0.
+Proof.
+move=> xy n_lt /and3P[s0 z0 g0]; rewrite /P /coupling xy mulf_neq0 ?invr_eq0 ?pnatr_eq0 -?lt0n ?(leq_ltn_trans _ n_lt) //.
+apply: sum_neq0 n_lt _ => [i _|]; first by rewrite /mag -!normrM normr_ge0.
+by rewrite /mag !mulf_neq0 ?normr_eq0.
+Qed.
+End Full.
 
 Lemma coupling_morph (R T : ringType) (phi : {rmorphism R -> T}) N z s g x y :
   phi (coupling N z s g x y) =

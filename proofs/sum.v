@@ -76,6 +76,17 @@ Implicit Types (f h : nat -> R) (n : nat).
 Lemma sum_ge0 n f : (forall i, (i < n)%N -> 0 <= f i) -> 0 <= sum n f.
 Proof. by move=> p; rewrite sumE sumr_ge0 // => i _; apply: p. Qed.
 
+Lemma sum_neq0 m f n :
+  (forall i, (i < m)%N -> 0 <= f i) -> (n < m)%N -> f n != 0 -> sum m f != 0.
+Proof.
+elim: m => [//|m IH] f_ge0 n_lt fn /=.
+have le i : (i < m)%N -> 0 <= f i by move=> i_lt; apply: f_ge0; apply: leqW.
+have sum_le := sum_ge0 le; have last_le : 0 <= f m by apply: f_ge0.
+move: n_lt; rewrite ltnS leq_eqVlt paddr_eq0 // negb_and => /orP[/eqP e|n_lt].
+  by rewrite -e fn orbT.
+by rewrite (IH le n_lt fn).
+Qed.
+
 Lemma sum_le n f h : (forall i, (i < n)%N -> f i <= h i) -> sum n f <= sum n h.
 Proof. by move=> p; rewrite !sumE ler_sum // => i _; apply: p. Qed.
 

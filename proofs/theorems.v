@@ -18,6 +18,14 @@ Context (R : realFieldType) (L N : nat) (w : nat -> nat) (z s g : nat -> nat -> 
 Theorem support x y : P N z s g x y != 0 -> link x y.
 Proof. exact: support_in_line_graph. Qed.
 
+(** It fills it, for one sample or in magnitude, where on some sample no factor vanishes. *)
+Theorem support_one_sample x y : link x y -> active z s g x y 0 -> P 1 z s g x y != 0.
+Proof. exact: support_of_one_sample. Qed.
+
+Theorem support_magnitude x y n : link x y -> (n < N)%N -> active z s g x y n ->
+  P N (mag z) (mag s) (mag g) x y != 0.
+Proof. exact: support_of_magnitude. Qed.
+
 (** T0: degrees, D and A in closed form, for arbitrary families. *)
 Theorem T0_in_degree l j i : (l.+1 < L)%N -> (i < w l.+1)%N ->
   delta_in L w (P N z s g) (Node l j i) = mean N (fun n => s l.+1 n i * z l n j * row_sum w g l.+2 n).
