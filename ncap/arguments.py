@@ -101,7 +101,10 @@ def numbers(name: str, value: Any) -> np.ndarray:
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
-    """What numpy makes of the value; ValueError for ragged lists, symbolic tensors and tensors of another device."""
+    """What numpy makes of the value; ValueError for ragged lists, symbolic tensors and tensors of another device.
+
+    Written once more in ncap.reference.arguments: the oracle imports nothing of ncap, and importing it would load numba here.
+    """
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -129,6 +132,8 @@ def make_folder(name: str, value: Any) -> Path:
         raise ValueError(
             f"{name} must be a folder that can be written, got {str(value)!r} ({error.strerror})"
         ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):  # of a folder that was there already, mkdir says nothing
+        raise ValueError(f"{name} must be a folder that can be written, got {str(value)!r}")
     return folder
 
 

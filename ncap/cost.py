@@ -75,11 +75,11 @@ def read_beta(training: "Training", method: str) -> "Capacitance":
     from ncap.measure import capacitance
     from ncap.reference import CapacitanceWarning
 
-    reading = training.callback
+    data = training.callback
     with warnings.catch_warnings():
         # Signed is degenerate for a softmax of three kernels (T3), and takes the same work as a reading that is not.
         warnings.filterwarnings("ignore", category=CapacitanceWarning)
-        return capacitance(training.model, reading.x, reading.y, method=method, strength=METHODS[method])
+        return capacitance(training.model, data.x, data.y, method=method, strength=METHODS[method])
 
 
 def _read(training: "Training", method: str, _: int) -> None:

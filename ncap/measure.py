@@ -61,7 +61,7 @@ def capacitance(
     reading = check_settings(method, interaction, strength, weighting, loss, batch_size)
     probe, x, targets, loss = check_data(model, x, y, loss)
     _check_weights(model)
-    features = _features(model, probe, x, int(batch_size))
+    features = _features(model, probe, x, batch_size)
     targets = targets.astype(features.dtype)
     own_precision = probe.compute_dtype == probe.variable_dtype and probe.compute_dtype in ("float32", "float64")
     if method == "autodiff" and not own_precision:
@@ -72,9 +72,9 @@ def capacitance(
     data = probe, features, targets, loss
     with matmul_precision("float32"):
         if method == "closed_form":
-            moments, magnitude, standard_error = closed_form.explicit_moments(*data, reading.strength, int(batch_size))
+            moments, magnitude, standard_error = closed_form.explicit_moments(*data, reading.strength, batch_size)
         else:
-            moments, magnitude, standard_error = autodiff.moments(*data, interaction, int(batch_size)), None, np.nan
+            moments, magnitude, standard_error = autodiff.moments(*data, interaction, batch_size), None, np.nan
     return judge(
         moments,
         reading,

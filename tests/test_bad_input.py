@@ -661,6 +661,10 @@ TABLES |= {
             ("optimizer", None, TypeError, "optimizer must be a name such as 'adam' or keras.optimizers.serialize(optimizer)"),
             ("optimizer", keras.optimizers.Adam(), TypeError, "got <keras.src.optimizers.adam.Adam"),
             ("optimizer", "adamm", ValueError, "optimizer 'adamm' is none of Keras'; did you mean 'adam'? pass a name such as 'adam'"),
+            (
+                "optimizer", {"class_name": "Adam", "config": {"nonsense": 1}}, ValueError,
+                "cannot be made (Argument(s) not recognized: {'nonsense': 1}); pass what keras.optimizers.serialize(optimizer) returns",
+            ),
             ("engine", "moon", ValueError, "engine must be 'local', which trains on this machine, got 'moon'"),
             ("interaction", "hessian", ValueError, "interaction='hessian' can be read with strength='signed' only, got 'magnitude'"),
             ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', got 'relative'"),

@@ -15,6 +15,7 @@ import tiny
 from test_cli import NCAP, call
 from tiny import ranked, without_times
 
+from ncap.arguments import make_folder
 from ncap.engines import checkpoint
 from ncap.engines.checkpoint import Checkpoint
 from ncap.store import OBSERVATION, Store, StoreWriteError, UnusableStoreError
@@ -239,6 +240,8 @@ def test_a_store_that_can_only_be_read_is_reported_and_not_trained_on(store, tmp
             Store(store)
         with pytest.raises(UnusableStoreError, match="pass a path in a folder that can be written"):
             Store(tmp_path / "new.db")
+        with pytest.raises(ValueError, match="out must be a folder that can be written, got"):
+            make_folder("out", tmp_path)
 
 
 def test_a_checkpoint_with_a_changed_value_counts_as_none(tmp_path):

@@ -296,10 +296,11 @@ def _optimizer(job: Job) -> keras.optimizers.Optimizer:
     try:
         optimizer = keras.optimizers.get(job.optimizer if isinstance(job.optimizer, str) else dict(job.optimizer))
     except (ValueError, TypeError) as error:
-        near = suggestion(job.optimizer, _optimizer_names()) if isinstance(job.optimizer, str) else ""
-        raise ValueError(
-            f"optimizer {str(job.optimizer)!r:.80} is none of Keras'; {near}pass a name such as 'adam'"
-        ) from error
+        if isinstance(job.optimizer, str):
+            problem = f"is none of Keras'; {suggestion(job.optimizer, _optimizer_names())}pass a name such as 'adam'"
+        else:
+            problem = f"cannot be made ({error}); pass what keras.optimizers.serialize(optimizer) returns"
+        raise ValueError(f"optimizer {job.optimizer!r:.80} {problem}") from error
     optimizer.learning_rate = job.learning_rate
     return optimizer
 
