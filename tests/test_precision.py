@@ -29,3 +29,10 @@ def test_precision_holds_inside_the_block_only(precision, tf32):
         fail_inside(precision, seen)
     assert seen == [tf32]
     assert tf32_is_allowed() == before
+
+
+def test_the_precision_before_comes_back_whatever_it_was():
+    with matmul_precision("float32"):
+        with matmul_precision("tf32"):
+            assert tf32_is_allowed()
+        assert not tf32_is_allowed()
