@@ -7,9 +7,9 @@ from ncap.reference.rounding import ROUNDINGS, uncancelled_degrees, uncancelled_
 __all__ = ["ROUNDINGS", "assert_close", "assert_degrees_agree", "sums", "uncancelled", "uncancelled_families"]
 
 
-def uncancelled(case, interaction="explicit"):
+def uncancelled(case, interaction="explicit", weighting="unit"):
     """Degrees with every sum taken over absolute values: the scale of rounding errors."""
-    return uncancelled_degrees(case.net, case.x, case.y, interaction)
+    return uncancelled_degrees(case.net, case.x, case.y, interaction, weighting)
 
 
 def assert_degrees_agree(got, want, scale, eps, what):

@@ -1,9 +1,9 @@
 """The oracle: neural capacitance of a ReLU MLP, from the definition to a closed form, in numpy, numba and scipy.
 
 Read in this order: mlp (G_A, gradients), graph (phi: G_A -> G_B), interaction (P by definition), resilience (beta_eff of
-any network), closed_form and its kernels (the same without P), hessian (the other reading), verdict (when to believe
-it), rounding (how far two right implementations may differ). It imports nothing else of ncap and never a deep-learning
-framework.
+any network), closed_form and its kernels (the same without P), hessian (the other reading), gradient_form (what the
+gradient alone gives), verdict (when to believe it), rounding (how far two right implementations may differ). It imports
+nothing else of ncap and never a deep-learning framework.
 
 >>> from ncap import reference as ref
 >>> net = ref.MLP([[[2.0]], [[3.0]], [[1.0]]], loss="squared_error")
@@ -13,6 +13,7 @@ True
 """
 
 from ncap.reference.closed_form import capacitance, degrees, degrees_from
+from ncap.reference.gradient_form import gradient_capacitance
 from ncap.reference.graph import line_graph, weight_offsets
 from ncap.reference.interaction import interaction_matrix
 from ncap.reference.mlp import MLP, Families, families, forward, gradients
@@ -30,6 +31,7 @@ __all__ = [
     "degrees_from",
     "families",
     "forward",
+    "gradient_capacitance",
     "gradients",
     "interaction_matrix",
     "line_graph",

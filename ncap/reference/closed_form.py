@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from math import isfinite
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,8 +15,8 @@ from ncap.reference.graph import weight_offsets
 from ncap.reference.hessian import hessian_degrees
 from ncap.reference.interaction import interaction_matrix, read
 from ncap.reference.kernels import for_dtype, row_dots, row_sums, scaled_rows
-from ncap.reference.mlp import MLP, Array, Families, families
-from ncap.reference.verdict import STRENGTHS, WEIGHTINGS, Capacitance, Moments, judge, structural_reason
+from ncap.reference.mlp import MLP, Array, families
+from ncap.reference.verdict import STRENGTHS, WEIGHTINGS, Capacitance, Moments, Reading, judge, structural_reason
 
 Degrees = tuple[list[Array], list[Array]]
 
@@ -33,8 +34,9 @@ def capacitance(
 
         beta_eff = A / D,   A = sum_{l=2..L-1} <delta_out(l), delta_in(l)>,   D = sum_{l<L} mean_n Z_{l-1} (sum_i s_l) G_{l+1}
 
-    with G_l = sum_k g_l[:,k] and Z_l = sum_j z_l[:,j]. Standard error over the samples (delta method):
-    psi_n = (<out, in_n> + <out_n, in> - 2A) / D - beta (D_n - D) / D, s.e. = sd(psi) / sqrt(N), sd with ddof = 1.
+    with G_l = sum_k g_l[:,k] and Z_l = sum_j z_l[:,j]; for weighting "relative" as degrees_from says. Standard error over the
+    samples (delta method): psi_n = (<out, in_n> + <out_n, in> - 2A) / D - beta (D_n - D) / D, s.e. = sd(psi) / sqrt(N), sd with
+    ddof = 1.
 
     Args:
         net: the network. x: (N, n_0). y: integer labels (N,) or targets (N, n_L).
@@ -56,13 +58,14 @@ def capacitance(
     values = families(net, x, y)
     magnitude, standard_error = None, np.nan
     if interaction == "explicit":
-        degrees_of = {name: _interior_degrees(values, name) for name in dict.fromkeys((strength, "magnitude"))}
-        moments_of = {name: _explicit_moments(net.depth, values, own, name) for name, own in degrees_of.items()}
+        blocks = _blocks(values.z[:-1], values.s, values.g, _weights(net, reading)) if net.depth > 1 else []
+        degrees_of = {name: _interior_degrees(blocks, name) for name in dict.fromkeys((strength, "magnitude"))}
+        moments_of = {name: _explicit_moments(blocks, own, name) for name, own in degrees_of.items()}
         moments, magnitude = moments_of[strength], moments_of["magnitude"]
         if len(values.p) > 1 and moments.denominator:
-            standard_error = _standard_error(values, degrees_of[strength], moments, strength)
+            standard_error = _standard_error(blocks, degrees_of[strength], moments, strength)
     else:
-        of_p = hessian_degrees(net, values) if strength == "signed" else degrees(net, x, y, *reading)
+        of_p = hessian_degrees(net, values, weighting) if strength == "signed" else degrees(net, x, y, *reading)
         moments = _moments(*of_p)
     return judge(
         moments,
@@ -101,9 +104,9 @@ def degrees(
         values = families(net, x, y)
         if net.depth == 1:
             return [np.zeros_like(net.layers[0].kernel)], [np.zeros_like(net.layers[0].kernel)]
-        return _explicit_degrees(values.z[:-1], values.s, values.g, strength == "magnitude")
+        return _explicit_degrees(_blocks(values.z[:-1], values.s, values.g, _weights(net, reading)), strength)
     if reading.strength == "signed":
-        return hessian_degrees(net, families(net, x, y))
+        return hessian_degrees(net, families(net, x, y), weighting)
     P = interaction_matrix(net, x, y, *reading)
     cuts = weight_offsets(net.widths)[1:-1]
     shapes = [layer.kernel.shape for layer in net.layers]
@@ -120,16 +123,23 @@ def degrees_from(
     g: Sequence[ArrayLike],
     strength: str = "signed",
     weighting: str = "unit",
+    kernels: Sequence[ArrayLike] | None = None,
 ) -> Degrees:
-    """Degrees of the explicit reading from families z, s, g of any origin, in floats or in exact fractions (T0).
+    """Degrees of the explicit reading from families z, s, g of any origin, in floats or in exact fractions (T0, T7).
 
         delta_in (l; j->i)   = mean_n s_l[n,i] z_{l-1}[n,j] G_{l+1}[n],   G_l[n] = sum_k g_l[n,k]     l = 1..L-1
         delta_out(l+1; i->k) = mean_n s_l[n,i] Z_{l-1}[n] g_{l+1}[n,k],   Z_l[n] = sum_j z_l[n,j]     l = 1..L-1
+
+    and for weighting "relative", whose P is diag(w) P diag(w),
+
+        delta_in (l)   = W_l * mean_n z_{l-1} (s_l * (g_{l+1} W_{l+1}^T))
+        delta_out(l+1) = W_{l+1} * mean_n (s_l * (z_{l-1} W_l)) g_{l+1}
 
     with |.| of every factor, inside the sums too, for strength "magnitude".
 
     Args:
         z: [z_0..z_{L-2}]. s: [s_1..s_{L-1}]. g: [g_2..g_L]; each (N, n_l). Object arrays are computed exactly.
+        kernels: [W_1..W_L], each (n_{l-1}, n_l), which weighting "relative" needs and "unit" does not read.
 
     Returns: two lists of L arrays (n_{l-1}, n_l); zeros for delta_in of layer L and delta_out of layer 1.
 
@@ -143,74 +153,106 @@ def degrees_from(
     """
     choose("strength", strength, STRENGTHS)
     choose("weighting", weighting, WEIGHTINGS)
-    z, s, g = _one_type(z=z, s=s, g=g)
+    if weighting == "relative" and kernels is None:
+        raise ValueError("weighting='relative' weighs P with the weights; pass kernels=[W_1, ..., W_L]")
+    z, s, g, weights = _one_type(z=z, s=s, g=g, kernels=[] if kernels is None else kernels)
     _check_families(z, s, g)
-    return _explicit_degrees(z, s, g, strength == "magnitude")
+    if kernels is not None:
+        _check_kernels(weights, [array.shape[1] for array in (*z, s[-1], g[-1])])
+    return _explicit_degrees(_blocks(z, s, g, weights if weighting == "relative" else None), strength)
 
 
-def _explicit_degrees(z: list[Array], s: list[Array], g: list[Array], magnitude: bool) -> Degrees:
-    n = len(s[0])
-    delta_in = [
-        _in_product(z_below, s_l, g_above, magnitude) / n for z_below, s_l, g_above in zip(z, s, g, strict=True)
-    ]
-    delta_out = [
-        _out_product(z_below, s_l, g_above, magnitude) / n for z_below, s_l, g_above in zip(z, s, g, strict=True)
-    ]
-    first, last = (z[0].shape[1], s[0].shape[1]), (s[-1].shape[1], g[-1].shape[1])
-    return [*delta_in, np.zeros(last, s[0].dtype)], [np.zeros(first, s[0].dtype), *delta_out]
+class _Block(NamedTuple):
+    """What P's block from the weights of layer l+1 to those of layer l is made of; the kernels for relative weighting only."""
+
+    z: Array  # z_{l-1}
+    s: Array  # s_l
+    g: Array  # g_{l+1}
+    receiving: Array | None  # W_l
+    sending: Array | None  # W_{l+1}
 
 
-def _received(s: Array, g_above: Array, magnitude: bool) -> Array:
-    """[n, i] = s_l[n,i] G_{l+1}[n], the factor of delta_in(l) beside z_{l-1}."""
-    G = for_dtype(row_sums, g_above)(g_above, magnitude)
-    return for_dtype(scaled_rows, s)(s, G, magnitude)
+def _blocks(z: list[Array], s: list[Array], g: list[Array], weights: Sequence[Array] | None) -> list[_Block]:
+    pairs = pairwise(weights) if weights else [(None, None)] * len(z)
+    return [_Block(z_l, s_l, g_l, *kernels) for z_l, s_l, g_l, kernels in zip(z, s, g, pairs, strict=True)]
 
 
-def _sent(z_below: Array, s: Array, magnitude: bool) -> Array:
-    """[n, i] = Z_{l-1}[n] s_l[n,i], the factor of delta_out(l+1) beside g_{l+1}."""
-    Z = for_dtype(row_sums, z_below)(z_below, magnitude)
-    return for_dtype(scaled_rows, s)(s, Z, magnitude)
+def _weights(net: MLP, reading: Reading) -> list[Array] | None:
+    return [layer.kernel for layer in net.layers] if reading.weighting == "relative" else None
 
 
-def _in_product(z_below: Array, s: Array, g_above: Array, magnitude: bool) -> Array:
+def _explicit_degrees(blocks: list[_Block], strength: str) -> Degrees:
+    magnitude, n = strength == "magnitude", len(blocks[0].s)
+    delta_in = [_in_product(block, magnitude) / n for block in blocks]
+    delta_out = [_out_product(block, magnitude) / n for block in blocks]
+    first, last = np.zeros_like(delta_in[0]), np.zeros_like(delta_out[-1])
+    return [*delta_in, last], [first, *delta_out]
+
+
+def _received(block: _Block, magnitude: bool) -> Array:
+    """[n, i], the factor of delta_in(l) beside z_{l-1}: s_l G_{l+1}, or s_l * (g_{l+1} W_{l+1}^T)."""
+    if block.sending is None:
+        G = for_dtype(row_sums, block.g)(block.g, magnitude)
+        return for_dtype(scaled_rows, block.s)(block.s, G, magnitude)
+    s, g, W = (_sized(a, magnitude) for a in (block.s, block.g, block.sending))
+    return np.asarray(s * (g @ W.T))
+
+
+def _sent(block: _Block, magnitude: bool) -> Array:
+    """[n, i], the factor of delta_out(l+1) beside g_{l+1}: s_l Z_{l-1}, or s_l * (z_{l-1} W_l)."""
+    if block.receiving is None:
+        Z = for_dtype(row_sums, block.z)(block.z, magnitude)
+        return for_dtype(scaled_rows, block.s)(block.s, Z, magnitude)
+    s, z, W = (_sized(a, magnitude) for a in (block.s, block.z, block.receiving))
+    return np.asarray(s * (z @ W))
+
+
+def _in_product(block: _Block, magnitude: bool) -> Array:
     """N delta_in(l)."""
-    return np.asarray((np.abs(z_below) if magnitude else z_below).T @ _received(s, g_above, magnitude))
+    product = np.asarray(_sized(block.z, magnitude).T @ _received(block, magnitude))
+    return product if block.receiving is None else product * _sized(block.receiving, magnitude)
 
 
-def _out_product(z_below: Array, s: Array, g_above: Array, magnitude: bool) -> Array:
+def _out_product(block: _Block, magnitude: bool) -> Array:
     """N delta_out(l+1)."""
-    return np.asarray(_sent(z_below, s, magnitude).T @ (np.abs(g_above) if magnitude else g_above))
+    product = np.asarray(_sent(block, magnitude).T @ _sized(block.g, magnitude))
+    return product if block.sending is None else product * _sized(block.sending, magnitude)
 
 
-def _interior_degrees(values: Families, strength: str) -> Degrees:
-    """Both degrees of layers 2..L-1, the only ones that meet in A."""
-    z, s, g, p = values
+def _sized(a: Array, magnitude: bool) -> Array:
+    return np.abs(a) if magnitude else a
+
+
+def _interior_degrees(blocks: list[_Block], strength: str) -> Degrees:
+    """Both degrees of layers 2..L-1, the only ones that meet in A: from the block above each, and from the one below."""
     magnitude = strength == "magnitude"
-    interior = range(2, len(z))
-    delta_in = [_in_product(z[l - 1], s[l - 1], g[l - 1], magnitude) / len(p) for l in interior]
-    delta_out = [_out_product(z[l - 2], s[l - 2], g[l - 2], magnitude) / len(p) for l in interior]
+    delta_in = [_in_product(block, magnitude) / len(block.s) for block in blocks[1:]]
+    delta_out = [_out_product(block, magnitude) / len(block.s) for block in blocks[:-1]]
     return delta_in, delta_out
 
 
-def _sample_denominators(values: Families, strength: str) -> Array:
-    """D_n = sum_{l<L} Z_{l-1}[n] (sum_i s_l[n,i]) G_{l+1}[n], shape (N,)."""
+def _sample_denominators(blocks: list[_Block], strength: str) -> Array:
+    """D_n = sum_{l<L} Z_{l-1}[n] (sum_i s_l[n,i]) G_{l+1}[n], or sum_{l<L} <z_{l-1} W_l, s_l * (g_{l+1} W_{l+1}^T)>, shape (N,)."""
     magnitude = strength == "magnitude"
-    terms = [
-        row_sums(z, magnitude) * row_sums(s, magnitude) * row_sums(g, magnitude)
-        for z, s, g in zip(values.z, values.s, values.g, strict=False)
-    ]
-    return np.asarray(sum(terms, np.zeros(len(values.p))))
-
-
-def _explicit_moments(depth: int, values: Families, interior: Degrees, strength: str) -> Moments:
-    D_n = _sample_denominators(values, strength)
-    A = sum(float((d_out * d_in).sum()) for d_in, d_out in zip(*interior, strict=True))
-    D = float(D_n.mean())
-    # Only where both sums are 0 do the outermost layers' degrees have to be looked at.
-    vanishes = A == D == 0 and (
-        depth == 1 or _vanish(*_explicit_degrees(values.z[:-1], values.s, values.g, strength == "magnitude"))
+    return np.asarray(
+        sum(
+            row_sums(block.z, magnitude) * row_sums(block.s, magnitude) * row_sums(block.g, magnitude)
+            if block.receiving is None
+            else row_dots(
+                _sized(block.z, magnitude) @ _sized(block.receiving, magnitude), _received(block, magnitude), magnitude
+            )
+            for block in blocks
+        )
     )
-    return Moments(A, D, vanishes)
+
+
+def _explicit_moments(blocks: list[_Block], interior: Degrees, strength: str) -> Moments:
+    if not blocks:
+        return Moments(0.0, 0.0, True)
+    A = sum(float((d_out * d_in).sum()) for d_in, d_out in zip(*interior, strict=True))
+    D = float(_sample_denominators(blocks, strength).mean())
+    # Only where both sums are 0 do the outermost layers' degrees have to be looked at.
+    return Moments(A, D, A == D == 0 and _vanish(*_explicit_degrees(blocks, strength)))
 
 
 def _moments(delta_in: list[Array], delta_out: list[Array]) -> Moments:
@@ -224,18 +266,18 @@ def _vanish(delta_in: list[Array], delta_out: list[Array]) -> bool:
     return not any(d.any() for d in (*delta_in, *delta_out))
 
 
-def _standard_error(values: Families, interior: Degrees, moments: Moments, strength: str) -> float:
-    """sd(psi) / sqrt(N): every sample's degrees are of rank one, so their products with the degrees need no new pass."""
-    z, s, g, p = values
-    magnitude = strength == "magnitude"
+def _standard_error(blocks: list[_Block], interior: Degrees, moments: Moments, strength: str) -> float:
+    """sd(psi) / sqrt(N): every sample's degrees are of rank one (times w), so their products with the degrees need no new pass."""
+    magnitude, n = strength == "magnitude", len(blocks[0].s)
     A, D, _ = moments
-    A_n = np.zeros(len(p))
-    for l, d_in, d_out in zip(range(2, len(z)), *interior, strict=True):
-        below = np.abs(z[l - 1]) if magnitude else z[l - 1]
-        A_n += row_dots(below @ d_out, _received(s[l - 1], g[l - 1], magnitude), False)
-        A_n += row_dots(_sent(z[l - 2], s[l - 2], magnitude) @ d_in, g[l - 2], magnitude)
-    psi = (A_n - (A / D) * _sample_denominators(values, strength)) / D  # up to a constant, which sd does not see
-    return float(psi.std(ddof=1) / np.sqrt(len(p)))
+    A_n = np.zeros(n)
+    for (below, above), d_in, d_out in zip(pairwise(blocks), *interior, strict=True):
+        if above.receiving is not None:  # the one kernel W_l of an interior layer, between two blocks
+            d_in, d_out = (d * _sized(above.receiving, magnitude) for d in (d_in, d_out))
+        A_n += row_dots(_sized(above.z, magnitude) @ d_out, _received(above, magnitude), False)
+        A_n += row_dots(_sent(below, magnitude) @ d_in, below.g, magnitude)
+    psi = (A_n - (A / D) * _sample_denominators(blocks, strength)) / D  # up to a constant, which sd does not see
+    return float(psi.std(ddof=1) / np.sqrt(n))
 
 
 def _one_type(**families: Sequence[ArrayLike]) -> list[list[Array]]:
@@ -272,3 +314,11 @@ def _check_families(z: list[Array], s: list[Array], g: list[Array]) -> None:
                 f"z_l, s_l and g_l of one layer must have one shape, got z_{i} {z[i].shape} with s_{i} {s[i - 1].shape}, "
                 f"g_{i + 1} {g[i - 1].shape} with s_{i + 1} {s[i].shape}"
             )
+
+
+def _check_kernels(kernels: list[Array], widths: list[int]) -> None:
+    if len(kernels) != len(widths) - 1:
+        raise ValueError(f"kernels must hold W_1..W_L, {len(widths) - 1} arrays for these families, got {len(kernels)}")
+    for i, (kernel, shape) in enumerate(zip(kernels, pairwise(widths), strict=True)):
+        if kernel.shape != shape:
+            raise ValueError(f"kernels[{i}] must have shape {shape} for these families, got {kernel.shape}")

@@ -30,13 +30,14 @@ def interaction_matrix(
                   H_L[n] = diag(p) - pp' (cross-entropy) or I (squared error),  H_l[n] = S_l W_{l+1} H_{l+1}[n] W_{l+1}' S_l
 
     The row receives, the column sends; nodes are the weights in C order of each kernel, layer after layer.
-    strength "magnitude" takes |.| of every sample's term before the mean, so that nothing cancels.
+    strength "magnitude" takes |.| of every sample's term before the mean, so that nothing cancels. weighting "relative" is
+    diag(w) P diag(w), with |w| for magnitude: the impact of a relative change on a relative change.
 
     Args:
         net: the network. x: (N, n_0). y: integer labels (N,) or targets (N, n_L).
         interaction: "explicit", the line graph's links; or "hessian", d2C / dW_l dW_{l+1}, wider than the line graph.
         strength: "signed" or "magnitude"; with "hessian" the latter takes at most 2,000 weights.
-        weighting: "unit".
+        weighting: "unit", P as it stands; or "relative" (T7), which does not change when relu units are rescaled.
 
     Returns: csr_array (n_E, n_E) without stored zeros.
 
@@ -65,10 +66,19 @@ def interaction_matrix(
         data.append(block.ravel())
     if not data:
         return sparse.csr_array((offsets[-1], offsets[-1]))
-    entries = np.concatenate(data), (np.concatenate(rows), np.concatenate(columns))
-    P = sparse.csr_array(sparse.coo_array(entries, shape=(offsets[-1], offsets[-1])))
+    receivers, senders = np.concatenate(rows), np.concatenate(columns)
+    entries = np.concatenate(data) * _weights_of(net, reading, receivers) * _weights_of(net, reading, senders)
+    P = sparse.csr_array(sparse.coo_array((entries, (receivers, senders)), shape=(offsets[-1], offsets[-1])))
     P.eliminate_zeros()
     return P
+
+
+def _weights_of(net: MLP, reading: Reading, nodes: Array) -> Array | float:
+    """What weighting multiplies the entries of these nodes by."""
+    if reading.weighting == "unit":
+        return 1.0
+    w = np.concatenate([layer.kernel.ravel() for layer in net.layers])
+    return np.asarray((np.abs(w) if reading.strength == "magnitude" else w)[nodes])
 
 
 def read(interaction: str, strength: str, weighting: str) -> Reading:

@@ -36,7 +36,9 @@ def uncancelled_families(net: MLP, x: ArrayLike, y: ArrayLike) -> Families:
     return Families(z, s, g[::-1], p)
 
 
-def uncancelled_degrees(net: MLP, x: ArrayLike, y: ArrayLike, interaction: str = "explicit") -> Degrees:
+def uncancelled_degrees(
+    net: MLP, x: ArrayLike, y: ArrayLike, interaction: str = "explicit", weighting: str = "unit"
+) -> Degrees:
     """Degrees with every sum taken over absolute values: ROUNDINGS eps of them bound an entry's rounding error.
 
     Returns: two lists of L arrays (n_{l-1}, n_l), as ncap.reference.degrees.
@@ -46,16 +48,18 @@ def uncancelled_degrees(net: MLP, x: ArrayLike, y: ArrayLike, interaction: str =
     [11.0, 22.0, 0.0]
     """
     z, s, g, p = uncancelled_families(net, x, y)
-    delta_in, delta_out = degrees_from(z[:-1], s, g, strength="magnitude")
+    W = [np.abs(layer.kernel) for layer in net.layers]
+    delta_in, delta_out = degrees_from(z[:-1], s, g, "magnitude", weighting, W)
     if interaction == "explicit":
         return delta_in, delta_out
+    V = W if weighting == "relative" else [np.ones_like(kernel) for kernel in W]
     for l in range(1, net.depth):
-        curvature = np.abs(net.layers[l].kernel) @ _curvature(net, z, s, p, l + 1)
-        # mean_n s_l[n,i] z_{l-1}[n,j] z_l[n,m] curvature[n,i,k], summed over (m, k) and over (j, i)
-        received = s[l - 1] * curvature.sum(axis=2) * z[l].sum(axis=1, keepdims=True)
-        sent = np.einsum("ni,nik->nk", s[l - 1], curvature) * z[l - 1].sum(axis=1, keepdims=True)
-        delta_in[l - 1] = delta_in[l - 1] + z[l - 1].T @ received / len(p)
-        delta_out[l] = delta_out[l] + z[l].T @ sent / len(p)
+        curvature = W[l] @ _curvature(net, z, s, p, l + 1)
+        # mean_n s_l[n,i] z_{l-1}[n,j] z_l[n,m] curvature[n,i,k], times V of either end, summed over (m, k) and over (j, i)
+        received = s[l - 1] * np.einsum("nik,nk->ni", curvature, z[l] @ V[l])
+        sent = np.einsum("ni,nik->nk", s[l - 1] * (z[l - 1] @ V[l - 1]), curvature)
+        delta_in[l - 1] = delta_in[l - 1] + V[l - 1] * (z[l - 1].T @ received) / len(p)
+        delta_out[l] = delta_out[l] + V[l] * (z[l].T @ sent) / len(p)
     return delta_in, delta_out
 
 

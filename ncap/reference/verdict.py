@@ -9,14 +9,14 @@ from ncap.reference.resilience import ratio
 
 INTERACTIONS = ("explicit", "hessian")
 STRENGTHS = ("signed", "magnitude")
-WEIGHTINGS = ("unit",)
+WEIGHTINGS = ("unit", "relative")
 
 _REASONS = {
     "depth": "no weight both sends and receives in a probe of at most two kernels, so beta_eff is 0 whatever the training "
     "state; use at least two hidden layers",
     "softmax": "the errors of softmax sum to 0 over the classes, so with three kernels signed beta_eff is 0 whatever the "
     "training state (T3); read strength='magnitude'",
-    "zero": "every interaction is 0 (no error left, or no active path), so beta_eff is 0",
+    "zero": "every interaction is 0 (no error left, no active path or, for the gradient form, a stationary point), so beta_eff is 0",
     "rounding": "the sums cancel down to rounding noise, so beta_eff is NaN; read strength='magnitude'",
 }
 
@@ -39,6 +39,10 @@ class Reading(NamedTuple):
         'explicit/magnitude/unit'
         """
         return "/".join(self)
+
+
+# T7 (b) has no P behind it: |.| of every weight's w dC/dw.
+GRADIENT_FORM = Reading("gradient", "magnitude", "relative")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from ncap import reference as ref
 
 KERNELS = [np.ones((2, 3)), np.ones((3, 4)), np.ones((4, 2))]
 NET = ref.MLP(KERNELS)
+UNEQUAL = ref.MLP([*KERNELS[:2], [[1.0, 0.0]] * 4])
 WIDE = ref.MLP([np.ones((50, 50)), np.ones((50, 50)), np.ones((50, 2))])
 WIDER = ref.MLP([np.ones((200, 200)), np.ones((200, 200)), np.ones((200, 2))])
 X, Y = np.ones((3, 2)), [0, 1, 0]
@@ -106,7 +107,7 @@ READING = [
     ("interaction", None, ValueError, "got None"),
     ("strength", "Signed", ValueError, "strength must be one of 'signed', 'magnitude', got 'Signed'"),
     ("strength", ["signed"], ValueError, "got ['signed']"),
-    ("weighting", "degree", ValueError, "weighting must be one of 'unit', got 'degree'"),
+    ("weighting", "degree", ValueError, "weighting must be one of 'unit', 'relative', got 'degree'"),
 ]
 
 
@@ -149,6 +150,12 @@ TABLES = {
             *families("g", G, "g_2"),
             ("strength", "loud", ValueError, "strength must be one of 'signed', 'magnitude', got 'loud'"),
             ("weighting", "degree", ValueError, "got 'degree'"),
+            ("weighting", "relative", ValueError, "weighs P with the weights; pass kernels=[W_1, ..., W_L]"),
+            ("kernels", 1, TypeError, "kernels must be a list of arrays, one a layer, got 1"),
+            ("kernels", KERNELS[:2], ValueError, "kernels must hold W_1..W_L, 3 arrays for these families, got 2"),
+            ("kernels", [np.ones((2, 4)), *KERNELS[1:]], ValueError, "kernels[0] must have shape (2, 3)", "got (2, 4)"),
+            ("kernels", [*KERNELS[:2], np.ones(4)], ValueError, "kernels[2] must have shape (4, 2)", "got (4,)"),
+            ("kernels", [KERNELS[0] * np.inf, *KERNELS[1:]], ValueError, "kernels[0] holds NaN or infinity"),
         ],
     ),
     "capacitance": Table(
@@ -166,6 +173,7 @@ TABLES = {
             ("eps", None, ValueError, "got None"),
         ],
     ),
+    "gradient_capacitance": Table(ref.gradient_capacitance, {"net": UNEQUAL, **DATA}, NETS + INPUTS + TARGETS),
     "beta_eff": Table(
         ref.beta_eff,
         {"P": np.eye(2)},

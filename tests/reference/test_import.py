@@ -19,6 +19,7 @@ def test_the_oracle_is_light():
             for part in [
                 "arguments",
                 "closed_form",
+                "gradient_form",
                 "graph",
                 "hessian",
                 "interaction",

@@ -13,7 +13,8 @@ from strategies import cases
 from ncap import reference as ref
 
 EPS = np.finfo(np.float64).eps
-READINGS = [("explicit", "signed"), ("explicit", "magnitude"), ("hessian", "signed"), ("hessian", "magnitude")]
+READINGS = list(itertools.product(["explicit", "hessian"], ["signed", "magnitude"], ["unit", "relative"]))
+every_reading = pytest.mark.parametrize("reading", READINGS, ids="-".join)
 
 pytestmark = pytest.mark.filterwarnings("ignore::ncap.reference.CapacitanceWarning")
 
@@ -86,49 +87,102 @@ def test_whole_numbers_in_object_arrays_are_averaged_exactly():
     assert delta_in[0][0, 0] == Fraction(10, 3)
 
 
-@pytest.mark.parametrize(("interaction", "strength"), READINGS)
+def drawn_for(interaction):
+    """Networks whose P of this interaction has at most some thousand entries."""
+    small = interaction == "hessian"
+    return cases(max_depth=5 if small else 6, max_width=5 if small else 8)
+
+
+@every_reading
 @given(data=st.data())
-def test_degrees_in_closed_form_are_the_sums_of_p(interaction, strength, data):
+def test_degrees_in_closed_form_are_the_sums_of_p(reading, data):
     """T0, floats: T0 is exact for any families, so the difference is rounding alone."""
-    case = data.draw(
-        cases(max_depth=6 if interaction == "explicit" else 5, max_width=8 if interaction == "explicit" else 5)
-    )
-    P = ref.interaction_matrix(case.net, case.x, case.y, interaction, strength)
-    got = ref.degrees(case.net, case.x, case.y, interaction, strength)
+    interaction, _, weighting = reading
+    case = data.draw(drawn_for(interaction))
+    P = ref.interaction_matrix(case.net, case.x, case.y, *reading)
+    got = ref.degrees(case.net, case.x, case.y, *reading)
     want_in, want_out = np.asarray(P.sum(axis=1)).ravel(), np.asarray(P.sum(axis=0)).ravel()
     offsets = ref.weight_offsets(case.net.widths)
     want = [[d[a:b] for a, b in itertools.pairwise(offsets)] for d in (want_in, want_out)]
-    scale = uncancelled(case, interaction)
+    scale = uncancelled(case, interaction, weighting)
     flat = [[d.ravel() for d in side] for side in got]
-    assert_degrees_agree(flat, want, [[d.ravel() for d in side] for side in scale], EPS, f"{interaction} {strength}")
+    assert_degrees_agree(flat, want, [[d.ravel() for d in side] for side in scale], EPS, "/".join(reading))
 
 
-@pytest.mark.parametrize(("interaction", "strength"), READINGS)
+@every_reading
 @given(data=st.data())
-def test_capacitance_is_beta_eff_of_p(interaction, strength, data):
-    case = data.draw(
-        cases(max_depth=6 if interaction == "explicit" else 5, max_width=8 if interaction == "explicit" else 5)
-    )
-    got = ref.capacitance(case.net, case.x, case.y, interaction, strength)
-    want_A, want_D = sums(ref.degrees(case.net, case.x, case.y, interaction, strength))
-    scale_A, scale_D = sums(uncancelled(case, interaction))
+def test_capacitance_is_beta_eff_of_p(reading, data):
+    interaction, _, weighting = reading
+    case = data.draw(drawn_for(interaction))
+    got = ref.capacitance(case.net, case.x, case.y, *reading)
+    want_A, want_D = sums(ref.degrees(case.net, case.x, case.y, *reading))
+    scale_A, scale_D = sums(uncancelled(case, interaction, weighting))
     if got.reason not in ("softmax", "depth"):
         assert_close(got.numerator, want_A, ROUNDINGS * EPS * scale_A, "A")
     assert_close(got.denominator, want_D, ROUNDINGS * EPS * scale_D, "D")
     if not got.degenerate:
         assert got.beta_eff == got.numerator / got.denominator
-        P = ref.interaction_matrix(case.net, case.x, case.y, interaction, strength)
+        P = ref.interaction_matrix(case.net, case.x, case.y, *reading)
         relative = scale_A / abs(want_A) + scale_D / abs(want_D) if want_A else np.inf
         if relative < 1e8:
             assert ref.beta_eff(P) == pytest.approx(got.beta_eff, rel=ROUNDINGS * EPS * relative)
+
+
+@pytest.mark.parametrize("interaction", ["explicit", "hessian"])
+@given(data=st.data())
+def test_relative_p_is_p_between_the_weights(interaction, data):
+    """diag(w) P diag(w), with |w| for magnitude, entry by entry."""
+    case = data.draw(drawn_for(interaction))
+    w = np.concatenate([layer.kernel.ravel() for layer in case.net.layers])
+    for strength, weights in (("signed", w), ("magnitude", np.abs(w))):
+        P, relative = (
+            ref.interaction_matrix(case.net, case.x, case.y, interaction, strength, weighting).toarray()
+            for weighting in ("unit", "relative")
+        )
+        np.testing.assert_array_equal(relative, P * weights[:, None] * weights)  # weights are powers of two: exact
+
+
+@given(cases())
+def test_the_gradient_form_sums_up_weights_times_their_gradients(case):
+    got = ref.gradient_capacitance(case.net, case.x, case.y)
+    q = [layer.kernel * dW for layer, dW in zip(case.net.layers, ref.gradients(case.net, case.x, case.y), strict=True)]
+    A, D = sum((q_l**2).sum() for q_l in q[1:-1]), sum(np.abs(q_l).sum() for q_l in q[:-1])
+    assert (got.numerator, got.denominator) == pytest.approx((A, D), rel=ROUNDINGS * EPS)
+    assert got.reason == ("" if D else "zero")
+    assert got.beta_eff == (got.numerator / got.denominator if D else 0)
+    assert (got.interaction, got.strength, got.weighting) == ("gradient", "magnitude", "relative")
+    assert (got.cancellation, got.n_samples) == (1, len(case.x))
+
+
+@given(cases(min_depth=1, max_depth=2))
+def test_the_gradient_form_needs_a_layer_between_two_others(case):
+    got = ref.gradient_capacitance(case.net, case.x, case.y)
+    assert (got.beta_eff, got.numerator, got.reason) == (0, 0, "depth")
+
+
+@given(cases())
+def test_the_gradient_form_is_made_of_the_relative_in_degrees(case):
+    """Another way to it: delta_in of diag(w) P diag(w) is w dC/dw, with biases and norms too (T7)."""
+    got = ref.gradient_capacitance(case.net, case.x, case.y)
+    delta_in, _ = ref.degrees(case.net, case.x, case.y, weighting="relative")
+    scale, _ = uncancelled(case, weighting="relative")
+    assert_close(
+        got.numerator,
+        sum((d**2).sum() for d in delta_in[1:]),
+        2 * ROUNDINGS * EPS * sum((d**2).sum() for d in scale[1:]),
+        "A",
+    )
+    assert_close(
+        got.denominator, sum(np.abs(d).sum() for d in delta_in), ROUNDINGS * EPS * sum(d.sum() for d in scale), "D"
+    )
 
 
 @given(cases(norms=("none", "after", "before")))
 def test_standard_error_is_that_of_the_samples_own_degrees(case):
     """The delta method, with every sample's P by definition; a sample alone is a data set of one."""
     n = len(case.x)
-    for strength in ("signed", "magnitude"):
-        got = ref.capacitance(case.net, case.x, case.y, strength=strength)
+    for strength, weighting in itertools.product(("signed", "magnitude"), ("unit", "relative")):
+        got = ref.capacitance(case.net, case.x, case.y, "explicit", strength, weighting)
         if n == 1:
             assert np.isnan(got.standard_error)
             continue
@@ -136,17 +190,44 @@ def test_standard_error_is_that_of_the_samples_own_degrees(case):
             assert got.standard_error == 0 or np.isnan(got.standard_error)
             continue
         P = [
-            ref.interaction_matrix(case.net, case.x[i : i + 1], case.y[i : i + 1], "explicit", strength)
+            ref.interaction_matrix(case.net, case.x[i : i + 1], case.y[i : i + 1], "explicit", strength, weighting)
             for i in range(n)
         ]
         d_in = np.array([np.asarray(p.sum(axis=1)).ravel() for p in P])
         d_out = np.array([np.asarray(p.sum(axis=0)).ravel() for p in P])
         A, D = d_out.mean(0) @ d_in.mean(0), d_in.sum(1).mean()
         psi = (d_in @ d_out.mean(0) + d_out @ d_in.mean(0) - 2 * A) / D - A / D * (d_in.sum(1) - D) / D
-        scale_A, scale_D = sums(uncancelled(case))
+        scale_A, scale_D = sums(uncancelled(case, weighting=weighting))
         # psi is of the order of A / D times the cancellation of either, and its error relative to that.
         bound = ROUNDINGS * EPS * n * (scale_A / abs(D)) * (scale_D / abs(D)) * (1 + scale_D / abs(D))
-        assert_close(got.standard_error, psi.std(ddof=1) / np.sqrt(n), bound, f"standard error, {strength}")
+        assert_close(got.standard_error, psi.std(ddof=1) / np.sqrt(n), bound, f"standard error, {strength}/{weighting}")
+
+
+@given(cases())
+def test_standard_error_of_the_gradient_form_is_that_of_the_samples_own_gradients(case):
+    n = len(case.x)
+    got = ref.gradient_capacitance(case.net, case.x, case.y)
+    if n == 1 or got.degenerate:
+        assert np.isnan(got.standard_error) if n == 1 else got.standard_error == 0
+        return
+    weights = [layer.kernel for layer in case.net.layers[:-1]]
+
+    def flat(x, y):
+        return np.concatenate([(W * dW).ravel() for W, dW in zip(weights, ref.gradients(case.net, x, y), strict=False)])
+
+    q_n = np.array([flat(case.x[i : i + 1], case.y[i : i + 1]) for i in range(n)])
+    q = flat(case.x, case.y)
+    interior = np.arange(len(q)) >= weights[0].size
+    A, D = (q[interior] ** 2).sum(), np.abs(q).sum()
+    psi = (2 * (q_n * q)[:, interior].sum(1) - 2 * A) / D - A / D * (q_n @ np.sign(q) - D) / D
+    alone = [
+        uncancelled(case.replace(x=case.x[i : i + 1], y=case.y[i : i + 1]), weighting="relative") for i in range(n)
+    ]
+    scale = max(sum(d.sum() for d in delta_in) for delta_in, _ in alone)
+    # A degree that rounds about 0 has no certain sign, and |q| no derivative there: a kink of D, as wide as rounding.
+    if np.abs(q[q != 0]).min() > ROUNDINGS * EPS * scale:
+        bound = ROUNDINGS * EPS * n * (scale / D) ** 2 * scale * 4
+        assert_close(got.standard_error, psi.std(ddof=1) / np.sqrt(n), bound, "standard error")
 
 
 def test_standard_error_is_the_spread_of_beta_eff_over_resampled_data():
@@ -155,8 +236,12 @@ def test_standard_error_is_the_spread_of_beta_eff_over_resampled_data():
     sizes = (5, 8, 6, 7, 4)
     net = ref.MLP([rng.normal(size=(a, b)) / np.sqrt(a) for a, b in itertools.pairwise(sizes)])
     x, y = rng.normal(size=(400, 5)), rng.integers(0, 4, 400)
-    got = ref.capacitance(net, x, y, strength="magnitude")
     draws = [rng.integers(0, 400, 400) for _ in range(300)]
-    spread = np.std([ref.capacitance(net, x[i], y[i], strength="magnitude").beta_eff for i in draws], ddof=1)
-    # 300 draws give a standard deviation to 1 / sqrt(600) = 4 %; four of those.
-    assert got.standard_error == pytest.approx(spread, rel=0.16)
+    forms = [
+        lambda x, y: ref.capacitance(net, x, y, strength="magnitude"),
+        lambda x, y: ref.capacitance(net, x, y, strength="magnitude", weighting="relative"),
+    ]
+    for form in forms:
+        spread = np.std([form(x[i], y[i]).beta_eff for i in draws], ddof=1)
+        # 300 draws give a standard deviation to 1 / sqrt(600) = 4 %; four of those.
+        assert form(x, y).standard_error == pytest.approx(spread, rel=0.16)

@@ -195,7 +195,7 @@ def test_sums_that_overflow_are_refused(strength):
     [
         ({"interaction": "implicit"}, "interaction must be one of 'explicit', 'hessian', got 'implicit'"),
         ({"strength": "absolute"}, "strength must be one of 'signed', 'magnitude', got 'absolute'"),
-        ({"weighting": "none"}, "weighting must be one of 'unit', got 'none'"),
+        ({"weighting": "none"}, "weighting must be one of 'unit', 'relative', got 'none'"),
         ({"eps": -1.0}, "eps must be at least 0, got -1.0"),
         ({"eps": np.nan}, "eps must be at least 0, got nan"),
     ],
