@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # what _HOME says below, for type checkers and editors
     from ncap.leaderboard import Ranking as Ranking
     from ncap.measure import capacitance as capacitance
+    from ncap.measure import gradient_capacitance as gradient_capacitance
     from ncap.observe import CapacitanceCallback as CapacitanceCallback
     from ncap.predict import CapacitancePredictor as CapacitancePredictor
     from ncap.probe import attach_probe as attach_probe
@@ -30,6 +31,7 @@ _HOME = {
     "attach_probe": "ncap.probe",
     "detach_probe": "ncap.probe",
     "capacitance": "ncap.measure",
+    "gradient_capacitance": "ncap.measure",
     "CapacitanceCallback": "ncap.observe",
     # from observations to a prediction
     "CapacitancePredictor": "ncap.predict",

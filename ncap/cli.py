@@ -116,7 +116,7 @@ def demo_command(out: Path, seed: int) -> None:
 @click.option("--engine", default="local", help="Where to train.")
 @click.option("--interaction", default="explicit", help="explicit or hessian.")
 @click.option("--strength", default="magnitude", help="magnitude or signed.")
-@click.option("--weighting", default="unit", help="unit.")
+@click.option("--weighting", default="unit", help="unit or relative.")
 @click.option("--hidden", default="256,128", help="Widths of the probe's hidden layers.")
 @click.option("--dropout", type=float, default=0.4, help="Of the probe.")
 @click.option("--batch-norm/--no-batch-norm", default=True, help="Whether the probe's hidden layers are normalised.")

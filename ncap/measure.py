@@ -1,9 +1,9 @@
-"""capacitance of a Keras model with a probe: reads model and data, then hands features to one of the methods."""
+"""Capacitance of a Keras model with a probe: reads model and data, then hands features to one of the methods."""
 
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ from ncap.probe import Probe, detach_probe, find_probe
 from ncap.reference.arguments import choose
 from ncap.reference.interaction import read
 from ncap.reference.mlp import LOSSES, read_targets
-from ncap.reference.verdict import Capacitance, Reading, judge, structural_reason
+from ncap.reference.verdict import GRADIENT_FORM, Capacitance, Moments, Reading, judge, structural_reason
 
 METHODS = ("closed_form", "autodiff")
 
@@ -59,22 +59,87 @@ def capacitance(
     ('magnitude', 3, False, True)
     """
     reading = check_settings(method, interaction, strength, weighting, loss, batch_size)
+    data = _probe_data(model, x, y, method, loss, batch_size)
+    with matmul_precision("float32"):
+        if method == "closed_form":
+            moments, magnitude, standard_error = closed_form.explicit_moments(
+                *data, reading.strength, weighting, batch_size
+            )
+        else:
+            moments = autodiff.moments(*data, interaction, weighting, batch_size)
+            magnitude, standard_error = None, np.nan
+    return _judged(moments, magnitude, standard_error, reading, data)
+
+
+def gradient_capacitance(
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    method: str = "closed_form",
+    loss: str | None = None,
+    batch_size: int = 256,
+) -> Capacitance:
+    """Gradient form of neural capacitance of a model's probe on data: one forward pass and one gradient (T7 b).
+
+        beta_eff = sum_{l=2..L-1} sum q_l^2 / sum_{l<L} sum |q_l|,   q_l = W_l * dC/dW_l
+
+    It lies in [0, max |q|], is 0 wherever the gradient by the probe's weights is, and does not change when relu units are
+    rescaled. A frozen probe is never stationary: train it (frozen=False) where that matters.
+
+    Args:
+        model: a Keras model with an ncap probe, as attach_probe returns it, loaded from a file or not.
+        x: inputs of the body, N samples. y: integer labels (N,), one-hot or soft targets (N, classes).
+        method: "closed_form" (with the standard error), or "autodiff".
+        loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
+        batch_size: samples on the device at a time.
+
+    Returns: Capacitance of interaction "gradient", in the precision of `capacitance`.
+
+    Raises: TypeError or ValueError naming the argument, the rule and the remedy.
+
+    >>> import keras, numpy as np, ncap
+    >>> body = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="relu")])
+    >>> model = ncap.attach_probe(body, classes=2, hidden=(5, 4))
+    >>> c = ncap.gradient_capacitance(model, np.eye(3, dtype="float32"), [0, 1, 0])
+    >>> c.interaction, c.n_samples, c.degenerate, c.beta_eff > 0
+    ('gradient', 3, False, True)
+    """
+    _check_work(method, loss, batch_size)
+    data = _probe_data(model, x, y, method, loss, batch_size)
+    with matmul_precision("float32"):
+        if method == "closed_form":
+            moments, standard_error = closed_form.gradient_moments(*data, batch_size)
+        else:
+            moments, standard_error = autodiff.gradient_moments(*data, batch_size), np.nan
+    return _judged(moments, None, standard_error, GRADIENT_FORM, data)
+
+
+class _ProbeData(NamedTuple):
+    """What a method reads: the probe, its features (N, n_0) and targets (N, n_L) in the dtype of the computation, and the loss."""
+
+    probe: Probe
+    features: np.ndarray
+    targets: np.ndarray
+    loss: str
+
+
+def _probe_data(model: keras.Model, x: Any, y: Any, method: str, loss: str | None, batch_size: int) -> _ProbeData:
     probe, x, targets, loss = check_data(model, x, y, loss)
     _check_weights(model)
-    features = _features(model, probe, x, batch_size)
-    targets = targets.astype(features.dtype)
     own_precision = probe.compute_dtype == probe.variable_dtype and probe.compute_dtype in ("float32", "float64")
     if method == "autodiff" and not own_precision:
         raise ValueError(
             f"method='autodiff' runs the probe's own layers, and they compute in {probe.compute_dtype} on {probe.variable_dtype} weights; "
             "use method='closed_form', or build the body with a float32 dtype policy"
         )
-    data = probe, features, targets, loss
-    with matmul_precision("float32"):
-        if method == "closed_form":
-            moments, magnitude, standard_error = closed_form.explicit_moments(*data, reading.strength, batch_size)
-        else:
-            moments, magnitude, standard_error = autodiff.moments(*data, interaction, batch_size), None, np.nan
+    features = _features(model, probe, x, batch_size)
+    return _ProbeData(probe, features, targets.astype(features.dtype), loss)
+
+
+def _judged(
+    moments: Moments, magnitude: Moments | None, standard_error: float, reading: Reading, data: _ProbeData
+) -> Capacitance:
+    probe, features, _, loss = data
     return judge(
         moments,
         reading,
@@ -91,10 +156,7 @@ def check_settings(
     method: str, interaction: str, strength: str | None, weighting: str, loss: str | None, batch_size: int
 ) -> Reading:
     """The reading with the method's default strength; ValueError for keywords that no model and no data could be read with."""
-    choose("method", method, METHODS)
-    if loss is not None:
-        choose("loss", loss, LOSSES)
-    whole_number("batch_size", batch_size, least=1)
+    _check_work(method, loss, batch_size)
     default = "magnitude" if method == "closed_form" else "signed"
     reading = read(interaction, default if strength is None else strength, weighting)
     if method == "closed_form" and reading.interaction == "hessian":
@@ -105,6 +167,13 @@ def check_settings(
             "use method='closed_form' for 'magnitude'"
         )
     return reading
+
+
+def _check_work(method: str, loss: str | None, batch_size: int) -> None:
+    choose("method", method, METHODS)
+    if loss is not None:
+        choose("loss", loss, LOSSES)
+    whole_number("batch_size", batch_size, least=1)
 
 
 def check_data(model: keras.Model, x: Any, y: Any, loss: str | None) -> tuple[Probe, np.ndarray, np.ndarray, str]:

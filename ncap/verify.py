@@ -18,6 +18,7 @@ from ncap.probe import Probe
 from ncap.reference.closed_form import Degrees
 from ncap.reference.mlp import read_targets, softmax
 from ncap.reference.rounding import ROUNDINGS, uncancelled_degrees, uncancelled_families
+from ncap.reference.verdict import GRADIENT_FORM, WEIGHTINGS, Reading
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,10 +27,18 @@ SAMPLES = 32
 # Widths n_0..n_L of the networks compared: tiny, uneven, deep, and the probe of the paper on 64 features.
 WIDTHS = ((2, 3, 2, 2), (5, 3, 7, 4), (6, 5, 4, 5, 3), (4, 6, 3, 5, 4, 6, 2), (64, 256, 128, 10))
 METHODS = (
-    ("closed form", "explicit", "signed"),
-    ("closed form", "explicit", "magnitude"),
-    ("autodiff", "explicit", "signed"),
-    ("autodiff", "hessian", "signed"),
+    *(
+        (name, Reading(interaction, strength, weighting))
+        for weighting in WEIGHTINGS
+        for name, interaction, strength in (
+            ("closed form", "explicit", "signed"),
+            ("closed form", "explicit", "magnitude"),
+            ("autodiff", "explicit", "signed"),
+            ("autodiff", "hessian", "signed"),
+        )
+    ),
+    ("closed form", GRADIENT_FORM),
+    ("autodiff", GRADIENT_FORM),
 )
 
 
@@ -87,8 +96,8 @@ def arithmetics() -> list[Arithmetic]:
     return [*found, Arithmetic("bfloat16 weights", "float32", "bfloat16", narrow)]
 
 
-def _largest_difference(method: tuple[str, str, str], arithmetic: Arithmetic, seed: int) -> Check:
-    name, interaction, strength = method
+def _largest_difference(method: tuple[str, Reading], arithmetic: Arithmetic, seed: int) -> Check:
+    name, reading = method
     worst, where = np.nan, "no network"
     # Keras' batch norm, which autodiff goes through, computes in float32 on JAX whatever its dtype.
     narrow = arithmetic.dtype == "float64" and name == "autodiff" and keras.backend.backend() == "jax"
@@ -98,24 +107,38 @@ def _largest_difference(method: tuple[str, str, str], arithmetic: Arithmetic, se
         data = probe, x.astype(arithmetic.dtype), targets.astype(arithmetic.dtype), net.loss
         # 20 samples at a time: two batches, the second smaller, so that adding up is part of what is checked.
         with matmul_precision(arithmetic.matmul):
-            got = (
-                closed_form.degrees(*data, strength, 20)
-                if name == "closed form"
-                else autodiff.degrees(*data, interaction, 20)
-            )
-        difference = _in_roundings(got, net, x, y, interaction, strength, eps)
+            if reading == GRADIENT_FORM:
+                difference = _of_gradient_form(name, data, net, x, y, eps)
+            elif name == "closed form":
+                got = closed_form.degrees(*data, reading.strength, reading.weighting, 20)
+                difference = _of_degrees(got, net, x, y, reading, eps)
+            else:
+                got = autodiff.degrees(*data, reading.interaction, reading.weighting, 20)
+                difference = _of_degrees(got, net, x, y, reading, eps)
         if not difference <= worst:  # the first, a larger one, or NaN
             worst, where = difference, f"{'-'.join(map(str, net.widths))}, {net.loss}"
     shown = f"{arithmetic.name}, norm in float32" if narrow else arithmetic.name
-    return Check(f"{name} against oracle, {interaction}/{strength}", shown, worst, ROUNDINGS, "roundings", where)
+    return Check(f"{name} against oracle, {reading}", shown, worst, ROUNDINGS, "roundings", where)
 
 
-def _in_roundings(
-    got: Degrees, net: ref.MLP, x: np.ndarray, y: np.ndarray, interaction: str, strength: str, eps: float
-) -> float:
+def _of_degrees(got: Degrees, net: ref.MLP, x: np.ndarray, y: np.ndarray, reading: Reading, eps: float) -> float:
     """How far degrees are from the oracle's, in roundings."""
-    want, scale = ref.degrees(net, x, y, interaction, strength), uncancelled_degrees(net, x, y, interaction)
-    return _roundings_between(got, want, scale, eps)
+    scale = uncancelled_degrees(net, x, y, reading.interaction, reading.weighting)
+    return _roundings_between(got, ref.degrees(net, x, y, *reading), scale, eps)
+
+
+def _of_gradient_form(
+    name: str, data: tuple[Probe, np.ndarray, np.ndarray, str], net: ref.MLP, x: np.ndarray, y: np.ndarray, eps: float
+) -> float:
+    """How far the gradient form's A and D are from the oracle's, in roundings of q on the scale of its uncancelled sums."""
+    (A, D, _), *_ = (
+        closed_form.gradient_moments(*data, 20) if name == "closed form" else (autodiff.gradient_moments(*data, 20),)
+    )
+    want = ref.gradient_capacitance(net, x, y)
+    q, _ = uncancelled_degrees(net, x, y, weighting="relative")
+    scale_A, scale_D = 2 * sum((q_l**2).sum() for q_l in q[1:]), sum(q_l.sum() for q_l in q)
+    difference = max(abs(A - want.numerator) / scale_A, abs(D - want.denominator) / scale_D) / eps
+    return float(difference) if np.isfinite(difference) else np.inf
 
 
 def _roundings_between(one: Degrees, other: Degrees, scale: Degrees, eps: float) -> float:

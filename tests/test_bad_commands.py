@@ -88,7 +88,7 @@ LIGHT = [
     Wrong("rank", "--interaction", "relative", ("interaction must be one of 'explicit', 'hessian', got 'relative'",)),
     Wrong("rank", "--interaction", "hessian", ("interaction='hessian' can be read with strength='signed' only",)),
     Wrong("rank", "--strength", "loud", ("strength must be one of 'signed', 'magnitude', got 'loud'",)),
-    Wrong("rank", "--weighting", "degree", ("weighting must be one of 'unit', got 'degree'",)),
+    Wrong("rank", "--weighting", "degree", ("weighting must be one of 'unit', 'relative', got 'degree'",)),
     Wrong("rank", "--weighting", "", ("got ''",)),
     *(
         Wrong(

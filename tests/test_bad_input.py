@@ -191,7 +191,7 @@ SETTINGS = [
     ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', got 'relative'"),
     ("interaction", "hessian", ValueError, "gives interaction='explicit' only; use method='autodiff' for 'hessian'"),
     ("strength", "loud", ValueError, "strength must be one of 'signed', 'magnitude', got 'loud'"),
-    ("weighting", None, ValueError, "weighting must be one of 'unit', got None"),
+    ("weighting", None, ValueError, "weighting must be one of 'unit', 'relative', got None"),
     ("loss", keras.losses.Huber(), ValueError, "loss must be one of 'cross_entropy', 'squared_error', got <Loss"),
     *(
         ("batch_size", value, ValueError, f"batch_size must be a whole number of at least 1, got {value!r}")
@@ -217,6 +217,11 @@ TABLES = {
     "detach_probe": Table(ncap.detach_probe, {"model": MODEL}, PROBED),
     "find_probe": Table(find_probe, {"model": MODEL}, PROBED),
     "capacitance": Table(ncap.capacitance, READABLE, MODELS + READ + SETTINGS + NOT_FINITE),
+    "gradient_capacitance": Table(
+        ncap.gradient_capacitance,
+        READABLE,
+        [*MODELS, *READ, *NOT_FINITE, *(row for row in SETTINGS if row[0] in ("method", "loss", "batch_size"))],
+    ),
     "autodiff": Table(
         ncap.capacitance,
         READABLE | {"method": "autodiff"},
@@ -669,7 +674,7 @@ TABLES |= {
             ("interaction", "hessian", ValueError, "interaction='hessian' can be read with strength='signed' only, got 'magnitude'"),
             ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', got 'relative'"),
             ("strength", "loud", ValueError, "strength must be one of 'signed', 'magnitude', got 'loud'"),
-            ("weighting", "degree", ValueError, "weighting must be one of 'unit', got 'degree'"),
+            ("weighting", "degree", ValueError, "weighting must be one of 'unit', 'relative', got 'degree'"),
             ("hidden", 8, ValueError, "hidden must be a list of whole numbers such as (256, 128), got 8"),
             ("hidden", (8,), ValueError, "hidden must name at least two layers, got (8,)"),
             ("hidden", (8.7, 6.2), ValueError, "hidden[0] must be a whole number of at least 1, got 8.7"),

@@ -16,6 +16,7 @@ from ncap import reference as ref
 
 FLOAT64, FLOAT32 = np.finfo(np.float64).eps, np.finfo(np.float32).eps
 PROBE_NORMS = ("none", "after")
+every_weighting = pytest.mark.parametrize("weighting", ["unit", "relative"])
 LONG = "NCAP_HYPOTHESIS" in os.environ  # long-keras draws 1,000 examples of every test
 # A TensorFlow example costs tens of milliseconds. JAX compiles every operation anew for every shape, even eagerly: seconds
 # for each new network, so it draws fewer and from fewer shapes.
@@ -43,54 +44,86 @@ def data_of(case, dtype):
     return case.x.astype(dtype), targets.astype(dtype), case.net.loss
 
 
+@every_weighting
 @pytest.mark.parametrize("strength", ["signed", "magnitude"])
 @few
 @given(case=cases(norms=PROBE_NORMS, **BOUNDS), batch_size=st.sampled_from([1, 2, 256]))
-def test_closed_form_in_float64(case, batch_size, strength):
+def test_closed_form_in_float64(case, batch_size, strength, weighting):
+    data = probe_of(case.net, "float64"), *data_of(case, "float64")
     with eagerly():
-        got = closed_form.degrees(probe_of(case.net, "float64"), *data_of(case, "float64"), strength, batch_size)
-    want = ref.degrees(case.net, case.x, case.y, strength=strength)
-    assert_degrees_agree(got, want, uncancelled(case), FLOAT64, strength)
+        got = closed_form.degrees(*data, strength, weighting, batch_size)
+    want = ref.degrees(case.net, case.x, case.y, "explicit", strength, weighting)
+    assert_degrees_agree(got, want, uncancelled(case, weighting=weighting), FLOAT64, f"{strength} {weighting}")
 
 
+@every_weighting
 @pytest.mark.parametrize("interaction", ["explicit", "hessian"])
 @few
 @given(case=cases(norms=PROBE_NORMS, **BOUNDS), batch_size=st.sampled_from([1, 2, 256]))
-def test_autodiff_in_float64(case, batch_size, interaction):
+def test_autodiff_in_float64(case, batch_size, interaction, weighting):
+    data = probe_of(case.net, "float64"), *data_of(case, "float64")
     with eagerly():
-        got = autodiff.degrees(probe_of(case.net, "float64"), *data_of(case, "float64"), interaction, batch_size)
-    want = ref.degrees(case.net, case.x, case.y, interaction)
-    assert_degrees_agree(got, want, uncancelled(case, interaction), eps_of(case, "float64"), interaction)
+        got = autodiff.degrees(*data, interaction, weighting, batch_size)
+    want = ref.degrees(case.net, case.x, case.y, interaction, "signed", weighting)
+    scale = uncancelled(case, interaction, weighting)
+    assert_degrees_agree(got, want, scale, eps_of(case, "float64"), f"{interaction} {weighting}")
 
 
 @few
+@given(case=cases(norms=PROBE_NORMS, **BOUNDS), batch_size=st.sampled_from([1, 2, 256]))
+def test_the_gradient_form_in_float64(case, batch_size):
+    data = probe_of(case.net, "float64"), *data_of(case, "float64")
+    with eagerly():
+        of_closed_form, standard_error = closed_form.gradient_moments(*data, batch_size)
+        of_autodiff = autodiff.gradient_moments(*data, batch_size)
+    want = ref.gradient_capacitance(case.net, case.x, case.y)
+    scale, _ = uncancelled(case, weighting="relative")
+    scale_A, scale_D = 2 * sum((q_l**2).sum() for q_l in scale[1:]), sum(q_l.sum() for q_l in scale)
+    for got, eps, what in (
+        (of_closed_form, FLOAT64, "closed form"),
+        (of_autodiff, eps_of(case, "float64"), "autodiff"),
+    ):
+        assert_close(got.numerator, want.numerator, ROUNDINGS * eps * scale_A, f"A, {what}")
+        assert_close(got.denominator, want.denominator, ROUNDINGS * eps * scale_D, f"D, {what}")
+    if case.net.loss == "squared_error":  # exact but for the mean, so even "every q is exactly 0" agrees
+        assert of_closed_form.vanishes == of_autodiff.vanishes == (want.reason == "zero")
+        if not want.degenerate and len(case.x) > 1:  # and no q rounds to the wrong side of 0, |q|'s kink
+            bound = ROUNDINGS * FLOAT64 * len(case.x) ** 2 * (scale_D / want.denominator) ** 2 * scale_D
+            assert_close(standard_error, want.standard_error, bound, "standard error")
+
+
+@every_weighting
+@few
 @given(case=cases(norms=PROBE_NORMS, **BOUNDS))
-def test_both_in_float32_relative_to_the_magnitude_sums(case):
+def test_both_in_float32_relative_to_the_magnitude_sums(case, weighting):
     assume(exact_in_float32(case))
     with eagerly():
-        probe = probe_of(case.net, "float32")
+        data = probe_of(case.net, "float32"), *data_of(case, "float32")
         methods = {
-            ("explicit", "signed"): closed_form.degrees(probe, *data_of(case, "float32"), "signed", 256),
-            ("explicit", "magnitude"): closed_form.degrees(probe, *data_of(case, "float32"), "magnitude", 256),
-            ("explicit", "autodiff"): autodiff.degrees(probe, *data_of(case, "float32"), "explicit", 256),
-            ("hessian", "autodiff"): autodiff.degrees(probe, *data_of(case, "float32"), "hessian", 256),
+            ("explicit", "signed"): closed_form.degrees(*data, "signed", weighting, 256),
+            ("explicit", "magnitude"): closed_form.degrees(*data, "magnitude", weighting, 256),
+            ("explicit", "autodiff"): autodiff.degrees(*data, "explicit", weighting, 256),
+            ("hessian", "autodiff"): autodiff.degrees(*data, "hessian", weighting, 256),
         }
-    for (interaction, strength), got in methods.items():
-        want = ref.degrees(case.net, case.x, case.y, interaction, "magnitude" if strength == "magnitude" else "signed")
-        assert_degrees_agree(got, want, uncancelled(case, interaction), FLOAT32, f"{interaction} {strength}")
+    for (interaction, method), got in methods.items():
+        strength = "magnitude" if method == "magnitude" else "signed"
+        want = ref.degrees(case.net, case.x, case.y, interaction, strength, weighting)
+        scale = uncancelled(case, interaction, weighting)
+        assert_degrees_agree(got, want, scale, FLOAT32, f"{interaction} {method} {weighting}")
 
 
+@every_weighting
 @pytest.mark.parametrize("strength", ["signed", "magnitude"])
 @few
 @given(case=cases(norms=PROBE_NORMS, **BOUNDS), batch_size=st.sampled_from([2, 256]))
-def test_sums_standard_error_and_verdict_of_the_closed_form(case, batch_size, strength):
+def test_sums_standard_error_and_verdict_of_the_closed_form(case, batch_size, strength, weighting):
+    data = probe_of(case.net, "float64"), *data_of(case, "float64")
     with eagerly():
-        moments, magnitude, standard_error = closed_form.explicit_moments(
-            probe_of(case.net, "float64"), *data_of(case, "float64"), strength, batch_size
-        )
-    want = ref.capacitance(case.net, case.x, case.y, strength=strength)
-    in_magnitude = ref.capacitance(case.net, case.x, case.y, strength="magnitude")
-    scale_A, scale_D = sums(uncancelled(case))
+        moments, magnitude, standard_error = closed_form.explicit_moments(*data, strength, weighting, batch_size)
+    want, in_magnitude = (
+        ref.capacitance(case.net, case.x, case.y, "explicit", of, weighting) for of in (strength, "magnitude")
+    )
+    scale_A, scale_D = sums(uncancelled(case, weighting=weighting))
     if want.reason != "softmax":
         assert_close(moments.numerator, want.numerator, ROUNDINGS * FLOAT64 * scale_A, "A")
     assert_close(moments.denominator, want.denominator, ROUNDINGS * FLOAT64 * scale_D, "D")

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from probes import BACKEND, parameters
+from probes import BACKEND, denses, parameters
 
 import ncap
 from ncap import reference as ref
@@ -43,10 +43,12 @@ def as_reference(model, x, loss="cross_entropy"):
 @pytest.mark.parametrize(
     ("keywords", "reading"),
     [
-        ({}, ("explicit", "magnitude")),
-        ({"strength": "signed"}, ("explicit", "signed")),
-        ({"method": "autodiff"}, ("explicit", "signed")),
-        ({"method": "autodiff", "interaction": "hessian"}, ("hessian", "signed")),
+        ({}, ("explicit", "magnitude", "unit")),
+        ({"strength": "signed"}, ("explicit", "signed", "unit")),
+        ({"weighting": "relative"}, ("explicit", "magnitude", "relative")),
+        ({"method": "autodiff"}, ("explicit", "signed", "unit")),
+        ({"method": "autodiff", "weighting": "relative"}, ("explicit", "signed", "relative")),
+        ({"method": "autodiff", "interaction": "hessian"}, ("hessian", "signed", "unit")),
     ],
 )
 def test_it_is_the_oracle_on_the_bodys_features(keywords, reading, batch_size):
@@ -55,11 +57,12 @@ def test_it_is_the_oracle_on_the_bodys_features(keywords, reading, batch_size):
     net, features = as_reference(model, x)
     want = ref.capacitance(net, features, y, *reading)
     # float32 against float64 on 50 samples: rounding grows with the cancellation of the signed sums, about 1e2 here.
-    tolerance = 1e-5 * (1 if reading[1] == "magnitude" else ref.capacitance(net, features, y).cancellation)
+    signed = ref.capacitance(net, features, y, weighting=reading[2])
+    tolerance = 1e-5 * (1 if reading[1] == "magnitude" else signed.cancellation)
     assert got.beta_eff == pytest.approx(want.beta_eff, rel=tolerance)
     assert got.numerator == pytest.approx(want.numerator, rel=tolerance)
     assert got.denominator == pytest.approx(want.denominator, rel=tolerance)
-    assert (got.interaction, got.strength, got.weighting, got.n_samples) == (*reading, "unit", 50)
+    assert (got.interaction, got.strength, got.weighting, got.n_samples) == (*reading, 50)
     if "method" in keywords:
         assert np.isnan(got.standard_error)
         assert np.isnan(got.cancellation)
@@ -68,9 +71,49 @@ def test_it_is_the_oracle_on_the_bodys_features(keywords, reading, batch_size):
         assert got.cancellation == pytest.approx(want.cancellation, rel=10 * tolerance)
 
 
+@pytest.mark.parametrize("method", ["closed_form", "autodiff"])
+def test_the_gradient_form_is_the_oracles_on_the_bodys_features(method):
+    model, (x, y) = trained_model(), data()
+    got = ncap.gradient_capacitance(model, x, y, method, batch_size=7)
+    net, features = as_reference(model, x)
+    want = ref.gradient_capacitance(net, features, y)
+    # float32: a mean of 50 gradients that cancel to about a tenth of their size
+    assert (got.numerator, got.denominator) == pytest.approx((want.numerator, want.denominator), rel=1e-4)
+    assert got.beta_eff == pytest.approx(want.beta_eff, rel=1e-4)
+    if method == "closed_form":
+        assert got.standard_error == pytest.approx(want.standard_error, rel=1e-3)
+    else:
+        assert np.isnan(got.standard_error)
+    assert (got.interaction, got.strength, got.weighting) == (want.interaction, want.strength, want.weighting)
+    assert (got.n_samples, got.cancellation, got.reason) == (50, 1, "")
+
+
+def test_the_gradient_form_vanishes_where_the_probe_is_stationary():
+    """Errors of a repeated sample with two labels cancel in the gradient: the form is 0, beta_eff of either weighting is not."""
+    body = keras.Sequential([keras.Input((3,)), keras.layers.Identity()])
+    model = ncap.attach_probe(body, 2, hidden=(5, 4), batch_norm=False, frozen=False)
+    first, second, logits = denses(find_probe(model))
+    first.kernel.assign(ops.ones((3, 5)))
+    second.kernel.assign(ops.ones((5, 4)))
+    logits.set_weights([np.array([[1, -1]] * 4), np.array([-20, 20])])  # z_2 is 5 in all four units: logits 0, p = 1/2
+    x, y = np.repeat(np.eye(3, dtype="float32"), 2, axis=0), [0, 1] * 3
+    with pytest.warns(ref.CapacitanceWarning, match="zero"):
+        got = ncap.gradient_capacitance(model, x, y)
+    assert (got.beta_eff, got.reason) == (0, "zero")
+    for weighting in ("unit", "relative"):
+        assert ncap.capacitance(model, x, y, weighting=weighting).beta_eff > 0
+
+
 def test_it_sees_the_weights_of_now():
     """Compiled functions must not keep the weights of their first call."""
     model, (x, y) = trained_model(), data()
+    for method in ("closed_form", "autodiff"):
+        before = ncap.gradient_capacitance(model, x, y, method)
+        find_probe(model).units[1].dense.kernel.assign_add(ops.ones((6, 5)))
+        after = ncap.gradient_capacitance(model, x, y, method)
+        net, features = as_reference(model, x)
+        assert before.beta_eff != after.beta_eff
+        assert after.beta_eff == pytest.approx(ref.gradient_capacitance(net, features, y).beta_eff, rel=1e-3)
     for method in ("closed_form", "autodiff"):
         before = ncap.capacitance(model, x, y, method=method)
         find_probe(model).units[1].dense.kernel.assign_add(ops.ones((6, 5)))

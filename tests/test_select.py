@@ -53,6 +53,14 @@ def test_what_fails_is_recorded_with_its_reason_and_stops_no_other(undisturbed):
     assert table.loc[["failing", "diverging"], "predicted_accuracy"].isna().all()
 
 
+def test_another_reading_is_read_and_said(tmp_path):
+    ranking = ranked(tmp_path / "runs.db", runs=1, weighting="relative")
+    assert (ranking.table["reading"] == "explicit/magnitude/relative").all()
+    (beta,) = ranking.table["beta_eff"]
+    (unit,) = ranked(tmp_path / "runs.db", runs=1).table["beta_eff"]
+    assert 0 < beta != unit > 0
+
+
 def test_a_loss_that_is_not_finite_is_a_failure(tmp_path):
     with pytest.raises(
         NothingRankedError, match=r"tiny in epoch 1: the (training|validation) loss is (nan|inf)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
@@ -14,34 +15,54 @@ from ncap.probe import Probe
 Degrees = tuple[list[jax.Array], list[jax.Array]]
 
 
-_compiled: WeakKeyDictionary[Probe, dict[tuple[str, str], Any]] = WeakKeyDictionary()
+_compiled: WeakKeyDictionary[Probe, dict[tuple[Any, ...], Any]] = WeakKeyDictionary()
 
 
-def degree_sums(probe: Probe, x: jax.Array, y: jax.Array, loss: str, interaction: str) -> Degrees:
+def degree_sums(probe: Probe, x: jax.Array, y: jax.Array, loss: str, interaction: str, weighting: str) -> Degrees:
     """N times delta_in and delta_out of one batch; see ncap.autodiff for the contract."""
+    return _run(_degree_sums, probe, x, y, loss, interaction, weighting)
+
+
+def gradient_sums(probe: Probe, x: jax.Array, y: jax.Array, loss: str) -> list[jax.Array]:
+    """Gradients of one batch's summed loss by the kernels."""
+    return _run(_gradients, probe, x, y, loss)
+
+
+def _run(function: Callable[..., Any], probe: Probe, x: jax.Array, y: jax.Array, *settings: str) -> Any:
     functions = _compiled.setdefault(probe, {})  # of each probe its own, which go when the probe goes
-    if (loss, interaction) not in functions:
-        functions[loss, interaction] = _compile(ref(probe), loss, interaction)
+    if (function, *settings) not in functions:
+        functions[function, *settings] = _compile(function, ref(probe), *settings)
     # Weights go in as arguments: what a compiled function closes over would stay as it was at the first epoch.
-    return functions[loss, interaction]([variable.value for variable in probe.variables], x, y)
+    return functions[function, *settings]([variable.value for variable in probe.variables], x, y)
 
 
-def _compile(probe: ReferenceType[Probe], loss: str, interaction: str) -> Any:
+def _compile(function: Callable[..., Any], probe: ReferenceType[Probe], *settings: str) -> Any:
     """The compiled function of a probe that it does not keep alive: a weak reference is read while tracing only."""
-    degrees = _explicit if interaction == "explicit" else _hessian
 
-    def run(state: list[jax.Array], x: jax.Array, y: jax.Array) -> Degrees:
+    def run(state: list[jax.Array], x: jax.Array, y: jax.Array) -> Any:
         traced = probe()
         assert traced is not None  # traced inside a call that holds it
-        return degrees(traced, state, x, y, loss)
+        return function(traced, state, x, y, *settings)
 
     return jax.jit(run)
 
 
-def _explicit(probe: Probe, state: list[jax.Array], x: jax.Array, y: jax.Array, loss: str) -> Degrees:
+def _degree_sums(
+    probe: Probe, state: list[jax.Array], x: jax.Array, y: jax.Array, loss: str, interaction: str, weighting: str
+) -> Degrees:
+    kernels = _kernels(probe, state)
+    v = kernels if weighting == "relative" else [jnp.ones_like(kernel) for kernel in kernels]
+    degrees = _explicit if interaction == "explicit" else _hessian
+    delta_in, delta_out = degrees(probe, state, x, y, loss, v)
+    return [v_l * d for v_l, d in zip(v, delta_in, strict=True)], [v_l * d for v_l, d in zip(v, delta_out, strict=True)]
+
+
+def _explicit(
+    probe: Probe, state: list[jax.Array], x: jax.Array, y: jax.Array, loss: str, v: list[jax.Array]
+) -> Degrees:
+    kernels = _kernels(probe, state)
     with keras.StatelessScope(state_mapping=list(zip(probe.variables, state, strict=True))):
         z, g = _activations_and_errors(probe, x, y, loss)
-        kernels = [dense.kernel.value for dense in _denses(probe)]
         delta_in, delta_out = [jnp.zeros_like(k) for k in kernels], [jnp.zeros_like(k) for k in kernels]
         for l in range(len(probe.units)):
 
@@ -51,9 +72,8 @@ def _explicit(probe: Probe, state: list[jax.Array], x: jax.Array, y: jax.Array, 
 
                 return jax.grad(impact)(kernels[l])
 
-            ones = jnp.ones_like(kernels[l + 1])
-            delta_in[l] = received(ones)
-            delta_out[l + 1] = jax.grad(lambda V, received=received: jnp.sum(received(V)))(ones)
+            delta_in[l] = received(v[l + 1])
+            delta_out[l + 1] = jax.grad(lambda V, l=l, received=received: jnp.sum(v[l] * received(V)))(v[l + 1])
     return delta_in, delta_out
 
 
@@ -79,7 +99,33 @@ def _activations_and_errors(
     return z, g
 
 
-def _hessian(probe: Probe, state: list[jax.Array], x: jax.Array, y: jax.Array, loss: str) -> Degrees:
+def _hessian(
+    probe: Probe, state: list[jax.Array], x: jax.Array, y: jax.Array, loss: str, v: list[jax.Array]
+) -> Degrees:
+    kernels = _kernels(probe, state)
+
+    def gradients(kernels: list[jax.Array]) -> list[jax.Array]:
+        return _gradients(probe, state, x, y, loss, kernels)
+
+    delta_in, delta_out = [jnp.zeros_like(k) for k in kernels], [jnp.zeros_like(k) for k in kernels]
+    for m in range(len(kernels)):
+        products = jax.grad(lambda kernels, m=m: jnp.sum(v[m] * gradients(kernels)[m]))(kernels)
+        if m > 0:
+            delta_in[m - 1] = products[m - 1]
+        if m + 1 < len(kernels):
+            delta_out[m + 1] = products[m + 1]
+    return delta_in, delta_out
+
+
+def _gradients(
+    probe: Probe,
+    state: list[jax.Array],
+    x: jax.Array,
+    y: jax.Array,
+    loss: str,
+    at: list[jax.Array] | None = None,
+) -> list[jax.Array]:
+    """Gradients of the summed loss by the kernels, at those of the state or at others."""
     variables = [dense.kernel for dense in _denses(probe)]
     mapping = list(zip(probe.variables, state, strict=True))
 
@@ -87,16 +133,13 @@ def _hessian(probe: Probe, state: list[jax.Array], x: jax.Array, y: jax.Array, l
         with keras.StatelessScope(state_mapping=[*mapping, *zip(variables, kernels, strict=True)]):
             return _total_loss(probe(x, training=False), y, loss)
 
-    values = {id(variable): value for variable, value in mapping}
-    kernels = [values[id(variable)] for variable in variables]
-    delta_in, delta_out = [jnp.zeros_like(k) for k in kernels], [jnp.zeros_like(k) for k in kernels]
-    for m in range(len(kernels)):
-        products = jax.grad(lambda kernels, m=m: jnp.sum(jax.grad(total)(kernels)[m]))(kernels)
-        if m > 0:
-            delta_in[m - 1] = products[m - 1]
-        if m + 1 < len(kernels):
-            delta_out[m + 1] = products[m + 1]
-    return delta_in, delta_out
+    return jax.grad(total)(_kernels(probe, state) if at is None else at)
+
+
+def _kernels(probe: Probe, state: list[jax.Array]) -> list[jax.Array]:
+    """The values of W_1..W_L in a list of all the probe's variables."""
+    values = {id(variable): value for variable, value in zip(probe.variables, state, strict=True)}
+    return [values[id(dense.kernel)] for dense in _denses(probe)]
 
 
 def _current(probe: Probe) -> list[tuple[Any, jax.Array]]:

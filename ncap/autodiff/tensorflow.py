@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,33 +17,55 @@ Degrees = tuple[list[tf.Tensor], list[tf.Tensor]]
 _graphs: WeakKeyDictionary[Probe, Any] = WeakKeyDictionary()
 
 
-def degree_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, interaction: str) -> Degrees:
+def degree_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, interaction: str, weighting: str) -> Degrees:
     """N times delta_in and delta_out of one batch; see ncap.autodiff for the contract."""
-    if probe not in _graphs:  # a function of its own for each probe, which goes when the probe goes
+    return _graph(probe, _degree_sums)(probe, x, y, loss, interaction, weighting)
+
+
+def gradient_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> list[tf.Tensor]:
+    """Gradients of one batch's summed loss by the kernels."""
+    return _graph(probe, _gradients)(probe, x, y, loss)
+
+
+def _graph(probe: Probe, function: Callable[..., Any]) -> Any:
+    graphs = _graphs.setdefault(probe, {})  # functions of its own for each probe, which go when the probe goes
+    if function not in graphs:
         # partial: TensorFlow counts retracing by code object, and would warn of many probes sharing this one.
-        _graphs[probe] = tf.function(partial(_degree_sums), reduce_retracing=True)
-    return _graphs[probe](probe, x, y, loss, interaction)
+        graphs[function] = tf.function(partial(function), reduce_retracing=True)
+    return graphs[function]
 
 
-def _degree_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, interaction: str) -> Degrees:
-    return _explicit(probe, x, y, loss) if interaction == "explicit" else _hessian(probe, x, y, loss)
+def _gradients(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> list[tf.Tensor]:
+    kernels = _kernels(probe)
+    with tf.GradientTape() as tape:
+        tape.watch(kernels)
+        total = _total_loss(probe(x, training=False), y, loss)
+    return tape.gradient(total, kernels)
 
 
-def _explicit(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> Degrees:
+def _degree_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, interaction: str, weighting: str) -> Degrees:
+    v = _kernels(probe) if weighting == "relative" else [tf.ones_like(kernel) for kernel in _kernels(probe)]
+    degrees = _explicit if interaction == "explicit" else _hessian
+    delta_in, delta_out = degrees(probe, x, y, loss, v)
+    return [v_l * d for v_l, d in zip(v, delta_in, strict=True)], [v_l * d for v_l, d in zip(v, delta_out, strict=True)]
+
+
+def _explicit(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, v: list[tf.Tensor]) -> Degrees:
     z, g = _activations_and_errors(probe, x, y, loss)
     kernels = _kernels(probe)
     delta_in, delta_out = [tf.zeros_like(k) for k in kernels], [tf.zeros_like(k) for k in kernels]
     for l, unit in enumerate(probe.units):
-        ones = tf.ones_like(kernels[l + 1])
+        # A tensor of its own: what a tape watches must not be the kernel that the layer computes with.
+        sending = tf.identity(v[l + 1])
         with tf.GradientTape() as outer:
-            outer.watch(ones)
+            outer.watch(sending)
             with tf.GradientTape() as inner:
                 inner.watch(kernels[l])
                 z_l = probe.activate(unit, unit.dense(z[l]))
-                impact = tf.reduce_sum(g[l + 1] * (z_l @ ones))
+                impact = tf.reduce_sum(g[l + 1] * (z_l @ sending))
             delta_in[l] = inner.gradient(impact, kernels[l])
-            received = tf.reduce_sum(delta_in[l])
-        delta_out[l + 1] = outer.gradient(received, ones)
+            received = tf.reduce_sum(v[l] * delta_in[l])
+        delta_out[l + 1] = outer.gradient(received, sending)
     return delta_in, delta_out
 
 
@@ -62,7 +85,7 @@ def _activations_and_errors(
     return z, tape.gradient(total, a)
 
 
-def _hessian(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> Degrees:
+def _hessian(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, v: list[tf.Tensor]) -> Degrees:
     kernels = _kernels(probe)
     delta_in, delta_out = [tf.zeros_like(k) for k in kernels], [tf.zeros_like(k) for k in kernels]
     with tf.GradientTape(persistent=True) as outer:
@@ -70,7 +93,8 @@ def _hessian(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> Degrees:
         with tf.GradientTape() as inner:
             inner.watch(kernels)
             total = _total_loss(probe(x, training=False), y, loss)
-        totals = [tf.reduce_sum(gradient) for gradient in inner.gradient(total, kernels)]
+        fixed = [tf.stop_gradient(v_l) for v_l in v]  # the direction, which is not differentiated
+        totals = [tf.reduce_sum(v_l * dW) for v_l, dW in zip(fixed, inner.gradient(total, kernels), strict=True)]
     for m in range(len(kernels)):
         # Without curvature between two layers (dead units, a linear loss) the gradient is None: zero.
         if m > 0:

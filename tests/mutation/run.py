@@ -47,6 +47,7 @@ _ARGUMENTS = "tests/reference/test_bad_arguments.py"
 MODULES = {
     "reference/arguments": [_ARGUMENTS, "tests/reference/test_mlp.py"],
     "reference/closed_form": [*_ORACLE, _ARGUMENTS],
+    "reference/gradient_form": _ORACLE,
     "reference/graph": ["tests/reference/test_graph.py", _ARGUMENTS],
     "reference/hessian": _ORACLE,
     "reference/interaction": [*_ORACLE, "tests/reference/test_graph.py", _ARGUMENTS],
