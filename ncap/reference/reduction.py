@@ -1,0 +1,312 @@
+"""Eq. 1 and its one-dimensional reduction, side by side: the full system, the reduced one, and how far they part.
+
+    full     dx_i/dt = f(x_i) + sum_j P_ij h(x_i, x_j)
+    reduced  dx_eff/dt = f(x_eff) + beta_eff h(x_eff, x_eff),   x_eff = L_P(x)
+
+The row of P receives, the column sends. The reduction puts f(L_P(x)) for L_P(f(x)), delta_in(i) h(x_i, x_eff) for what node
+i receives, and beta_eff h(x_eff, x_eff) for the average of that. The three are exact while all nodes are in one state, and
+nodes that start so stay so where all in-degrees are equal, whatever the out-degrees and the signs. Everywhere else it is an
+approximation, and reduction_error says how good a one. What is known of its limits:
+
+1. Dispersion. The error grows with the spread of the states over the nodes, which broad degrees cause (Kundu, Kori and
+   Masuda, arXiv:2110.07140, 2021; Phys. Rev. E 105, 024305, 2022). A star of n leaves has beta_eff = (n + 1) / 2, while its
+   epidemic dies out as soon as B exceeds sqrt(n).
+2. Degree correlation. beta_eff knows the two degrees of every node and not who is linked to whom, so that all wirings of
+   the same degrees have one reduction; Gao, Barzel and Barabasi assume one without degree correlation.
+3. Signs. With weights of both signs L_P is no average: it can leave the range of the states, beta_eff has a pole where the
+   weights add up to 0, and states can leave the range that f and h are meant for. Some such networks are reduced well all
+   the same, and the assumptions above are neither necessary nor sufficient (Tu, Grilli, Schuessler and Suweis,
+   arXiv:1606.09630, 2016; Phys. Rev. E 95, 062307, 2017).
+4. Thresholds. Close to where a stable state ends, or to what divides two of them, small differences decide which state a
+   node reaches: nodes of degrees 1.9 and 2.1 under regulatory() are on either side of it, while beta_eff is 2.005.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import solve_ivp
+
+from ncap.reference.arguments import choose, finite
+from ncap.reference.network import Links, Network, as_links, receivers
+from ncap.reference.resilience import beta_eff, network_average, ratio
+
+METHODS = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
+ATOL_OF_RTOL = 1e-3  # states that decay to 0 are followed to a thousandth of what is allowed to those of size 1
+
+States = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """What a node does by itself, f, and what one link does to its receiver, h: the two functions of Eq. 1.
+
+    Args:
+        name: how messages and legends call it.
+        f: states (m,) to rates (m,), of a node alone.
+        h: states (m,) of the receivers and (m,) of the senders to rates (m,), of a link of weight 1.
+        source: where the equations are from.
+
+    Raises: TypeError for a name or source that is no text, or an f or h that cannot be called.
+
+    >>> decay = Dynamics("diffusion", f=lambda x: 0 * x, h=lambda x_i, x_j: x_j - x_i)
+    >>> decay.h(np.array([1.0]), np.array([3.0])).tolist()
+    [2.0]
+    """
+
+    name: str
+    f: Callable[[States], States]
+    h: Callable[[States, States], States]
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        """Check what was passed."""
+        for word in ("name", "source"):
+            if not isinstance(getattr(self, word), str):
+                raise TypeError(f"{word} must be a string, got {getattr(self, word)!r:.80}")
+        for function in ("f", "h"):
+            if not callable(getattr(self, function)):
+                raise TypeError(
+                    f"{function} must be a function of arrays of states, got {getattr(self, function)!r:.80}"
+                )
+
+
+def mutualistic(
+    B: float = 0.1, C: float = 1.0, D: float = 5.0, E: float = 0.9, H: float = 0.1, K: float = 5.0
+) -> Dynamics:
+    """Abundances of species that help one another.
+
+        f(x) = B + x (1 - x / K) (x / C - 1),   h(x_i, x_j) = x_i x_j / (D + E x_i + H x_j)
+
+    Immigration B, logistic growth with capacity K, the Allee effect below C, and a help that saturates. For states and
+    weights of at least 0.
+
+    Args:
+        B: at least 0. C, D, K: above 0. E, H: at least 0.
+
+    Raises: ValueError for a parameter outside its range.
+    Source: Gao, Barzel and Barabasi, Nature 530, 307 (2016), with their parameters.
+
+    >>> mutualistic().f(np.array([0.0, 1.0, 5.0])).tolist()     # at C and at K immigration alone is left
+    [0.1, 0.1, 0.1]
+    """
+    B, E, H = (_parameter(name, value, 0) for name, value in (("B", B), ("E", E), ("H", H)))
+    C, D, K = (_parameter(name, value) for name, value in (("C", C), ("D", D), ("K", K)))
+    return Dynamics(
+        "mutualistic",
+        lambda x: B + x * (1 - x / K) * (x / C - 1),
+        lambda x_i, x_j: x_i * x_j / (D + E * x_i + H * x_j),
+        "Gao, Barzel and Barabasi, Nature 530, 307 (2016)",
+    )
+
+
+def epidemic(B: float = 1.0) -> Dynamics:
+    """Probabilities of being infected: susceptible, infected, susceptible again (SIS), one equation a node.
+
+        f(x) = -B x,   h(x_i, x_j) = (1 - x_i) x_j
+
+    Recovery at rate B; a link of weight w infects at rate w. For states in 0..1 and weights of at least 0. In a strongly
+    connected network an infection lasts if the spectral radius of P exceeds B, else it dies out; in the reduction it lasts
+    if beta_eff exceeds B, at x_eff = 1 - B / beta_eff.
+
+    Args:
+        B: above 0.
+
+    Raises: ValueError for a B that is not.
+    Source: Lajmanovich and Yorke, Math. Biosci. 28, 221 (1976); in the form of Eq. 1 Barzel and Barabasi, Nature Physics 9,
+    673 (2013).
+
+    >>> epidemic(B=2.0).f(np.array([0.5])).tolist(), epidemic().h(np.array([0.5]), np.array([0.5])).tolist()
+    ([-1.0], [0.25])
+    """
+    B = _parameter("B", B)
+    return Dynamics(
+        "epidemic",
+        lambda x: -B * x,
+        lambda x_i, x_j: (1 - x_i) * x_j,
+        "Lajmanovich and Yorke, Math. Biosci. 28, 221 (1976); Barzel and Barabasi, Nature Physics 9, 673 (2013)",
+    )
+
+
+def regulatory(B: float = 1.0, f: float = 1.0, h: float = 2.0) -> Dynamics:
+    """Activities of genes that activate one another, by Michaelis and Menten's law.
+
+        f(x) = -B x^f,   h(x_i, x_j) = x_j^h / (x_j^h + 1)
+
+    Degradation (f = 1) or dimerisation (f = 2) at rate B; a cooperation of the order h. For states and weights of at least
+    0. With f = B = 1, h = 2 the reduction rests at 0 and, from beta_eff = 2 on, also at (beta_eff + sqrt(beta_eff^2 - 4)) / 2.
+
+    Args:
+        B, f, h: above 0.
+
+    Raises: ValueError for a parameter that is not.
+    Source: Gao, Barzel and Barabasi, Nature 530, 307 (2016), with their parameters.
+
+    >>> regulatory().h(np.array([7.0]), np.array([1.0])).tolist()     # the receiver's own state does not matter
+    [0.5]
+    """
+    B, of_f, of_h = (_parameter(name, value) for name, value in (("B", B), ("f", f), ("h", h)))
+    return Dynamics(
+        "regulatory",
+        lambda x: -B * x**of_f,
+        lambda x_i, x_j: x_j**of_h / (x_j**of_h + 1),
+        "Gao, Barzel and Barabasi, Nature 530, 307 (2016)",
+    )
+
+
+def simulate(
+    P: Network, dynamics: Dynamics, x_0: ArrayLike, times: ArrayLike, rtol: float = 1e-8, method: str = "DOP853"
+) -> States:
+    """States of the full system over time (Eq. 1), by scipy's solve_ivp.
+
+        dx_i/dt = f(x_i) + sum_j P_ij h(x_i, x_j)
+
+    h is evaluated on the links alone: one right-hand side takes O(links) time and memory. The implicit methods ("Radau",
+    "BDF", "LSODA" where it is stiff) form a Jacobian (n, n).
+
+    Args:
+        P: (n, n), dense, scipy.sparse or a networkx graph, of finite real weights; P[i, j] is the link j -> i.
+        dynamics: mutualistic(), epidemic(), regulatory() or any Dynamics.
+        x_0: (n,), the states at times[0], or one number for all nodes. times: (T,), ascending, at least two.
+        rtol: relative tolerance of a step; the absolute one is rtol / 1000. method: one of solve_ivp's names.
+
+    Returns: (n, T).
+
+    Raises: TypeError or ValueError for bad arguments; ArithmeticError where the solution cannot be followed to the end.
+
+    >>> x = simulate([[0, 1], [1, 0]], epidemic(B=0.5), 0.1, [0, 50])     # two that infect each other: 1 - B / 1
+    >>> x[:, -1].round(6).tolist()
+    [0.5, 0.5]
+    """
+    links, x_0, times = _start(P, dynamics, x_0, times)
+    to = receivers(links)
+
+    def rate(_: float, x: States) -> States:
+        sent = links.data * dynamics.h(x[to], x[links.indices])
+        return np.asarray(dynamics.f(x) + np.bincount(to, weights=sent, minlength=len(x)))
+
+    return _solve(f"the full system, {dynamics.name},", rate, x_0, times, rtol, method)
+
+
+def simulate_reduced(
+    P: Network, dynamics: Dynamics, x_0: ArrayLike, times: ArrayLike, rtol: float = 1e-8, method: str = "DOP853"
+) -> States:
+    """State of the one-dimensional reduction over time, from x_eff = L_P(x_0) (Eq. 1, Eq. 2).
+
+        dx_eff/dt = f(x_eff) + beta_eff h(x_eff, x_eff)
+
+    One node with a link to itself of weight beta is a network of beta_eff = beta: simulate_reduced([[beta]], dynamics, ...)
+    draws the resilience function of a dynamics, without a network.
+
+    Args:
+        P, dynamics, x_0, times, rtol, method: as for simulate.
+
+    Returns: (T,).
+
+    Raises: as simulate, and ValueError for weights that add up to 0: there is nothing to average over.
+
+    >>> x_eff = simulate_reduced([[4.0]], regulatory(), [2.0], [0, 50])     # (4 + sqrt(12)) / 2
+    >>> float(x_eff[-1].round(6))
+    3.732051
+    """
+    links, x_0, times = _start(P, dynamics, x_0, times)
+    if not links.sum():
+        raise ValueError(
+            "P has no links, or weights that add up to 0: it has no average, and no reduction; pass one with links"
+        )
+    beta = beta_eff(links)
+
+    def rate(_: float, x: States) -> States:
+        return np.asarray(dynamics.f(x) + beta * dynamics.h(x, x))
+
+    x_eff = np.atleast_1d(network_average(links, x_0))
+    return _solve(
+        f"the reduction, {dynamics.name} with beta_eff = {beta:.6g},", rate, x_eff, times, rtol, method
+    ).ravel()
+
+
+def reduction_error(
+    P: Network, dynamics: Dynamics, x_0: ArrayLike, times: ArrayLike, rtol: float = 1e-8, method: str = "DOP853"
+) -> States:
+    """Relative error of the reduction over time, against the full system.
+
+        error(t) = |x_eff(t) - L_P(x(t))| / |L_P(x(t))|
+
+    Both start at L_P(x_0), so it is 0 at first. It compares solutions to within rtol: what is below some rtol is rounding.
+
+    Args:
+        P, dynamics, x_0, times, rtol, method: as for simulate.
+
+    Returns: (T,); 0 where both are 0, infinity where the full system alone is.
+
+    Raises: as simulate_reduced.
+
+    >>> ring = np.roll(np.eye(5), 1, axis=0) + np.roll(np.eye(5), 2, axis=0)     # all in-degrees 2, one state: exact
+    >>> bool(reduction_error(ring, mutualistic(), 2.0, [0, 1, 10]).max() < 1e-6)
+    True
+    """
+    full = network_average(P, simulate(P, dynamics, x_0, times, rtol, method))
+    reduced = simulate_reduced(P, dynamics, x_0, times, rtol, method)
+    return np.array([ratio(difference, size) for difference, size in zip(abs(reduced - full), abs(full), strict=True)])
+
+
+def _start(P: Network, dynamics: Dynamics, x_0: Any, times: Any) -> tuple[Links, States, States]:
+    links = as_links(P)
+    n = links.shape[0]
+    if not n:
+        raise ValueError("P has no nodes; pass a network of at least one")
+    if not isinstance(dynamics, Dynamics):
+        raise TypeError(
+            f"dynamics must be an ncap.reference.Dynamics, got {dynamics!r:.80}; call mutualistic(), epidemic() or regulatory()"
+        )
+    states = finite("x_0", np.full(n, x_0) if isinstance(x_0, Real) else x_0)
+    if states.shape != (n,):
+        raise ValueError(f"x_0 must be one number, or have shape (n,) with n = {n}, the nodes of P; got {states.shape}")
+    instants = finite("times", times)
+    if instants.ndim != 1 or len(instants) < 2 or (np.diff(instants) <= 0).any():
+        raise ValueError(f"times must be at least two ascending numbers, got {times!r:.80}")
+    with np.errstate(all="ignore"):  # their shapes alone are looked at here
+        f, h = dynamics.f(states[:1]), dynamics.h(states[:1], states[:1])
+    for name, rates in (("f", f), ("h", h)):
+        if np.shape(rates) != (1,):
+            raise ValueError(
+                f"{name} of dynamics must return an array of its argument's shape, (1,) here, got {rates!r:.80}"
+            )
+    return links, states, instants
+
+
+def _solve(what: str, rate: Callable[[float, Any], Any], x_0: States, times: States, rtol: Any, method: Any) -> States:
+    choose("method", method, METHODS)
+    if not isinstance(rtol, Real) or not 1e-13 <= float(rtol) < 1:
+        raise ValueError(f"rtol must lie in 1e-13..1, got {rtol!r:.80}")
+    with np.errstate(all="ignore"):  # a step that goes too far is taken back; what stays wrong is said below
+        if not np.isfinite(rate(times[0], x_0)).all():
+            raise ArithmeticError(f"{what} has no finite rate at its start; look at f and h of x_0")
+        solution = solve_ivp(
+            rate,
+            (float(times[0]), float(times[-1])),
+            x_0,
+            method=method,
+            t_eval=times,
+            rtol=float(rtol),
+            atol=ATOL_OF_RTOL * float(rtol),
+        )
+    if not solution.success or not np.isfinite(solution.y).all():
+        reached = solution.t[-1] if len(solution.t) else times[0]
+        raise ArithmeticError(
+            f"{what} could not be followed beyond t = {reached:.6g}: {solution.message} (a) the states grow without bound; "
+            "(b) they left the range of f and h, as signed weights make them; (c) it is stiff: pass method='LSODA'"
+        )
+    return np.asarray(solution.y)
+
+
+def _parameter(name: str, value: Any, least: float | None = None) -> float:
+    if not isinstance(value, Real) or not isfinite(value) or (value <= 0 if least is None else value < least):
+        raise ValueError(
+            f"{name} must be a finite number {'above 0' if least is None else 'of at least 0'}, got {value!r:.80}"
+        )
+    return float(value)
