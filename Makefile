@@ -4,10 +4,13 @@ BIN := .venv/bin
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 
-.PHONY: demo test lint proofs proven unit jax heavy bench wheel wheel-test mutation clean
+.PHONY: demo tour test lint proofs proven unit jax heavy bench wheel wheel-test mutation clean
 
 demo: .venv/installed            ## rank the embedded candidates on scikit-learn's digits, with the truth beside the prediction
 	$(BIN)/ncap demo --out demo
+
+tour: .venv/tested               ## the tour for teaching: build/tour.html, one page that needs no network
+	$(BIN)/python reference/tour_page.py build/tour.html
 
 test: .venv/tested lint proven unit jax ## linter, types, imports, proofs, tests, doctests, README examples; the Keras tests on JAX too
 

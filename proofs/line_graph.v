@@ -2,7 +2,8 @@
 
     Results: A is the total of P P, one step after the other (A_two_step); scaling P by c scales D by c and A by c^2
     (D_scale, A_scale); P lives inside the reversed line graph (support_in_line_graph),
-    and fills it, for one sample or in magnitude, where no factor vanishes (support_of_one_sample, support_of_magnitude).
+    and fills it, for one sample or in magnitude, where no factor vanishes (support_of_one_sample,
+    support_of_magnitude).
 
     Conventions. Kernels count from 0: kernel l leads from unit layer l to unit layer l + 1, so it is W_{l+1} of
     MATHEMATICS.md; unit layer 0 is the input and unit layer L the output. All families are functions of natural
@@ -19,6 +20,7 @@
       inside L w x       == the weight x exists
       over L w f         == the sum of f over all weights
       link x y           == y leaves the unit that x enters: the error flows from y to x
+      only R x           == the direction in which the weight x alone grows: 1 at x, 0 elsewhere
       coupling N z s g   == N P, which needs no division
       P N z s g x y      == how weight y acts on the equation of weight x (row x receives, column y sends)
       delta_in L w M     == M 1
@@ -45,6 +47,8 @@ Definition link (x y : node) : bool := (layer y == (layer x).+1) && (src y == ds
 
 Definition over (V : zmodType) (L : nat) (w : nat -> nat) (f : node -> V) : V :=
   sum L (fun l => sum (w l) (fun j => sum (w l.+1) (fun i => f (Node l j i)))).
+
+Definition only (R : ringType) (x v : node) : R := [&& layer v == layer x, src v == src x & dst v == dst x]%:R.
 
 Definition coupling (R : ringType) (N : nat) (z s g : nat -> nat -> nat -> R) (x y : node) : R :=
   if link x y then
@@ -94,6 +98,23 @@ Lemma over_morph (U V : zmodType) (phi : {additive U -> V}) f : phi (over L w f)
 Proof.
 rewrite /over sum_morph; apply: sum_ext => l _; rewrite sum_morph; apply: sum_ext => j _.
 by rewrite sum_morph.
+Qed.
+
+Lemma over_layer (V : zmodType) m (f : node -> V) : (forall v, layer v != m -> f v = 0) ->
+  over L w f = if (m < L)%N then sum (w m) (fun j => sum (w m.+1) (fun i => f (Node m j i))) else 0.
+Proof.
+move=> e; rewrite -(sum_pick L m (fun l => sum (w l) (fun j => sum (w l.+1) (fun i => f (Node l j i))))).
+apply: sum_ext => l _; case: eqP => // /eqP off; apply: sum_zero => j _; apply: sum_zero => i _; exact: e.
+Qed.
+
+Lemma over_only (R : ringType) (f : node -> R) x : inside L w x -> over L w (fun v => f v * only R x v) = f x.
+Proof.
+case: x => l j i /and3P[/= l_in j_in i_in]; rewrite /over /only /=.
+transitivity (sum L (fun m => if m == l then sum (w m) (fun j' => if j' == j then
+  sum (w m.+1) (fun i' => if i' == i then f (Node m j' i') else 0) else 0) else 0)).
+  apply: sum_ext => m _; rewrite -sum_if; apply: sum_ext => j' _; rewrite -!sum_if; apply: sum_ext => i' _.
+  by case: (m == l); case: (j' == j); case: (i' == i); rewrite /= ?mulr1 ?mulr0.
+by rewrite sum_pick l_in sum_pick j_in sum_pick i_in.
 Qed.
 
 Lemma over_sum (V : zmodType) m (f : nat -> node -> V) :
@@ -179,7 +200,8 @@ Proof. by apply: contraNT => /negbTE no; rewrite /P /coupling no mulr0. Qed.
 
 Section Full.
 Context (R : realFieldType) (N : nat) (z s g : nat -> nat -> nat -> R) (x y : node).
-Definition active n : bool := [&& s (layer x).+1 n (dst x) != 0, z (layer x) n (src x) != 0 & g (layer x).+2 n (dst y) != 0].
+Definition active n : bool :=
+  [&& s (layer x).+1 n (dst x) != 0, z (layer x) n (src x) != 0 & g (layer x).+2 n (dst y) != 0].
 
 Theorem support_of_one_sample : link x y -> active 0 -> P 1 z s g x y != 0.
 Proof.
@@ -189,7 +211,8 @@ Qed.
 
 Theorem support_of_magnitude n : link x y -> (n < N)%N -> active n -> P N (mag z) (mag s) (mag g) x y != 0.
 Proof.
-move=> xy n_lt /and3P[s0 z0 g0]; rewrite /P /coupling xy mulf_neq0 ?invr_eq0 ?pnatr_eq0 -?lt0n ?(leq_ltn_trans _ n_lt) //.
+move=> xy n_lt /and3P[s0 z0 g0]; rewrite /P /coupling xy.
+rewrite mulf_neq0 ?invr_eq0 ?pnatr_eq0 -?lt0n ?(leq_ltn_trans _ n_lt) //.
 apply: sum_neq0 n_lt _ => [i _|]; first by rewrite /mag -!normrM normr_ge0.
 by rewrite /mag !mulf_neq0 ?normr_eq0.
 Qed.

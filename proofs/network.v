@@ -1,6 +1,6 @@
 (** What it means that families z, s, g come from a network: forward pass, backprop, gradient, stationary point.
 
-    Backprop is the definition of g here; that it is the derivative of a loss is not proven.
+    Backprop is the definition of g here; gradient.v proves that it gives the derivative of the loss.
 
     Glossary
       W x                        == weight x
@@ -53,8 +53,22 @@ Theorem relu_is_homogeneous z s W : relu_forward no_shift no_shift z s W -> homo
 Proof. by move=> e l n i lL nN iw; have [-> ->] := e l n i lL nN iw; rewrite !addr0 relu_step. Qed.
 End Network.
 
-Lemma mean_ext (R : fieldType) N (f h : nat -> R) : (forall n, (n < N)%N -> f n = h n) -> mean N f = mean N h.
+Section Mean.
+Context (R : fieldType) (N : nat).
+Implicit Types (f h : nat -> R) (c : R).
+
+Lemma mean_ext f h : (forall n, (n < N)%N -> f n = h n) -> mean N f = mean N h.
 Proof. by move=> e; congr (_ * _); apply: sum_ext. Qed.
 
-Lemma mean_zero (R : fieldType) N (f : nat -> R) : (forall n, (n < N)%N -> f n = 0) -> mean N f = 0.
+Lemma mean_zero f : (forall n, (n < N)%N -> f n = 0) -> mean N f = 0.
 Proof. by move=> e; rewrite /mean sum_zero ?mulr0. Qed.
+
+Lemma mean_mull c f : c * mean N f = mean N (fun n => c * f n).
+Proof. by rewrite /mean mulrCA sum_mull. Qed.
+
+Lemma mean_mulr f c : mean N f * c = mean N (fun n => f n * c).
+Proof. by rewrite /mean -mulrA sum_mulr. Qed.
+
+Lemma mean_sum m (f : nat -> nat -> R) : sum m (fun i => mean N (fun n => f n i)) = mean N (fun n => sum m (f n)).
+Proof. by rewrite /mean -sum_mull sum_exchange. Qed.
+End Mean.

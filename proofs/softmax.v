@@ -9,11 +9,9 @@
     Glossary
       softmax e m a k  == e (a k) / sum over h < m of e (a h), for any function e in exp's place
       centred L w N g  == the errors of every sample sum to 0 over the outputs
-      H l n m k        == curvature of the loss with respect to the inputs of units m and k of layer l, on sample n
-      flat_curvature   == the rows of H_L sum to 0, as those of diag(p) - p p^T do (softmax_curvature_flat)
-      hessian_P        == d2C / dW_l dW_{l+1}: the interaction of adjacent kernels with nothing held fixed *)
+      flat_curvature   == the rows of H_L sum to 0, as those of diag(p) - p p^T do (softmax_curvature_flat) *)
 From mathcomp Require Import all_ssreflect all_algebra.
-From Capacitance Require Import sum line_graph degrees network.
+From Capacitance Require Import sum line_graph degrees network hessian.
 Set Implicit Arguments.
 Unset Strict Implicit.
 Unset Printing Implicit Defensive.
@@ -25,11 +23,11 @@ Context (R : realFieldType).
 
 Definition softmax (e : R -> R) (m : nat) (a : nat -> R) (k : nat) : R := e (a k) / sum m (fun h => e (a h)).
 
+Lemma total_pos (e : R -> R) m (a : nat -> R) : (forall x, 0 < e x) -> (0 < m)%N -> 0 < sum m (fun h => e (a h)).
+Proof. by move=> pos; case: m => // m _ /=; apply: ltr_paddl; rewrite ?pos // sum_ge0 // => i _; apply: ltW. Qed.
+
 Theorem softmax_sums_to_one e m a : (forall x, 0 < e x) -> (0 < m)%N -> sum m (softmax e m a) = 1.
-Proof.
-move=> pos m_pos; rewrite -[LHS]sum_mulr divff // gt_eqF //; case: m m_pos => // m _ /=.
-by apply: ltr_paddl; rewrite ?pos // sum_ge0 // => i _; apply: ltW.
-Qed.
+Proof. by move=> pos m_pos; rewrite -[LHS]sum_mulr divff // gt_eqF // total_pos. Qed.
 
 Theorem softmax_centred e m a y : (forall x, 0 < e x) -> (0 < m)%N -> sum m y = 1 ->
   sum m (fun k => softmax e m a k - y k) = 0.
@@ -47,18 +45,12 @@ Context (H : nat -> nat -> nat -> nat -> R).
 Definition centred := forall n, (n < N)%N -> sum (w L) (g L n) = 0.
 Definition flat_curvature := forall n m, (n < N)%N -> (m < w L)%N -> sum (w L) (H L n m) = 0.
 
-Definition hessian_P (x y : node) : R :=
-  if layer y == (layer x).+1 then
-    mean N (fun n => s (layer x).+1 n (dst x) * z (layer x) n (src x) *
-      ((if src y == dst x then g (layer x).+2 n (dst y) else 0) +
-       z (layer x).+1 n (src y) *
-       sum (w (layer x).+2) (fun m => W (Node (layer x).+1 (dst x) m) * H (layer x).+2 n m (dst y))))
-  else 0.
-
 Definition successive (M : node -> node -> R) := forall x y, layer y != (layer x).+1 -> M x y = 0.
 
 Lemma P_successive : successive (P N z s g).
 Proof. by move=> x y /negbTE e; rewrite /P /coupling /link e mulr0. Qed.
+
+Local Notation hessian_P := (hessian_P w N z s g W H).
 
 Lemma hessian_successive : successive hessian_P.
 Proof. by move=> x y /negbTE e; rewrite /hessian_P e. Qed.

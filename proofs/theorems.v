@@ -3,8 +3,8 @@
     activations,
     s slopes, g backprop errors.  See line_graph.v and network.v for the words. *)
 From mathcomp Require Import all_ssreflect all_algebra.
-From Capacitance Require Import sum line_graph degrees network vanishing euler softmax counterexamples relative rescaling.
-From Capacitance Require Import bounds.
+From Capacitance Require Import sum line_graph degrees network derivative gradient hessian vanishing euler softmax.
+From Capacitance Require Import cross_entropy counterexamples relative rescaling bounds.
 Set Implicit Arguments.
 Unset Strict Implicit.
 Unset Printing Implicit Defensive.
@@ -84,11 +84,58 @@ Theorem T1_shift : exists b h : nat -> nat -> R, exists z s g : nat -> nat -> na
   beta_eff 3 shift_widths (P 2 z s g) = 4%:R^-1.
 Proof. exact: shift_counterexample. Qed.
 
-(** T2, first half: magnitude beta_eff lies between 0 and the largest interior in-degree. *)
+(** T2, magnitude: beta_eff lies between 0 and the largest interior in-degree, and backprop bounds that by the output
+    errors.  It takes |z| <= B on the layers 1 to L - 2, columns of |W| that sum to at most om >= 1 in the kernels 3 to
+    L - 1, and |s l| <= kappa l on the hidden layers from 2 on; gain L kappa 2 is the product of max(1, kappa l) over
+    these, 1 for relu. *)
 Theorem T2_magnitude B : 0 <= B ->
   (forall x, inside L w x -> interior L x -> delta_in L w (P N (mag z) (mag s) (mag g)) x <= B) ->
   0 <= beta_eff L w (P N (mag z) (mag s) (mag g)) <= B.
 Proof. exact: magnitude_bounded. Qed.
+
+Theorem T2_magnitude_in_degree kappa om B : backprop L w N s g W -> 1 <= om -> 0 <= B ->
+  units_below L w N z 1 B -> slopes_below L w N s 2 kappa -> columns_below L w W 3 om ->
+  forall x, inside L w x -> interior L x ->
+  delta_in L w (P N (mag z) (mag s) (mag g)) x <=
+  B * gain L kappa 2 * om ^+ (L - 3) * mean N (fun n => sum (w L) (fun k => `|g L n k|)).
+Proof. by move=> back om1; apply: in_degree_bounded. Qed.
+
+Theorem T2_magnitude_errors kappa om B : backprop L w N s g W -> 1 <= om -> 0 <= B ->
+  units_below L w N z 1 B -> slopes_below L w N s 2 kappa -> columns_below L w W 3 om ->
+  0 <= beta_eff L w (P N (mag z) (mag s) (mag g)) <=
+  B * gain L kappa 2 * om ^+ (L - 3) * mean N (fun n => sum (w L) (fun k => `|g L n k|)).
+Proof. by move=> back om1; apply: magnitude_bounded_by_errors. Qed.
+
+Theorem T2_magnitude_relu b h om B : relu_forward L w N b h z s W -> backprop L w N s g W -> 1 <= om -> 0 <= B ->
+  units_below L w N z 1 B -> columns_below L w W 3 om ->
+  0 <= beta_eff L w (P N (mag z) (mag s) (mag g)) <=
+  B * om ^+ (L - 3) * mean N (fun n => sum (w L) (fun k => `|g L n k|)).
+Proof.
+move=> fwd back om1 B_ge0 units columns; have slopes := slopes_below_later (isT : (1 <= 2)%N) (relu_slopes_below fwd).
+by have := magnitude_bounded_by_errors back om1 B_ge0 units slopes columns; rewrite gain_of_relu mulr1.
+Qed.
+
+(** T2, signed: over a denominator that keeps away from 0, beta_eff is at most quadratic in the largest output error
+    r, and goes to 0 with it.  [bounded]: g comes from backprop, |z| <= B on the layers 0 to L - 2, rows of |W| sum to
+    at most om >= 1 in the kernels 2 to L - 1, and |s l| <= kappa l on the hidden layers. *)
+Theorem T2_signed (kappa : nat -> R) (om B r eps : R) : 0 <= B -> 1 <= om -> bounded L w N kappa B om z s g W ->
+  errors_below L w N g r -> 0 <= r -> 0 < eps ->
+  `|A L w (P N z s g) / sign_safe eps (D L w (P N z s g))| <=
+  weight_count R L w ^+ 3 * (B * gain L kappa 1 * om ^+ (L - 2) * r) ^+ 2 / eps.
+Proof. by move=> B0 om1 fam small r0 e0; exact: (signed_bounded B0 om1 fam small r0 e0). Qed.
+
+Theorem T2_plain (kappa : nat -> R) (om B r eps : R) : 0 <= B -> 1 <= om -> bounded L w N kappa B om z s g W ->
+  errors_below L w N g r -> 0 <= r -> 0 < eps ->
+  weight_count R L w ^+ 2 * (B * gain L kappa 1 * om ^+ (L - 2) * r) <= eps / 2%:R ->
+  `|A L w (P N z s g) / (D L w (P N z s g) + eps)| <=
+  weight_count R L w ^+ 3 * (B * gain L kappa 1 * om ^+ (L - 2) * r) ^+ 2 / (eps / 2%:R).
+Proof. by move=> B0 om1 fam small r0 e0 near0; exact: (plain_bounded B0 om1 fam small r0 e0 near0). Qed.
+
+Theorem T2_limit (kappa : nat -> R) (om B eps delta : R) : 0 <= B -> 1 <= om -> 0 < eps -> 0 < delta ->
+  exists2 r, 0 < r & forall z s g W, bounded L w N kappa B om z s g W -> errors_below L w N g r ->
+  `|A L w (P N z s g) / sign_safe eps (D L w (P N z s g))| <= delta /\
+  `|A L w (P N z s g) / (D L w (P N z s g) + eps)| <= delta.
+Proof. by move=> B0 om1 eps0 delta0; exact: (signed_vanishes L w N kappa B0 om1 eps0 delta0). Qed.
 
 (** T3: softmax with at most three kernels makes signed A and beta_eff zero, in the explicit and in the hessian
     reading. *)
@@ -201,4 +248,114 @@ Proof.
 move=> pos; have [eb em] := relative_beta_rescaled L w N z s g W pos.
 by split=> //; apply: gradient_form_rescaled => l i; rewrite lt0r_neq0.
 Qed.
+
+(** The gradient is the gradient: the mean of activation times error, with backprop's errors, is the derivative of
+    the loss along every direction V and by every weight, if g_L is the gradient of the loss by the outputs.  So it is
+    for squared error, and for softmax with cross-entropy, where e and ln stand for exp and log. *)
+Theorem derivative_is_limit (F : R -> R) d eps : derivative F d -> 0 < eps ->
+  exists2 r, 0 < r & forall t, t != 0 -> `|t| <= r -> `|(F t - F 0) / t - d| <= eps.
+Proof. exact: derivative_limit. Qed.
+
+Theorem gradient_any_activation (x : nat -> nat -> R) (act : nat -> nat -> R -> R) ell (V : node -> R) :
+  (0 < L)%N -> sloped L w N x act s W -> backprop L w N s g W ->
+  (forall n, (n < N)%N -> differentiable (w L) (ell n) (input w (units w x act W) W L.-1 n) (g L n)) ->
+  derivative (fun t => loss L w N x act ell (moved W V t))
+    (over L w (fun v => V v * gradient N (units w x act W) g v)).
+Proof. exact: gradient_is_derivative. Qed.
+
+Theorem gradient_relu b h ell (V : node -> R) :
+  (0 < L)%N -> relu_forward L w N b h z s W -> off_kinks L w N W b z -> backprop L w N s g W ->
+  (forall n, (n < N)%N -> differentiable (w L) (ell n) (input w z W L.-1 n) (g L n)) ->
+  derivative (fun t => loss L w N (z 0%N) (relu_unit b h) ell (moved W V t))
+    (over L w (fun v => V v * gradient N z g v)).
+Proof. exact: relu_gradient_is_derivative. Qed.
+
+Theorem gradient_relu_partial b h ell x :
+  (0 < L)%N -> inside L w x -> relu_forward L w N b h z s W -> off_kinks L w N W b z -> backprop L w N s g W ->
+  (forall n, (n < N)%N -> differentiable (w L) (ell n) (input w z W L.-1 n) (g L n)) ->
+  derivative (fun t => loss L w N (z 0%N) (relu_unit b h) ell (moved W (only R x) t)) (gradient N z g x).
+Proof. exact: relu_partial_derivative. Qed.
+
+Theorem gradient_squared_error b h (y : nat -> nat -> R) (V : node -> R) :
+  (0 < L)%N -> relu_forward L w N b h z s W -> off_kinks L w N W b z -> backprop L w N s g W ->
+  (forall n k, (n < N)%N -> (k < w L)%N -> g L n k = input w z W L.-1 n k - y n k) ->
+  derivative (fun t => loss L w N (z 0%N) (relu_unit b h) (fun n => squared_error (w L) (y n)) (moved W V t))
+    (over L w (fun v => V v * gradient N z g v)).
+Proof.
+move=> L_pos fwd off back top; apply: gradient_relu => // n n_in.
+by apply: (differentiable_ext _ (@squared_error_differentiable _ _ _ _)) => k k_in; rewrite top.
+Qed.
+
+Theorem gradient_cross_entropy (e ln : R -> R) b h (y : nat -> nat -> R) (V : node -> R) :
+  (forall c, 0 < e c) -> (forall c, derivative (fun t => e (c + t)) (e c)) ->
+  (forall c, 0 < c -> derivative (fun t => ln (c + t)) c^-1) -> (forall n, (n < N)%N -> sum (w L) (y n) = 1) ->
+  (0 < L)%N -> relu_forward L w N b h z s W -> off_kinks L w N W b z -> backprop L w N s g W ->
+  (forall n k, (n < N)%N -> (k < w L)%N -> g L n k = softmax e (w L) (input w z W L.-1 n) k - y n k) ->
+  derivative (fun t => loss L w N (z 0%N) (relu_unit b h) (fun n => cross_entropy e ln (w L) (y n)) (moved W V t))
+    (over L w (fun v => V v * gradient N z g v)).
+Proof.
+move=> e_pos e' ln' y1 L_pos fwd off back top; apply: gradient_relu => // n n_in.
+have softmax_top : differentiable (w L) _ (input w z W L.-1 n) _ :=
+  cross_entropy_differentiable e_pos e' ln' (y1 n n_in).
+by apply: (differentiable_ext _ softmax_top) => k k_in; rewrite top.
+Qed.
+
+(** P is the derivative of the gradient by the next kernel, z, s and g held fixed. *)
+Theorem gradient_received x : backprop L w N s g W -> inside L w x -> ((layer x).+1 < L)%N ->
+  received w N z s g W x = gradient N z g x.
+Proof. exact: received_is_gradient. Qed.
+
+Theorem gradient_P x (V : node -> R) t : inside L w x -> ((layer x).+1 < L)%N ->
+  received w N z s g (moved W V t) x = received w N z s g W x + t * over L w (fun y => P N z s g x y * V y).
+Proof. exact: P_is_derivative. Qed.
+
+Theorem gradient_P_partial x y t : inside L w x -> inside L w y -> ((layer x).+1 < L)%N ->
+  received w N z s g (moved W (only R y) t) x = received w N z s g W x + t * P N z s g x y.
+Proof. exact: P_is_partial. Qed.
+
+(** The hessian reading.  One pass of tangents forward and back, for a direction V on one kernel, is its P V on the
+    kernel before and its V^T P on the kernel after; ones in place of V give the degrees.  And its entries are the
+    derivatives of the gradient by the next kernel's weights, nothing held fixed, for relu off the kinks, if H_L is the
+    derivative of g_L = err by the outputs: ones on the diagonal for squared error, diag(p) - p p^T for softmax. *)
+Theorem hessian_P_times H (V : node -> R) x : curved L w N s W H -> lives_on V (layer x).+1 -> ((layer x).+1 < L)%N ->
+  inside L w x ->
+  gradient_tangent L w N z s g W H V x = over L w (fun y => hessian_P w N z s g W H x y * V y).
+Proof. exact: hessian_rows. Qed.
+
+Theorem hessian_times_P H (V : node -> R) m x : curved L w N s W H -> symmetric_top L w N H -> lives_on V m ->
+  layer x = m.+1 -> inside L w x ->
+  gradient_tangent L w N z s g W H V x = over L w (fun y => V y * hessian_P w N z s g W H y x).
+Proof. exact: hessian_columns. Qed.
+
+Theorem hessian_in_degree H x : curved L w N s W H -> inside L w x -> ((layer x).+1 < L)%N ->
+  delta_in L w (hessian_P w N z s g W H) x =
+  mean N (fun n => z (layer x) n (src x) *
+                   error_tangent L w z s g W H (ones_on R (layer x).+1) (layer x).+1 n (dst x)).
+Proof. exact: hessian_delta_in. Qed.
+
+Theorem hessian_out_degree H m j i : curved L w N s W H -> symmetric_top L w N H -> inside L w (Node m.+1 j i) ->
+  delta_out L w (hessian_P w N z s g W H) (Node m.+1 j i) =
+  mean N (fun n => unit_tangent w z s W (ones_on R m) m.+1 n j * g m.+2 n i +
+                   z m.+1 n j * error_tangent L w z s g W H (ones_on R m) m.+2 n i).
+Proof. exact: hessian_delta_out. Qed.
+
+Theorem hessian_relu (x b h : nat -> nat -> R) err H v u :
+  let net := units w x (relu_unit b h) in
+  let slope := slopes_at w x (relu_unit b h) (fun l i a => step (a + b l i)) in
+  let error := errors_at L w x (relu_unit b h) (fun l i a => step (a + b l i)) err in
+  off_kinks L w N W b (net W) -> extensional err -> curved_loss L w N x (relu_unit b h) err H W ->
+  curved L w N (slope W) W H -> inside L w v -> inside L w u -> layer u = (layer v).+1 ->
+  derivative (fun t => gradient N (net (moved W (only R u) t)) (error (moved W (only R u) t)) v)
+    (hessian_P w N (net W) (slope W) (error W) W H v u).
+Proof. exact: relu_hessian_is_derivative. Qed.
+
+Theorem hessian_squared_error m (y a : nat -> R) k : (k < m)%N ->
+  differentiable m (fun a => a k - y k) a (fun q => (q == k)%:R).
+Proof. exact: output_differentiable. Qed.
+
+Theorem hessian_cross_entropy (e : R -> R) m (y a : nat -> R) k :
+  (forall c, 0 < e c) -> (forall c, derivative (fun t => e (c + t)) (e c)) -> (k < m)%N ->
+  differentiable m (fun a => softmax e m a k - y k) a
+    (fun q => (if q == k then softmax e m a q else 0) - softmax e m a k * softmax e m a q).
+Proof. by move=> e_pos e'; apply: softmax_error_differentiable. Qed.
 End Theorems.

@@ -41,7 +41,7 @@ WORK = ROOT / "build" / "mutation"
 GOAL = 0.9
 MEMORY = 8 << 30  # bytes of address space for one run: a fault may ask for any amount
 
-_ORACLE = ["tests/reference/test_ladder.py", "tests/reference/test_verdict.py", "tests/reference/test_theorems.py"]
+_ORACLE = [f"tests/reference/test_{name}.py" for name in ("ladder", "verdict", "theorems", "bounds")]
 _ARGUMENTS = "tests/reference/test_bad_arguments.py"
 # Module -> the tests that should kill its mutants, quick killers first; its own doctests come before them.
 MODULES = {

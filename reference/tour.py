@@ -1,0 +1,556 @@
+# %% [markdown]
+# # A tour of neural capacitance
+#
+# A network is trained. Its weights act on one another: change a weight of one layer, and the gradient of the layer below changes.
+# Draw that as a network of its own, the *line graph*, and ask how strong it is on the whole: that number is neural capacitance,
+# $\beta_{\mathrm{eff}}$. We take a network so small that a pencil can follow, then a real one.
+#
+# | letter | what it is | shape |
+# |---|---|---|
+# | $W_l$ | kernel of layer $l = 1, \ldots, L$; $W_l[j,i]$ leads from neuron $j$ to neuron $i$ | $n_{l-1} \times n_l$ |
+# | $z_l$ | activations: $z_0 = x$, then $a_l = z_{l-1} W_l$ and $z_l = \mathrm{relu}(a_l)$ | $N \times n_l$ |
+# | $s_l$ | slope of the relu: 1 where a unit is on, 0 where it is off | $N \times n_l$ |
+# | $g_l$ | error: $g_L = p - y$ at the output $p$, then $g_l = s_l \ast (g_{l+1} W_{l+1}^\top)$ | $N \times n_l$ |
+# | $P$ | interaction matrix of the weights: the row receives, the column sends | weights by weights |
+# | $\delta_{\mathrm{in}}, \delta_{\mathrm{out}}$ | row sums and column sums of $P$ | weights |
+#
+# Neurons count from 0, as in the code; layers from 1, as in the formulas; $\ast$ is the product entry by entry.
+
+# %% tags=["folded"]
+import json
+import warnings
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import display
+from line_graph import COLOURS, draw_line_graph, draw_network, neuron_places
+from sklearn.datasets import load_digits
+
+import ncap
+from ncap import reference as ref
+
+plt.rcParams.update(
+    {"font.size": 17, "figure.constrained_layout.use": True, "axes.spines.top": False, "axes.spines.right": False}
+)
+warnings.simplefilter("ignore", ref.CapacitanceWarning)  # section 6 shows one
+
+
+# %% [markdown]
+# ## 1 · A network on paper
+#
+# Two inputs, three and two relu units, two outputs, no biases. Two samples, squared error $\frac12 |p - y|^2$. All numbers are small
+# and whole, so that each can be checked by hand.
+
+# %%
+W = {
+    1: np.array([[1, 2, 1], [1, 1, -1]]),
+    2: np.array([[1, 1], [-1, -1], [1, -1]]),
+    3: np.array([[1, -1], [1, 2]]),
+}
+x = np.array([[-1, 3], [2, -1]])  # two samples, one a row
+y = np.array([[0, -1], [-1, 1]])
+net = ref.MLP(list(W.values()), loss="squared_error")
+
+# %% [markdown]
+# Forward to the output, backward with the error, and every weight's gradient is the mean, over the samples, of what enters it times
+# the error behind it (Eq. 5).
+
+# %%
+z, s = {0: x}, {}
+for l in (1, 2):
+    a = z[l - 1] @ W[l]
+    z[l], s[l] = np.maximum(a, 0), (a > 0).astype(int)
+p = z[2] @ W[3]
+g = {3: p - y}
+for l in (2, 1):
+    g[l] = s[l] * (g[l + 1] @ W[l + 1].T)
+gradient = {l: z[l - 1].T @ g[l] / len(x) for l in W}
+
+assert all((gradient[l] == of_ref).all() for l, of_ref in zip(W, ref.gradients(net, x, y), strict=True))
+
+# %% tags=["folded"] alt="The network for either sample: activations in the neurons, weights on the links, errors below the neurons."
+figure, panels = plt.subplots(1, 2, figsize=(15, 6.4))
+for n, axes in enumerate(panels):
+    draw_network(axes, net.widths, size=1700)
+    places = neuron_places(net.widths)
+    for l, kernel in W.items():
+        for (j, i), weight in np.ndenumerate(kernel):
+            at = 0.8 * np.array(places[l - 1][j]) + 0.2 * np.array(places[l][i])
+            axes.text(
+                *at,
+                weight,
+                color=COLOURS[l - 1],
+                ha="center",
+                va="center",
+                bbox={"fc": "white", "ec": "none", "pad": 1.5},
+            )
+    for l, layer in enumerate(places):
+        for i, (across, up) in enumerate(layer):
+            value = p[n, i] if l == 3 else z[l][n, i]
+            off = l in s and not s[l][n, i]
+            axes.scatter(across, up, s=1700, color="0.8" if off else "white", edgecolor="black", zorder=4)
+            axes.text(across, up, value, ha="center", va="center", fontsize=20, zorder=5)
+            if l:
+                axes.text(across, up - 0.28, g[l][n, i], color="#8b1a6b", ha="center", va="center", weight="bold")
+    axes.set_title(f"sample {n}, target ({y[n, 0]}, {y[n, 1]})", fontsize=17)
+    axes.set_axis_off()
+    axes.margins(0.1)
+plt.show()
+
+# %% [markdown]
+# Inside each neuron stands its activation, below it, bold, its error. Grey units are off.
+
+# %% tags=["folded", "wide"]
+nodes = [(l, j, i) for l in W for j, i in np.ndindex(W[l].shape)]
+names = [f"W{'₀₁₂₃'[l]}[{j},{i}]" for l, j, i in nodes]
+weights = np.array([W[l][j, i] for l, j, i in nodes])
+slopes = np.array([gradient[l][j, i] for l, j, i in nodes])
+assert (slopes % 1 == 0).all()
+columns = pd.MultiIndex.from_tuples([(name[:2], name[3:-1]) for name in names])
+display(pd.DataFrame([weights, slopes.astype(int)], ["weight", "gradient"], columns))
+
+# %%
+assert gradient[3][0, 1] == (1 * 2 + 1 * -2) / 2 == 0  # W_3[0, 1]: the two samples disagree
+assert gradient[1][1, 0] == (3 * 6 + -1 * 4) / 2 == 7  # W_1[1, 0]: inputs 3 and -1, errors 6 and 4
+
+# %% [markdown]
+# Is it the gradient? Nudge each weight by ⅛ up and down. No unit switches, and the loss is a parabola in a single weight, so the
+# difference quotient is the slope, exactly.
+
+
+# %%
+def loss(kernels):
+    output = ref.families(ref.MLP(kernels, loss="squared_error"), x, y).p
+    return 0.5 * ((output - y) ** 2).sum(axis=1).mean()
+
+
+# %%
+for l, j, i in nodes:
+    up, down = ({m: kernel.astype(float) for m, kernel in W.items()} for _ in range(2))
+    up[l][j, i] += 1 / 8
+    down[l][j, i] -= 1 / 8
+    assert gradient[l][j, i] == (loss(list(up.values())) - loss(list(down.values()))) / (2 / 8)
+
+# %% [markdown]
+# ## 2 · Its line graph
+#
+# Every weight becomes a node. Two nodes are linked where the two weights meet in a hidden neuron. The link runs the way the error
+# flows, from layer $l+1$ back to layer $l$: the gradient of $W_l[j,i]$ contains the weights $W_{l+1}[i,k]$ that lead on from its
+# neuron. In every matrix **the row receives, the column sends**.
+
+# %% tags=["folded"] alt="The network and its line graph, whose nodes carry the names of the weights."
+figure, (left, right) = plt.subplots(1, 2, figsize=(15, 7), width_ratios=(2, 3))
+draw_network(left, net.widths, size=900)
+for layer in neuron_places(net.widths):
+    for i, place in enumerate(layer):
+        left.text(*place, i, ha="center", va="center", zorder=4, fontsize=17)
+draw_line_graph(right, net.widths, names, receiver=names.index("W₁[1,0]"))
+for axes in (left, right):
+    axes.set_title(axes.get_title(), fontsize=18)
+    axes.set_axis_off()
+    axes.margins(0.1)
+plt.show()
+
+# %% [markdown]
+# Black: the two links into W₁[1,0], from the two weights that leave its neuron.
+
+# %%
+B = ref.line_graph(net.widths)
+for row, column in zip(*B.nonzero(), strict=True):
+    (l, j, i), (layer_above, start, k) = nodes[row], nodes[column]
+    assert (layer_above, start) == (l + 1, i)  # the sender starts where the receiver ends
+assert B.nnz == 2 * 3 * 2 + 3 * 2 * 2
+print(f"{len(nodes)} weights, {B.nnz} links")
+
+# %% [markdown]
+# ## 3 · P as a picture
+#
+# How strong is a link? Hold activations, slopes and errors fixed, and ask how much the gradient of the receiver changes with the
+# sender (Eq. 7, the reading *explicit*):
+#
+# $$P[(l;\,j \to i),\ (l{+}1;\,i \to k)] \;=\; \mathrm{mean}_n\;\; s_l[n,i]\; z_{l-1}[n,j]\; g_{l+1}[n,k]$$
+#
+# The definition in loops, and the library:
+
+# %%
+by_loops = np.zeros((len(nodes), len(nodes)))
+for row, (l, j, i) in enumerate(nodes):
+    for column, (layer_above, start, k) in enumerate(nodes):
+        if (layer_above, start) == (l + 1, i):
+            by_loops[row, column] = np.mean(s[l][:, i] * z[l - 1][:, j] * g[l + 1][:, k])
+
+P = ref.interaction_matrix(net, x, y).toarray()
+assert (by_loops == P).all()
+
+# %% tags=["folded"] alt="The interaction matrix with its values, and nothing outside the two blocks of the line graph."
+
+
+def draw_matrix(axes, values, rows, columns, shown):
+    """Values as colours and numbers, where `shown`; red is positive, blue negative."""
+    largest = np.abs(values).max()
+    axes.imshow(np.where(shown, values, np.nan), cmap="RdBu_r", vmin=-1.4 * largest, vmax=1.4 * largest, aspect="auto")
+    for row, column in zip(*np.nonzero(shown), strict=True):
+        axes.text(column, row, f"{values[row, column]:.3g}", ha="center", va="center")
+    axes.set_xticks(range(len(columns)), columns, rotation=60, ha="left", rotation_mode="anchor")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    for side in axes.spines.values():
+        side.set_visible(True)
+
+
+def colour_names(axes):
+    """Every weight's name in the colour of its layer."""
+    for label in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
+        label.set_color(COLOURS["₁₂₃".index(label.get_text()[1])])
+
+
+figure, axes = plt.subplots(figsize=(14, 9))
+draw_matrix(axes, P, names, names, shown=B.toarray())
+colour_names(axes)
+for edge in (5.5, 11.5):
+    axes.axhline(edge, color="0.6", lw=1)
+    axes.axvline(edge, color="0.6", lw=1)
+axes.set(xlabel="sends", ylabel="receives")
+plt.show()
+
+# %% [markdown]
+# Only the cells of the line graph are filled. Some hold 0: there, on either sample, a unit is off. A check that anyone can make:
+# multiply by the weights, and the gradient of every layer but the last comes back (Euler's identity, T5).
+
+# %%
+assert ((P @ weights)[:-4] == slopes[:-4]).all()  # the last four are W_3's
+assert not P[-4:].any()
+
+# %% [markdown]
+# ## 4 · Degrees, and the number by hand
+#
+# A weight's in-degree is what it receives, the sum of its row; its out-degree is what it sends, the sum of its column. Then (Eq. 2)
+#
+# $$\beta_{\mathrm{eff}} \;=\; \frac{1^\top P P\, 1}{1^\top P\, 1}
+# \;=\; \frac{\sum \delta_{\mathrm{out}}\, \delta_{\mathrm{in}}}{\sum \delta_{\mathrm{in}}} \;=\; \frac{A}{D}$$
+#
+# In words: at every link, read the in-degree of the weight that sends, and take the mean, each link counted by its value.
+
+# %%
+delta_in, delta_out = P.sum(axis=1), P.sum(axis=0)
+columns = {"weight": weights, "in-degree": delta_in, "out-degree": delta_out}
+table = pd.DataFrame(columns, names, dtype=int)
+table["out · in"] = table["out-degree"] * table["in-degree"]
+table.loc["sum"] = table.sum()
+display(table)
+
+A, D = delta_out @ delta_in, delta_in.sum()
+assert (P @ P).sum() == A
+assert np.average(delta_in, weights=delta_out) == A / D
+print(f"beta_eff = A / D = {A:.0f} / {D:.0f} = {A / D}")
+
+# %% [markdown]
+# Only $W_2$ has both degrees: the first layer sends nothing, the last receives nothing. So a network needs at least three kernels.
+
+# %% [markdown]
+# ## 5 · Three routes to one number
+#
+# $P$ grows with the square of the number of weights. It need not be built: the degrees are products of matrices that training has anyway
+# (T0, the closed form). Automatic differentiation through a Keras model knows neither $P$ nor a formula. All three must agree.
+
+# %%
+body = keras.Sequential([keras.Input((2,)), keras.layers.Identity()])
+model = ncap.attach_probe(body, classes=2, hidden=(3, 2), batch_norm=False, dropout=0)
+model.set_weights([part for kernel in W.values() for part in (kernel, np.zeros(kernel.shape[1]))])
+
+by_keras = ncap.capacitance(model, x, y, method="autodiff", loss="squared_error")
+routes = {
+    "from P, Eq. 2": ref.beta_eff(P),
+    "closed form, T0": ref.capacitance(net, x, y).beta_eff,
+    "automatic differentiation": by_keras.beta_eff,
+}
+display(pd.DataFrame({"beta_eff": [repr(value) for value in routes.values()]}, index=list(routes)))
+assert set(routes.values()) == {A / D}
+
+# %% [markdown]
+# ## 6 · A reading that is always 0
+#
+# Now the same network as a classifier: softmax and cross-entropy. Probabilities sum to 1, targets sum to 1, so the errors of the
+# outputs sum to 0. What a weight of the last layer but one receives cancels.
+
+# %%
+classifier, labels = ref.MLP(list(W.values())), np.array([0, 1])
+P_softmax = ref.interaction_matrix(classifier, x, labels).toarray()
+into_second = P_softmax[6:12]  # the rows of W_2
+assert np.abs(into_second).max() > 1  # its links are strong
+assert np.abs(into_second.sum(axis=1)).max() < 1e-15  # and cancel, but for rounding
+
+# %% tags=["folded"] alt="The links from the last layer into the one before it: every row holds a number and its negative."
+figure, axes = plt.subplots(figsize=(10, 5))
+draw_matrix(axes, into_second[:, 12:], names[6:12], names[12:], shown=B.toarray()[6:12, 12:])
+colour_names(axes)
+axes.set(xlabel="sends", ylabel="receives")
+plt.show()
+
+# %% [markdown]
+# With three kernels nothing is left: **signed $\beta_{\mathrm{eff}}$ is 0, whatever the training state (T3)**. The paper's probe has
+# three kernels. The library says so:
+
+# %%
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    verdict = ref.capacitance(classifier, x, labels)
+assert verdict.degenerate
+assert verdict.beta_eff == 0
+print(f"beta_eff = {verdict.beta_eff}, reason: {verdict.reason!r}", caught[0].message, sep="\n\n")
+
+# %% [markdown]
+# Whoever computes it without that knowledge sees a number all the same. Here is the formula as it stands, in float32, while a
+# small network learns to read digits:
+
+
+# %%
+def signed_in_float32(net, x, y):
+    z, s, g, _ = ref.families(net, x, y)
+    (z0, z1, _), (s1, s2), (g2, g3) = ([v.astype("float32") for v in family] for family in (z, s, g))
+    in_1 = z0.T @ (s1 * g2.sum(axis=1, keepdims=True))
+    in_2 = z1.T @ (s2 * g3.sum(axis=1, keepdims=True))
+    out_2 = (s1 * z0.sum(axis=1, keepdims=True)).T @ g2
+    return (out_2 * in_2).sum() / (in_1.sum() + in_2.sum()) / len(x)
+
+
+# %%
+images, digits = load_digits(return_X_y=True)
+images = images / 16
+few = images[:300], digits[:300]
+rng = np.random.default_rng(0)
+kernels = [rng.normal(0, np.sqrt(2 / m), (m, n)) for m, n in pairwise((64, 32, 16, 10))]
+noise, magnitude = [], []
+for _ in range(80):  # gradient descent, in float64
+    learner = ref.MLP(kernels)
+    noise.append(signed_in_float32(learner, *few))
+    magnitude.append(ref.capacitance(learner, *few, strength="magnitude").beta_eff)
+    kernels = [w - 0.5 * dw for w, dw in zip(kernels, ref.gradients(learner, *few), strict=True)]
+assert 0 < np.abs(noise).max() < 1e-5 * min(magnitude)
+
+# %% tags=["folded"] alt="Left, rounding noise that looks like a curve; right, the magnitude reading of the same steps."
+figure, (left, right) = plt.subplots(1, 2, figsize=(15, 5.6))
+left.plot(1e8 * np.array(noise), color=COLOURS[1], lw=2.5)
+left.axhline(0, color="black", lw=1)
+left.set(
+    title="signed, in float32: noise that looks alive", xlabel="gradient step", ylabel="$10^8$ $\\beta_{\\mathrm{eff}}$"
+)
+right.plot(magnitude, color=COLOURS[0], lw=2.5)
+right.set(title="magnitude: the same network, the same steps", xlabel="gradient step", ylim=(0, None))
+plt.show()
+
+# %% [markdown]
+# The remedy is the reading *magnitude*: take the absolute value of every sample's $s\, z\, g$, then the mean. Nothing cancels, and
+# $\beta_{\mathrm{eff}}$ lies between 0 and the largest in-degree of the inner layers (T2).
+
+# %%
+for data in ((classifier, x, labels), (learner, *few)):
+    largest = ref.degrees(*data, strength="magnitude")[0][1].max()
+    assert 0 < ref.capacitance(*data, strength="magnitude").beta_eff < largest
+
+# %% [markdown]
+# ## 7 · When training has converged
+#
+# Without an error on any sample there are no links: $P = 0$ and $\beta_{\mathrm{eff}} = 0$ (T1).
+
+# %%
+assert ref.interaction_matrix(net, x, p).nnz == 0  # the targets are what the network says
+assert ref.capacitance(net, x, p).beta_eff == 0
+
+# %% [markdown]
+# But training ends where the *gradient* is zero, and that is another matter: the samples may pull against each other and hold the
+# weights still. A network 2-2-2-2, six samples, all in exact fractions, the errors scaled by $t$:
+
+# %%
+exactly = np.vectorize(Fraction, otypes=[object])
+file = Path(ref.__file__).with_name("counterexamples.json")
+case = json.loads(file.read_text(encoding="utf-8"))["squared_error_2_2_2_2"]
+V1, V2, V3 = exactly(case["kernels"])
+z0, outputs, error = (exactly(case[key]) for key in ("x", "outputs", "error"))
+
+s1 = exactly((z0 @ V1 > 0).astype(int))
+z1 = s1 * (z0 @ V1)
+s2 = exactly((z1 @ V2 > 0).astype(int))
+z2 = s2 * (z1 @ V2)
+assert (z2 @ V3 == outputs).all()
+
+
+# %%
+def converged(t):
+    """Errors, the largest gradient, A and D, with targets such that the errors are t times the table's."""
+    g3 = t * error
+    g2 = s2 * (g3 @ V3.T)
+    g1 = s1 * (g2 @ V2.T)
+    largest = max(np.abs(z_l.T @ g_l).max() / 6 for z_l, g_l in ((z0, g1), (z1, g2), (z2, g3)))
+    delta_in, delta_out = ref.degrees_from([z0, z1], [s1, s2], [g2, g3])
+    return (g1, g2, g3), largest, (delta_out[1] * delta_in[1]).sum(), sum(degree.sum() for degree in delta_in)
+
+
+# %%
+rows = []
+for t in (Fraction(1), Fraction(1, 2), Fraction(1, 10), Fraction(1, 100)):
+    _, largest, A, D = converged(t)
+    assert largest == 0
+    assert 2 * t == A / D
+    rows.append([t, largest, A, D, A / D])
+columns = ["t", "largest |gradient|", "A", "D", "beta_eff"]
+display(pd.DataFrame(rows, columns=columns).astype(str).style.hide())
+
+# %% [markdown]
+# The gradient is zero, exactly, and **$\beta_{\mathrm{eff}} = 2t$ (T4)**. The picture shows why the weights stay where they are: what
+# each sample does to each weight, for $t = 1$. Every column sums to 0.
+
+# %% tags=["folded"] alt="The pull of six samples on twelve weights; every column sums to zero."
+errors = converged(Fraction(1))[0]
+pulls = np.hstack([np.einsum("nj,ni->nji", a, b).reshape(6, 4) for a, b in zip((z0, z1, z2), errors, strict=True)])
+pulls = np.vstack([pulls, pulls.sum(axis=0)]).astype(float)
+assert (pulls[-1] == 0).all()
+figure, axes = plt.subplots(figsize=(15, 5.6))
+columns = [f"W{'₁₂₃'[l]}[{j},{i}]" for l in range(3) for j, i in np.ndindex(2, 2)]
+draw_matrix(axes, pulls, [*(f"sample {n}" for n in range(6)), "sum"], columns, shown=np.ones(pulls.shape, bool))
+axes.axhline(5.5, color="black", lw=2)
+plt.show()
+
+# %% [markdown]
+# What does vanish there is $P$ times the weights, which is the gradient (T5). $\beta_{\mathrm{eff}}$ asks for $P$ times all ones.
+
+# %%
+V = [kernel.astype(float) for kernel in (V1, V2, V3)]
+at_rest = (ref.MLP(V, loss="squared_error"), z0.astype(float), (outputs - error / 2).astype(float))  # t = 1/2
+P_rest = ref.interaction_matrix(*at_rest).toarray()
+assert np.abs(P_rest @ np.concatenate([kernel.ravel() for kernel in V])).max() < 1e-14  # sixths are rounded
+assert abs(ref.beta_eff(P_rest) - 1) < 1e-14
+
+# %% [markdown]
+# ## 8 · One function, many scales
+#
+# Multiply what enters a relu unit by $c > 0$ and divide what leaves it by $c$: the network computes what it did. Does
+# $\beta_{\mathrm{eff}}$ notice? It should not, and does. Weigh every link by the two weights it joins, $\mathrm{diag}(w)\, P\,
+# \mathrm{diag}(w)$, and it no longer does (T7): `weighting="relative"`. Or take the gradient alone, the *gradient form*:
+#
+# $$\frac{\sum_{l=2}^{L-1} \sum\, (w \, \partial C / \partial w)^2}{\sum_{l=1}^{L-1} \sum\, |w \, \partial C / \partial w|}$$
+
+
+# %%
+def rescaled(c):
+    """The network of section 1, its first hidden unit scaled by c."""
+    kernels = {l: kernel.astype(float) for l, kernel in W.items()}
+    kernels[1][:, 0] *= c
+    kernels[2][0, :] /= c
+    return ref.MLP(list(kernels.values()), loss="squared_error")
+
+
+# %%
+readings = {
+    "signed": lambda *data: ref.capacitance(*data),
+    "magnitude": lambda *data: ref.capacitance(*data, strength="magnitude"),
+    "magnitude, relative": lambda *data: ref.capacitance(*data, strength="magnitude", weighting="relative"),
+    "gradient form": ref.gradient_capacitance,
+}
+
+# %%
+scales = 2.0 ** np.arange(-4, 5)
+curves = {name: [read(rescaled(c), x, y).beta_eff for c in scales] for name, read in readings.items()}
+
+assert all((ref.families(rescaled(c), x, y).p == p).all() for c in scales)  # the same outputs
+for name, curve in curves.items():
+    assert (np.ptp(curve) < 1e-12) == (name in ("magnitude, relative", "gradient form"))
+
+# %% tags=["folded"] alt="beta_eff against the scale c: the unit readings change, the relative ones are flat."
+figure, axes = plt.subplots(figsize=(13, 6))
+for (name, curve), look in zip(curves.items(), ("o-", "s-", "o-", "s-"), strict=True):
+    colour = COLOURS[0] if "relative" in name or "gradient" in name else COLOURS[1]
+    axes.plot(scales, curve, look, color=colour, lw=2.5, ms=8, mfc="white" if look[0] == "s" else colour, label=name)
+axes.set_xscale("log", base=2)
+axes.set(
+    xlabel="scale c of one unit",
+    ylabel="$\\beta_{\\mathrm{eff}}$",
+    title=f"one function, written in {len(scales)} ways",
+)
+axes.legend(frameon=False)
+plt.show()
+
+# %% [markdown]
+# Two of the four are blind to the scale. Only the gradient form is also 0 at every stationary point (T7), as here at that of
+# section 7:
+
+# %%
+found = {name: read(*at_rest).beta_eff for name, read in readings.items()}
+display(pd.DataFrame({"beta_eff where the gradient is 0": found}).round(3))
+assert [name for name, value in found.items() if value == 0] == ["gradient form"]
+
+# %% [markdown]
+# ## 9 · A training run, and a prediction
+#
+# A body of one dense layer, the paper's probe on it, 600 digits. The callback reads $\beta_{\mathrm{eff}}$ (magnitude) after each
+# epoch. We look at a few epochs, and predict; then we train on and see.
+
+# %%
+SEEN, ALL = 8, 24
+keras.utils.set_random_seed(0)
+body = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64, activation="relu")])
+model = ncap.attach_probe(body, classes=10, frozen=False)  # dense 256, dense 128, dense 10
+model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+
+train, held_out = (images[:600], digits[:600]), (images[1200:], digits[1200:])
+reading = ncap.CapacitanceCallback(*train)
+options = {"epochs": ALL, "batch_size": 64, "validation_data": held_out, "callbacks": [reading], "verbose": 0}
+history = {name: np.array(values) for name, values in model.fit(*train, **options).history.items()}
+beta, accuracy = history["beta_eff"], history["val_accuracy"]
+
+assert beta[-1] < beta[SEEN - 1] < beta[0]
+assert history["loss"][-1] < history["loss"][SEEN - 1] < history["loss"][0]
+
+# %% [markdown]
+# Not at once, but in the end $\beta_{\mathrm{eff}}$ falls with the errors. The predictor fits a line to epochs that were seen,
+# accuracy $I = h(\beta_{\mathrm{eff}})$, by Bayesian ridge regression. It reads the line off where no error is left: $I^* = h(0)$.
+
+# %%
+predictor = ncap.CapacitancePredictor().fit(beta[:SEEN, None], accuracy[:SEEN])
+
+# %% tags=["folded"] alt="Left, beta_eff over the epochs; right, accuracy against beta_eff with the fitted line and its value at 0."
+figure, (left, right) = plt.subplots(1, 2, figsize=(15, 6.4))
+epochs = np.arange(1, ALL + 1)
+left.plot(epochs[SEEN - 1 :], beta[SEEN - 1 :], "o-", color="0.65", lw=2, label="not yet seen")
+left.plot(epochs[:SEEN], beta[:SEEN], "o-", color=COLOURS[0], lw=2.5, ms=8, label="seen")
+left.set(xlabel="epoch", ylabel="$\\beta_{\\mathrm{eff}}$", ylim=(0, None), title="$\\beta_{\\mathrm{eff}}$ falls")
+used = slice(predictor.t0_, SEEN)
+grid = np.linspace(0, beta[used].max() * 1.1, 50)
+right.plot(beta[SEEN:], accuracy[SEEN:], "o", color="0.65", label="not yet seen")
+right.plot(
+    beta[: used.start], accuracy[: used.start], "o", mec=COLOURS[0], mfc="white", ms=9, mew=2, label="seen, not fitted"
+)
+right.plot(beta[used], accuracy[used], "o", color=COLOURS[0], ms=9, label="seen and fitted")
+right.plot(grid, predictor.predict(grid[:, None]), color=COLOURS[1], lw=2.5, label="h")
+right.plot(0, predictor.accuracy_, "*", color=COLOURS[1], ms=22, clip_on=False, zorder=5, label="prediction h(0)")
+right.set(
+    xlabel="$\\beta_{\\mathrm{eff}}$",
+    ylabel="accuracy on held-out digits",
+    title="accuracy against $\\beta_{\\mathrm{eff}}$",
+)
+for axes in (left, right):
+    axes.legend(frameon=False)
+plt.show()
+
+# %% tags=["folded"]
+display(
+    pd.DataFrame(
+        {
+            "accuracy": {
+                f"last seen, epoch {SEEN}": accuracy[SEEN - 1],
+                "prediction h(0)": predictor.accuracy_,
+                f"what came true, epoch {ALL}": accuracy[-1],
+            }
+        }
+    ).round(3)
+)
+
+# %% [markdown]
+# One run shows how it works, not how well. For that, rank your own candidates (`ncap rank`) and compare with the last accuracy seen.
+# What is proven of all this, and what is not: `proofs/README.md`.

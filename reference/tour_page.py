@@ -1,0 +1,70 @@
+"""Execute the notebook reference/tour.py and render it to one HTML page that loads nothing.
+
+python reference/tour_page.py build/tour.html
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import jupytext
+from jinja2 import pass_context
+from latex2mathml.converter import convert
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+from traitlets.config import Config
+
+NOTEBOOK, TEMPLATE = (Path(__file__).with_name(name) for name in ("tour.py", "tour_page.html.j2"))
+FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
+FIGURES = "--InlineBackend.figure_formats=svg"  # sharp at any size
+NO_HISTORY = "--HistoryManager.enabled=False"  # nothing of this belongs into the user's own
+
+
+class TourExporter(HTMLExporter):
+    """The notebook as a page of its own looks, without scripts, its formulas in MathML, which browsers draw themselves."""
+
+    @pass_context
+    def markdown2html(self, context, source):
+        return super().markdown2html(context, FORMULA.sub(_mathml, source))
+
+
+def _mathml(formula):
+    displayed, inline = formula.groups()
+    return convert(displayed or inline, display="block" if displayed else "inline")
+
+
+def executed(path):
+    """The notebook at `path` with its outputs; CellExecutionError where a cell raises."""
+    # For the kernel, which inherits them. Matrices this small gain nothing from threads, which spin while they wait.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    with TemporaryDirectory() as folder:
+        sockets = {"transport": "ipc", "ip": str(Path(folder, "kernel"))}  # files: nothing listens on the network
+        client = NotebookClient(
+            jupytext.read(path),
+            kernel_name="python3",
+            extra_arguments=[FIGURES, NO_HISTORY],
+            config=Config({"KernelManager": sockets}),
+            resources={"metadata": {"path": path.parent}},  # where cells run, so that they import line_graph
+            timeout=300,
+        )
+        return client.execute()
+
+
+def rendered(notebook):
+    """The page of an executed notebook."""
+    exporter = TourExporter(template_file=str(TEMPLATE), exclude_anchor_links=True)
+    return exporter.from_notebook_node(notebook)[0]
+
+
+def main(page, notebook=NOTEBOOK):
+    """Execute, render and write."""
+    html = rendered(executed(Path(notebook)))
+    Path(page).parent.mkdir(parents=True, exist_ok=True)
+    Path(page).write_text(html, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

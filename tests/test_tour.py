@@ -1,0 +1,112 @@
+"""The tour runs as its page is made, every claim in it is checked on the way, and the page needs nothing but itself."""
+
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jupytext
+import pytest
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+LOADS = {"action", "background", "cite", "data", "formaction", "href", "manifest", "poster", "src", "srcset"}
+
+if not REFERENCE.is_dir():
+    pytest.skip("the tour is not part of a wheel", allow_module_level=True)
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the text of every element outside of code, by its innermost tag."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.texts, self.open = [], {}, []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        if text.strip() and not {"pre", "code"} & set(self.open):
+            self.texts.setdefault(self.open[-1], []).append(text)
+
+
+def render(page, *notebook):
+    command = [sys.executable, REFERENCE / "tour_page.py", page, *notebook]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    return jupytext.read(REFERENCE / "tour.py")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tour") / "tour.html"
+    run = render(path)
+    assert run.returncode == 0, run.stderr
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def headings(notebook):
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [cell.splitlines()[0].removeprefix("## ") for cell in cells if cell.startswith("## ")]
+
+
+def test_the_page_has_every_section_and_a_link_to_it(page, notebook):
+    assert page.texts["h2"] == headings(notebook)
+    assert [heading.split()[0] for heading in page.texts["h2"]] == page.texts[
+        "a"
+    ]  # numbered, so that a lecturer finds them
+    ids = [attributes.get("id") for _, attributes in page.tags]
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a" and "href" in attributes]
+    assert links == [f"#{target}" for target in ids if target and target.startswith("section-")]
+
+
+def test_the_page_loads_nothing(page):
+    values = [value for _, attributes in page.tags for name, value in attributes.items() if name in LOADS]
+    assert values
+    assert [value for value in values if not value.startswith(("#", "data:"))] == []
+    assert not {"script", "link", "iframe", "object", "embed", "base"} & {tag for tag, _ in page.tags}
+    styles = " ".join(page.texts["style"])
+    assert "url(" not in styles
+    assert "@import" not in styles
+
+
+def test_every_drawing_is_there_with_words_for_who_cannot_see_it(page, notebook):
+    described = [cell.metadata["alt"] for cell in notebook.cells if "plt.show()" in cell.source]
+    assert described
+    assert [attributes["alt"] for tag, attributes in page.tags if tag == "img"] == described
+
+
+def test_every_formula_is_drawn_by_the_browser(page, notebook):
+    formulas = sum(
+        cell.source.count("$") - cell.source.count("$$") for cell in notebook.cells if cell.cell_type == "markdown"
+    )
+    assert len([tag for tag, _ in page.tags if tag == "math"]) == formulas // 2 > 0
+    left_over = [
+        text for tag, texts in page.texts.items() if tag != "style" for text in texts if "$" in text or "\\" in text
+    ]
+    assert left_over == []
+
+
+def test_code_that_is_shown_fits_on_a_screen(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "folded" not in cell.metadata.get("tags", []):
+            lines = cell.source.splitlines()
+            assert len(lines) <= 15, cell.source
+            assert max(map(len, lines)) <= 110, cell.source  # what the page shows unbroken in the widest of its fonts
+
+
+def test_a_claim_that_is_wrong_gives_no_page(tmp_path):
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("# %% [markdown]\n# # Wrong\n\n# %%\nassert 1 + 1 == 3\n", encoding="utf-8")
+    run = render(tmp_path / "wrong.html", wrong)
+    assert run.returncode != 0
+    assert "assert 1 + 1 == 3" in run.stderr
+    assert not (tmp_path / "wrong.html").exists()
