@@ -11,18 +11,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ncap.reference.arguments import array_list, choose, finite, real_array
+from ncap.reference.cnn import CNN, check_network, kernels_of
 from ncap.reference.graph import weight_offsets
 from ncap.reference.hessian import hessian_degrees
 from ncap.reference.interaction import interaction_matrix, read
 from ncap.reference.kernels import for_dtype, row_dots, row_sums, scaled_rows
 from ncap.reference.mlp import MLP, Array, families
+from ncap.reference.shared_weights import Sums, degree_moments, shared_degrees, shared_sums
 from ncap.reference.verdict import STRENGTHS, WEIGHTINGS, Capacitance, Moments, Reading, judge, structural_reason
 
 Degrees = tuple[list[Array], list[Array]]
 
 
 def capacitance(
-    net: MLP,
+    net: MLP | CNN,
     x: ArrayLike,
     y: ArrayLike,
     interaction: str = "explicit",
@@ -36,10 +38,10 @@ def capacitance(
 
     with G_l = sum_k g_l[:,k] and Z_l = sum_j z_l[:,j]; for weighting "relative" as degrees_from says. Standard error over the
     samples (delta method): psi_n = (<out, in_n> + <out_n, in> - 2A) / D - beta (D_n - D) / D, s.e. = sd(psi) / sqrt(N), sd with
-    ddof = 1.
+    ddof = 1. Shared weights of a CNN: the same A and D, with convolutions for the products (ncap.reference.junction).
 
     Args:
-        net: the network. x: (N, n_0). y: integer labels (N,) or targets (N, n_L).
+        net: an MLP or a CNN. x: (N, n_0), or (N, *input_shape). y: integer labels (N,) or targets (N, n_L).
         interaction, strength, weighting: the reading, as in interaction_matrix.
         eps: signed D becomes D + sgn(D) eps; magnitude needs none.
 
@@ -53,35 +55,25 @@ def capacitance(
     (2.0, 3.0, 0.6666666666666666)
     """
     reading = read(interaction, strength, weighting)
+    check_network(net)
     if not isinstance(eps, Real) or not isfinite(eps) or eps < 0:
         raise ValueError(f"eps must be at least 0, got {eps!r:.80}; pass a finite number")
-    values = families(net, x, y)
-    magnitude, standard_error = None, np.nan
-    if interaction == "explicit":
-        blocks = _blocks(values.z[:-1], values.s, values.g, _weights(net, reading)) if net.depth > 1 else []
-        degrees_of = {name: _interior_degrees(blocks, name) for name in dict.fromkeys((strength, "magnitude"))}
-        moments_of = {name: _explicit_moments(blocks, own, name) for name, own in degrees_of.items()}
-        moments, magnitude = moments_of[strength], moments_of["magnitude"]
-        if len(values.p) > 1 and moments.denominator:
-            standard_error = _standard_error(blocks, degrees_of[strength], moments, strength)
-    else:
-        of_p = hessian_degrees(net, values, weighting) if strength == "signed" else degrees(net, x, y, *reading)
-        moments = _moments(*of_p)
+    sums = shared_sums(net, x, y, reading) if isinstance(net, CNN) else _sums(net, x, y, reading)
     return judge(
-        moments,
+        sums.moments,
         reading,
         structural=structural_reason(net.depth, net.loss, reading),
-        magnitude=magnitude,
-        standard_error=standard_error,
-        n_samples=len(values.p),
-        interior_weights=sum(layer.kernel.size for layer in net.layers[1:-1]),
+        magnitude=sums.magnitude,
+        standard_error=sums.standard_error,
+        n_samples=sums.n_samples,
+        interior_weights=sum(kernel.size for kernel in kernels_of(net)[1:-1]),
         rounding=float(np.finfo(np.float64).eps),
         eps=eps,
     )
 
 
 def degrees(
-    net: MLP,
+    net: MLP | CNN,
     x: ArrayLike,
     y: ArrayLike,
     interaction: str = "explicit",
@@ -90,7 +82,7 @@ def degrees(
 ) -> Degrees:
     """In- and out-degrees delta_in = P 1, delta_out = 1'P of every weight, without forming P (T0; Eq. 7).
 
-    Returns: two lists of L arrays (n_{l-1}, n_l); zeros for delta_in of layer L and delta_out of layer 1.
+    Returns: two lists of L arrays of the kernels' shapes; zeros for delta_in of layer L and delta_out of layer 1.
 
     Raises: ValueError as interaction_matrix, which alone builds P for hessian with magnitude, at most 2,000 weights.
 
@@ -100,6 +92,9 @@ def degrees(
     ([1.0, 2.0, 0.0], [0.0, 1.0, 2.0])
     """
     reading = read(interaction, strength, weighting)
+    check_network(net)
+    if isinstance(net, CNN):
+        return shared_degrees(net, x, y, reading)
     if reading.interaction == "explicit":
         values = families(net, x, y)
         if net.depth == 1:
@@ -160,6 +155,23 @@ def degrees_from(
     if kernels is not None:
         _check_kernels(weights, [array.shape[1] for array in (*z, s[-1], g[-1])])
     return _explicit_degrees(_blocks(z, s, g, weights if weighting == "relative" else None), strength)
+
+
+def _sums(net: MLP, x: ArrayLike, y: ArrayLike, reading: Reading) -> Sums:
+    """What capacitance judges, for an MLP."""
+    interaction, strength, weighting = reading
+    values = families(net, x, y)
+    n = len(values.p)
+    if interaction == "hessian":
+        of_p = hessian_degrees(net, values, weighting) if strength == "signed" else degrees(net, x, y, *reading)
+        return Sums(degree_moments(*of_p), None, np.nan, n)
+    blocks = _blocks(values.z[:-1], values.s, values.g, _weights(net, reading)) if net.depth > 1 else []
+    degrees_of = {name: _interior_degrees(blocks, name) for name in dict.fromkeys((strength, "magnitude"))}
+    moments_of = {name: _explicit_moments(blocks, own, name) for name, own in degrees_of.items()}
+    moments, error = moments_of[strength], np.nan
+    if n > 1 and moments.denominator:
+        error = _standard_error(blocks, degrees_of[strength], moments, strength)
+    return Sums(moments, moments_of["magnitude"], error, n)
 
 
 class _Block(NamedTuple):
@@ -253,12 +265,6 @@ def _explicit_moments(blocks: list[_Block], interior: Degrees, strength: str) ->
     D = float(_sample_denominators(blocks, strength).mean())
     # Only where both sums are 0 do the outermost layers' degrees have to be looked at.
     return Moments(A, D, A == D == 0 and _vanish(*_explicit_degrees(blocks, strength)))
-
-
-def _moments(delta_in: list[Array], delta_out: list[Array]) -> Moments:
-    A = sum(float((d_out * d_in).sum()) for d_in, d_out in zip(delta_in, delta_out, strict=True))
-    D = float(sum(d.sum() for d in delta_in))
-    return Moments(A, D, _vanish(delta_in, delta_out))
 
 
 def _vanish(delta_in: list[Array], delta_out: list[Array]) -> bool:

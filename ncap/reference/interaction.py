@@ -7,8 +7,11 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from ncap.reference.arguments import choose
-from ncap.reference.graph import weight_offsets
-from ncap.reference.mlp import MLP, Array, Families, check_net, families
+from ncap.reference.cnn import CNN, check_network, kernels_of
+from ncap.reference.connections import shared_block
+from ncap.reference.graph import line_graph_size, weight_offsets
+from ncap.reference.junction import junctions
+from ncap.reference.mlp import MLP, Array, Families, families
 from ncap.reference.verdict import INTERACTIONS, STRENGTHS, WEIGHTINGS, Reading
 
 MAX_MAGNITUDE_HESSIAN_WEIGHTS = 2_000
@@ -16,7 +19,7 @@ MAX_ENTRIES = 200_000_000  # 1.6 GB of values; the closed form needs none of the
 
 
 def interaction_matrix(
-    net: MLP,
+    net: MLP | CNN,
     x: ArrayLike,
     y: ArrayLike,
     interaction: str = "explicit",
@@ -29,12 +32,13 @@ def interaction_matrix(
         hessian:  P[(l;j->i), (l+1;i'->k)] = [i = i'] explicit + mean_n s_l[n,i] z_{l-1}[n,j] z_l[n,i'] (W_{l+1} H_{l+1}[n])[i,k]
                   H_L[n] = diag(p) - pp' (cross-entropy) or I (squared error),  H_l[n] = S_l W_{l+1} H_{l+1}[n] W_{l+1}' S_l
 
-    The row receives, the column sends; nodes are the weights in C order of each kernel, layer after layer.
+    The row receives, the column sends; nodes are the weights in C order of each kernel, layer after layer. A shared weight
+    is one node: its entries are sums over the pairs of physical connections that meet in a neuron, and only explicit.
     strength "magnitude" takes |.| of every sample's term before the mean, so that nothing cancels. weighting "relative" is
     diag(w) P diag(w), with |w| for magnitude: the impact of a relative change on a relative change.
 
     Args:
-        net: the network. x: (N, n_0). y: integer labels (N,) or targets (N, n_L).
+        net: an MLP or a CNN. x: (N, n_0), or (N, *input_shape). y: integer labels (N,) or targets (N, n_L).
         interaction: "explicit", the line graph's links; or "hessian", d2C / dW_l dW_{l+1}, wider than the line graph.
         strength: "signed" or "magnitude"; with "hessian" the latter takes at most 2,000 weights.
         weighting: "unit", P as it stands; or "relative" (T7), which does not change when relu units are rescaled.
@@ -48,7 +52,9 @@ def interaction_matrix(
     [[0.0, 1.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, 0.0]]
     """
     reading = read(interaction, strength, weighting)
-    check_net(net)
+    check_network(net)
+    if isinstance(net, CNN):
+        return _of_shared_weights(net, x, y, reading)
     _check_size(net, reading)
     values = families(net, x, y)
     offsets = weight_offsets(net.widths)
@@ -73,11 +79,42 @@ def interaction_matrix(
     return P
 
 
-def _weights_of(net: MLP, reading: Reading, nodes: Array) -> Array | float:
+def _of_shared_weights(net: CNN, x: ArrayLike, y: ArrayLike, reading: Reading) -> "sparse.csr_array[np.float64]":
+    check_explicit(reading)
+    offsets, size = weight_offsets(net), line_graph_size(net)
+    if max(size.links, size.connections) > MAX_ENTRIES:
+        raise ValueError(
+            f"P would have {size.links:,} entries, summed over {size.connections:,} connections, and more than {MAX_ENTRIES:,} of either "
+            "are too many; ncap.reference.degrees, capacitance and interaction_operator need no P"
+        )
+    meetings = junctions(net, x, y)
+    if not meetings:
+        return sparse.csr_array((offsets[-1], offsets[-1]))
+    if reading.strength == "magnitude":
+        meetings = [junction.sizes() for junction in meetings]
+    blocks = sparse.coo_array(
+        sparse.block_diag([shared_block(net, junction, l) for l, junction in enumerate(meetings, 1)])
+    )
+    receivers, senders = blocks.row, blocks.col + offsets[1]  # layer 1 sends nothing
+    entries = blocks.data * _weights_of(net, reading, receivers) * _weights_of(net, reading, senders)
+    P = sparse.csr_array(sparse.coo_array((entries, (receivers, senders)), shape=(offsets[-1], offsets[-1])))
+    P.eliminate_zeros()
+    return P
+
+
+def check_explicit(reading: Reading) -> None:
+    """Raise ValueError unless shared weights can be read so."""
+    if reading.interaction != "explicit":
+        raise ValueError(
+            f"interaction={reading.interaction!r} is for an MLP; a CNN's shared weights are read with interaction='explicit'"
+        )
+
+
+def _weights_of(net: MLP | CNN, reading: Reading, nodes: Array) -> Array | float:
     """What weighting multiplies the entries of these nodes by."""
     if reading.weighting == "unit":
         return 1.0
-    w = np.concatenate([layer.kernel.ravel() for layer in net.layers])
+    w = np.concatenate([kernel.ravel() for kernel in kernels_of(net)])
     return np.asarray((np.abs(w) if reading.strength == "magnitude" else w)[nodes])
 
 

@@ -43,19 +43,33 @@ MEMORY = 8 << 30  # bytes of address space for one run: a fault may ask for any 
 
 _ORACLE = [f"tests/reference/test_{name}.py" for name in ("ladder", "verdict", "theorems", "bounds")]
 _ARGUMENTS = "tests/reference/test_bad_arguments.py"
+_CONVOLUTION, _NETWORK = "tests/reference/test_convolution.py", "tests/reference/test_network.py"
 # Module -> the tests that should kill its mutants, quick killers first; its own doctests come before them.
 MODULES = {
     "reference/arguments": [_ARGUMENTS, "tests/reference/test_mlp.py"],
     "reference/closed_form": [*_ORACLE, _ARGUMENTS],
+    "reference/cnn": [_CONVOLUTION, _ARGUMENTS],
+    "reference/connections": [_CONVOLUTION],
+    "reference/convolution": [_CONVOLUTION, _ARGUMENTS],
+    "reference/dynamics": ["tests/reference/test_dynamics.py", _ARGUMENTS],
     "reference/gradient_form": _ORACLE,
     "reference/graph": ["tests/reference/test_graph.py", _ARGUMENTS],
     "reference/hessian": _ORACLE,
     "reference/interaction": [*_ORACLE, "tests/reference/test_graph.py", _ARGUMENTS],
+    "reference/interchange": ["tests/reference/test_graph.py", _ARGUMENTS],
+    "reference/junction": [_CONVOLUTION],
     "reference/kernels": _ORACLE,
+    "reference/linear_operator": [_CONVOLUTION, _ARGUMENTS],
     "reference/mlp": ["tests/reference/test_mlp.py", _ARGUMENTS, *_ORACLE],
+    "reference/network": [_NETWORK, _ARGUMENTS],
+    "reference/perturbation": ["tests/reference/test_perturbation.py", _NETWORK, _ARGUMENTS],
+    "reference/pooling": [_CONVOLUTION, _ARGUMENTS],
+    "reference/reduction": ["tests/reference/test_reduction.py", _ARGUMENTS],
     "reference/resilience": ["tests/reference/test_resilience.py", _ARGUMENTS],
     "reference/rounding": ["tests/reference/test_rounding.py"],
+    "reference/shared_weights": [_CONVOLUTION],
     "reference/verdict": ["tests/reference/test_verdict.py"],
+    "reference/window": [_CONVOLUTION, "tests/reference/test_graph.py"],
     "predict": ["tests/test_predict.py"],
     "ranking": ["tests/test_ranking.py"],
     "store": ["tests/test_store.py", "tests/test_leaderboard.py"],

@@ -5,7 +5,7 @@ from fractions import Fraction
 import networkx
 import numpy as np
 import pytest
-from refusals import Table, assert_refused, cases, untabled
+from refusals import Made, Table, assert_refused, cases, made, untabled
 from scipy import sparse
 
 from ncap import reference as ref
@@ -61,6 +61,10 @@ NETWORK = [
 ]
 NETS = [
     ("net", None, TypeError, "net must be an ncap.reference.MLP, got NoneType"),
+    ("net", KERNELS, TypeError, "got list; build one of its kernels, MLP([W_1, ..., W_L])"),
+]
+EITHER = [
+    ("net", None, TypeError, "net must be an ncap.reference.MLP or CNN, got NoneType"),
     ("net", KERNELS, TypeError, "got list; build one of its kernels, MLP([W_1, ..., W_L])"),
 ]
 INPUTS = [
@@ -139,8 +143,8 @@ TABLES = {
     "forward": Table(ref.forward, {"net": NET, "x": X}, NETS + INPUTS),
     "families": Table(ref.families, {"net": NET, **DATA}, NETS + INPUTS + TARGETS),
     "gradients": Table(ref.gradients, {"net": NET, **DATA}, NETS + INPUTS + TARGETS),
-    "interaction_matrix": Table(ref.interaction_matrix, {"net": NET, **DATA}, NETS + INPUTS + TARGETS + READING),
-    "degrees": Table(ref.degrees, {"net": NET, **DATA}, NETS + INPUTS + TARGETS + READING),
+    "interaction_matrix": Table(ref.interaction_matrix, {"net": NET, **DATA}, EITHER + INPUTS + TARGETS + READING),
+    "degrees": Table(ref.degrees, {"net": NET, **DATA}, EITHER + INPUTS + TARGETS + READING),
     "degrees_from": Table(
         ref.degrees_from,
         {"z": Z, "s": S, "g": G},
@@ -162,7 +166,7 @@ TABLES = {
         ref.capacitance,
         {"net": NET, "strength": "magnitude", **DATA},
         [
-            *NETS,
+            *EITHER,
             *INPUTS,
             *TARGETS,
             *READING,
@@ -174,22 +178,6 @@ TABLES = {
         ],
     ),
     "gradient_capacitance": Table(ref.gradient_capacitance, {"net": UNEQUAL, **DATA}, NETS + INPUTS + TARGETS),
-    "beta_eff": Table(
-        ref.beta_eff,
-        {"P": np.eye(2)},
-        [
-            ("P", None, ValueError, "P must be a square matrix, got shape () (NoneType)"),
-            ("P", np.ones((2, 3)), ValueError, "got shape (2, 3) (ndarray); pass it dense or as scipy.sparse"),
-            ("P", [1.0, 2.0], ValueError, "got shape (2,) (list)"),
-            ("P", networkx.path_graph(3), ValueError, "got shape (3,) (Graph); pass it dense or as scipy.sparse"),
-            ("P", sparse.csr_array(np.ones((2, 3))), ValueError, "got shape (2, 3) (csr_array)"),
-            ("P", [["a"]], ValueError, f"P {REAL}, got (1, 1) of dtype <U1"),
-            ("P", RAGGED, ValueError, f"P {ONE_ARRAY}"),
-            ("P", np.eye(2) * 1j, ValueError, "P must hold real weights, got complex numbers"),
-            ("P", [[np.nan]], ValueError, "P holds NaN or infinity"),
-            ("P", sparse.csr_array([[np.inf]]), ValueError, "P holds NaN or infinity"),
-        ],
-    ),
 }
 WIDTHS = [
     ("widths", None, ValueError, "widths must be at least two whole numbers of at least 1, (n_0, ..., n_L), got None"),
@@ -200,7 +188,7 @@ WIDTHS = [
     ("widths", [np.nan, 2], ValueError, "got [nan, 2]"),
     ("widths", [np.inf, 2], ValueError, "got [inf, 2]"),
     ("widths", "256,128", ValueError, "got '256,128'"),
-    ("widths", NET, ValueError, "got MLP("),
+    ("widths", KERNELS, ValueError, "widths must be at least two whole numbers", "or pass an MLP or a CNN"),
 ]
 TABLES["weight_offsets"] = Table(ref.weight_offsets, {"widths": (2, 3)}, WIDTHS)
 TABLES["line_graph"] = Table(
@@ -211,10 +199,421 @@ TABLES["line_graph"] = Table(
         ("widths", (10**5,) * 3, ValueError, "1,000,000,000,000,000 links, more than 200,000,000", "need no graph"),
     ],
 )
+NETWORKS = [
+    ("P", None, ValueError, "P must be a square matrix, got shape () (NoneType)"),
+    ("P", np.ones((2, 3)), ValueError, "got shape (2, 3) (ndarray)", "dense, as scipy.sparse or as a networkx graph"),
+    ("P", [1.0, 2.0], ValueError, "got shape (2,) (list)"),
+    ("P", sparse.csr_array(np.ones((2, 3))), ValueError, "got shape (2, 3) (csr_array)"),
+    ("P", [["a"]], ValueError, f"P {REAL}, got (1, 1) of dtype <U1"),
+    ("P", RAGGED, ValueError, f"P {ONE_ARRAY}"),
+    ("P", np.eye(2) * 1j, ValueError, "P must hold real weights, got complex numbers"),
+    ("P", [[np.nan]], ValueError, "P holds NaN or infinity"),
+    ("P", sparse.csr_array([[np.inf]]), ValueError, "P holds NaN or infinity"),
+    *(
+        (
+            "P",
+            networkx.DiGraph([(0, 1, {"weight": weight})]),
+            ValueError,
+            f"attribute `weight` of the edges of P {said}",
+        )
+        for weight, said in [
+            ("2", f"{REAL}, got (1,) of dtype <U1"),
+            (1j, f"{REAL}, got (1,) of dtype complex128"),
+            (np.nan, "holds NaN or infinity"),
+            (None, "holds NaN or infinity"),
+            ([1.0, 2.0], "must be one number, got shape (2,)"),
+        ]
+    ),
+]
+DRAWS = [
+    ("remove", "hubs", ValueError, "remove must be one of 'nodes', 'links', 'weights', got 'hubs'"),
+    ("seed", -1, ValueError, "seed must be a whole number of at least 0, got -1"),
+    ("seed", None, ValueError, "got None"),
+    ("seed", 0.5, ValueError, "got 0.5"),
+]
+PARAMETERS = [
+    ("above 0", 0.0, "got 0.0"),
+    ("above 0", -1, "got -1"),
+    ("above 0", np.nan, "got nan"),
+    ("above 0", "1", "got '1'"),
+    ("above 0", np.ones(2), "got array([1., 1.])"),
+    ("of at least 0", -1, "got -1"),
+    ("of at least 0", np.inf, "got inf"),
+    ("of at least 0", None, "got None"),
+]
+
+
+def parameters(positive, others=""):
+    """Rows of the parameters of a dynamics, each named by a letter."""
+    return [
+        (name, value, ValueError, f"{name} must be a finite number {rule}", got)
+        for letters, of in ((positive, "above 0"), (others, "of at least 0"))
+        for name in letters
+        for rule, value, got in PARAMETERS
+        if rule == of
+    ]
+
+
+def unlike(what):
+    """A dynamics whose f or h is what a person might write by mistake."""
+    return ref.Dynamics("mine", **({"f": np.negative, "h": np.multiply} | what))
+
+
+SIMULATIONS = [
+    *NETWORKS,
+    ("P", np.zeros((0, 0)), ValueError, "P has no nodes; pass a network of at least one"),
+    (
+        "dynamics",
+        "epidemic",
+        TypeError,
+        "dynamics must be an ncap.reference.Dynamics, got 'epidemic'; call mutualistic()",
+    ),
+    ("dynamics", ref.epidemic, TypeError, "dynamics must be an ncap.reference.Dynamics, got <function epidemic"),
+    ("dynamics", unlike({"f": lambda x: 1.0}), ValueError, "f of dynamics must return an array", "got 1.0"),
+    ("dynamics", unlike({"h": np.outer}), ValueError, "h of dynamics must return an array", "got array([[0.25]])"),
+    ("x_0", [0.5], ValueError, "x_0 must be one number, or have shape (n,) with n = 2, the nodes of P; got (1,)"),
+    ("x_0", np.ones((2, 2)), ValueError, "got (2, 2)"),
+    ("x_0", [np.nan, 0.5], ValueError, "x_0 holds NaN or infinity"),
+    ("x_0", np.inf, ValueError, "x_0 holds NaN or infinity"),
+    ("x_0", None, ValueError, f"x_0 {REAL}, got None"),
+    ("times", 5.0, ValueError, "times must be at least two ascending numbers, got 5.0"),
+    ("times", [0.0], ValueError, "got [0.0]"),
+    ("times", [0.0, 1.0, 1.0], ValueError, "got [0.0, 1.0, 1.0]"),
+    ("times", [0.0, np.inf], ValueError, "times holds NaN or infinity"),
+    ("rtol", 0, ValueError, "rtol must lie in 1e-13..1, got 0"),
+    ("rtol", None, ValueError, "got None"),
+    ("rtol", np.nan, ValueError, "got nan"),
+    (
+        "method",
+        "rk45",
+        ValueError,
+        "method must be one of 'RK23', 'RK45', 'DOP853', 'Radau', 'BDF', 'LSODA', got 'rk45'",
+    ),
+]
+SYSTEM = {"P": np.ones((2, 2)), "dynamics": ref.epidemic(), "x_0": 0.5, "times": [0.0, 1.0]}
+ADDS_UP_TO_0 = (
+    "P",
+    [[0, 1], [-1, 0]],
+    ValueError,
+    "P has no links, or weights that add up to 0",
+    "pass one with links",
+)
+TABLES |= {
+    "beta_eff": Table(
+        ref.beta_eff,
+        {"P": np.eye(2)},
+        [*NETWORKS, ("giant_component", "weak", TypeError, "giant_component must be True or False, got 'weak'")],
+    ),
+    "decompose": Table(ref.decompose, {"P": np.eye(2)}, NETWORKS),
+    "giant_component": Table(ref.giant_component, {"P": np.eye(2)}, NETWORKS),
+    "network_average": Table(
+        ref.network_average,
+        {"P": np.eye(2), "v": [1.0, 2.0]},
+        [
+            *NETWORKS,
+            ("v", [1.0], ValueError, "v must have shape (n,) or (n, T) with n = 2, the nodes of P; got (1,)"),
+            ("v", np.ones((3, 2)), ValueError, "got (3, 2)"),
+            ("v", np.ones((2, 1, 1)), ValueError, "got (2, 1, 1)"),
+            ("v", 1.0, ValueError, "got (1,)"),
+            ("v", [1.0, np.nan], ValueError, "v holds NaN or infinity"),
+            ("v", ["a", "b"], ValueError, f"v {REAL}"),
+        ],
+    ),
+    "perturb": Table(
+        ref.perturb,
+        {"P": np.eye(2)},
+        [
+            *NETWORKS,
+            *DRAWS,
+            ("repeat", -1, ValueError, "repeat must be a whole number of at least 0, got -1"),
+            ("repeat", True, ValueError, "got True"),
+            ("fraction", 50, ValueError, "fraction must lie in 0..1, got 50.0; pass 0.2 for 20 %"),
+            ("fraction", -0.1, ValueError, "got -0.1"),
+            ("fraction", np.nan, ValueError, "fraction holds NaN or infinity"),
+            ("fraction", None, ValueError, "fraction must be one number in 0..1, got None"),
+            ("fraction", [0.1], ValueError, "fraction must be one number in 0..1, got [0.1]"),
+        ],
+    ),
+    "perturbation_curve": Table(
+        ref.perturbation_curve,
+        {"P": np.eye(2)},
+        [
+            *NETWORKS,
+            *DRAWS,
+            ("fractions", [0.5, 1.5], ValueError, "fractions must lie in 0..1, got 1.5"),
+            ("fractions", [], ValueError, "fractions must be a list of at least one number in 0..1, got []"),
+            ("fractions", [[0.5]], ValueError, "got [[0.5]]"),
+            ("fractions", ["a"], ValueError, f"fractions {REAL}"),
+            ("repeats", 0, ValueError, "repeats must be a whole number of at least 1, got 0"),
+            ("repeats", 2.5, ValueError, "got 2.5"),
+        ],
+    ),
+    "Dynamics": Table(
+        ref.Dynamics,
+        {"name": "mine", "f": np.negative, "h": np.multiply},
+        [
+            ("name", None, TypeError, "name must be a string, got None"),
+            ("source", 2016, TypeError, "source must be a string, got 2016"),
+            ("f", "-x", TypeError, "f must be a function of arrays of states, got '-x'"),
+            ("h", 1.0, TypeError, "h must be a function of arrays of states, got 1.0"),
+        ],
+    ),
+    "mutualistic": Table(ref.mutualistic, {}, parameters("CDK", "BEH")),
+    "epidemic": Table(ref.epidemic, {}, parameters("B")),
+    "regulatory": Table(ref.regulatory, {}, parameters("Bfh")),
+    "simulate": Table(ref.simulate, SYSTEM, SIMULATIONS),
+    "simulate_reduced": Table(ref.simulate_reduced, SYSTEM, [*SIMULATIONS, ADDS_UP_TO_0]),
+    "reduction_error": Table(ref.reduction_error, SYSTEM, [*SIMULATIONS, ADDS_UP_TO_0]),
+}
+IMAGES = ref.Conv2D(np.ones((2, 2, 1, 3)))
+CNN = ref.CNN([IMAGES, ref.GlobalAveragePooling2D(), ref.Dense(np.ones((3, 2)))], (3, 4, 1))
+A_PAIR = "must be a whole number of at least 1, or two, (height, width), got"
+
+
+def layer(axes, kernel, outputs):
+    """Rows of a kernel of these axes and of its bias."""
+    return [
+        ("kernel", None, ValueError, f"kernel {REAL}, got None"),
+        ("kernel", kernel[0], ValueError, f"kernel must have shape {axes}, each at least 1, got {kernel[0].shape}"),
+        ("kernel", kernel[:0], ValueError, f"got {kernel[:0].shape}"),
+        ("kernel", kernel * np.nan, ValueError, "kernel holds NaN or infinity; pass finite numbers"),
+        ("kernel", kernel.astype(str), ValueError, f"kernel {REAL}", "<U32"),
+        ("kernel", RAGGED, ValueError, f"kernel {ONE_ARRAY}"),
+        ("bias", 0.0, ValueError, f"bias must have shape ({outputs},), one for each channel out, got (1,)"),
+        ("bias", np.ones(outputs + 1), ValueError, f"got ({outputs + 1},)"),
+        ("bias", [np.inf] * outputs, ValueError, "bias holds NaN or infinity"),
+    ]
+
+
+def a_pair(name):
+    return [
+        (name, 0, ValueError, f"{name} {A_PAIR} 0"),
+        (name, 1.5, ValueError, "got 1.5"),
+        (name, (2, 2, 2), ValueError, "got (2, 2, 2)"),
+        (name, (2, 0), ValueError, "got (2, 0)"),
+        (name, "2", ValueError, "got '2'"),
+    ]
+
+
+SLIDING = [
+    *a_pair("strides"),
+    ("padding", "SAME", ValueError, "padding must be one of 'valid', 'same', got 'SAME'"),
+    ("padding", 1, ValueError, "got 1"),
+]
+WEIGHTS = [row for row in NETWORKS if row[1] is not None]
+OF_IMAGES = "(height, width, channels"
+DATA_OF_IMAGES = {"x": np.ones((3, 3, 4, 1)), "y": Y}
+TABLES |= {
+    "Conv2D": Table(
+        ref.Conv2D,
+        {"kernel": IMAGES.kernel},
+        [*layer(f"{OF_IMAGES} in, channels out)", IMAGES.kernel, 3), *SLIDING],
+    ),
+    "DepthwiseConv2D": Table(
+        ref.DepthwiseConv2D, {"kernel": IMAGES.kernel}, [*layer(f"{OF_IMAGES}, m)", IMAGES.kernel, 3), *SLIDING]
+    ),
+    "Dense": Table(ref.Dense, {"kernel": KERNELS[0]}, layer("(inputs, outputs)", KERNELS[0], 3)),
+    "AveragePooling2D": Table(ref.AveragePooling2D, {}, [*a_pair("pool_size"), *SLIDING]),
+    "MaxPooling2D": Table(ref.MaxPooling2D, {}, [*a_pair("pool_size"), *SLIDING]),
+    "GlobalAveragePooling2D": Table(ref.GlobalAveragePooling2D, {}, []),
+    "Flatten": Table(ref.Flatten, {}, []),
+    "CNN": Table(
+        ref.CNN,
+        {"layers": CNN.layers, "input_shape": (3, 4, 1)},
+        [
+            ("layers", None, TypeError, "layers must be a list of arrays, one a layer, got None"),
+            (
+                "layers",
+                [],
+                ValueError,
+                "layers must end with a Dense, whose outputs are the classes, got no layer at all",
+            ),
+            ("layers", [IMAGES], ValueError, "got Conv2D"),
+            ("layers", CNN.layers[:2], ValueError, "got GlobalAveragePooling2D"),
+            (
+                "layers",
+                [IMAGES.kernel],
+                TypeError,
+                "layers[0] must be a layer of ncap.reference, such as Conv2D(kernel)",
+            ),
+            ("layers", [ref.Flatten], TypeError, "got <class 'ncap.reference.pooling.Flatten'>"),
+            (
+                "layers",
+                [IMAGES, CNN.layers[2]],
+                ValueError,
+                "layers[1]: Dense takes vectors, got images (2, 3, 3); put Flatten()",
+            ),
+            (
+                "layers",
+                [ref.Flatten(), *CNN.layers],
+                ValueError,
+                "layers[1]: Conv2D takes images",
+                "inputs of shape (12,)",
+            ),
+            ("layers", [ref.Flatten(), ref.MaxPooling2D()], ValueError, "layers[1]: MaxPooling2D takes images"),
+            ("layers", [ref.Flatten(), CNN.layers[1]], ValueError, "layers[1]: GlobalAveragePooling2D takes images"),
+            (
+                "layers",
+                [IMAGES, *CNN.layers],
+                ValueError,
+                "layers[1]: kernel must have 3 channels in, as its inputs (2, 3, 3) have",
+            ),
+            (
+                "layers",
+                [ref.Flatten(), CNN.layers[2]],
+                ValueError,
+                "layers[1]: kernel must have 12 rows, one for each input, got (3, 2)",
+            ),
+            (
+                "layers",
+                [ref.AveragePooling2D(4)],
+                ValueError,
+                "layers[0]: a window of 4 does not fit in 3; pass padding='same'",
+            ),
+            (
+                "input_shape",
+                3,
+                ValueError,
+                "input_shape must be (height, width, channels) or (n,), each at least 1, got 3",
+            ),
+            ("input_shape", (3, 4), ValueError, "got (3, 4)"),
+            ("input_shape", (None, 3, 4, 1), ValueError, "got (None, 3, 4, 1)"),
+            ("input_shape", (3, 0, 1), ValueError, "got (3, 0, 1)"),
+            ("input_shape", (3, 4.0, 1), ValueError, "got (3, 4.0, 1)"),
+            ("loss", "mse", ValueError, "loss must be one of 'cross_entropy', 'squared_error', got 'mse'"),
+        ],
+    ),
+    "line_graph_size": Table(ref.line_graph_size, {"widths": (2, 3)}, WIDTHS),
+    "to_networkx": Table(
+        ref.to_networkx,
+        {"widths": (2, 3)},
+        [
+            *WIDTHS,
+            ("widths", (1000,) * 3, ValueError, "widths would give networkx 1,000,000,000 links, more than 5,000,000"),
+            *WEIGHTS,
+            ("P", np.eye(2), ValueError, "P must have shape (6, 6), one row for each weight of widths, got (2, 2)"),
+        ],
+    ),
+    "write_graphml": Table(
+        ref.write_graphml,
+        {"path": Made(lambda folder: folder / "line_graph.graphml"), "widths": (2, 3)},
+        [*WIDTHS, *WEIGHTS, ("path", None, TypeError, "path must be the name of a file, got None")],
+    ),
+    "interaction_operator": Table(
+        ref.interaction_operator,
+        {"net": NET, **DATA},
+        EITHER + INPUTS + TARGETS + [row for row in READING if row[0] != "interaction"],
+    ),
+}
+TIMES = [
+    ("times", 5.0, ValueError, "times must be a list that increases from 0, the moment of the start, got 5.0"),
+    ("times", [], ValueError, "got []"),
+    ("times", [1.0, 2.0], ValueError, "got [1.0, 2.0]"),
+    ("times", [0.0, 1.0, 1.0], ValueError, "got [0.0, 1.0, 1.0]"),
+    ("times", [[0.0, 1.0]], ValueError, "got [[0.0, 1.0]]"),
+    ("times", [0.0, np.inf], ValueError, "times holds NaN or infinity"),
+    ("times", "soon", ValueError, f"times {REAL}, got 'soon'"),
+    (
+        "times",
+        np.arange(1e7),
+        ValueError,
+        "10,000,000 states of",
+        "more than 200,000,000 in all; take fewer times at once",
+    ),
+]
+SOLVER = [
+    ("rtol", 0, ValueError, "rtol must lie in 1e-13..1, got 0"),
+    ("rtol", np.nan, ValueError, "got nan"),
+    ("rtol", None, ValueError, "got None"),
+    ("method", "rk45", ValueError, "method must be one of 'RK23', 'RK45', 'DOP853', got 'rk45'"),
+    ("method", "BDF", ValueError, "got 'BDF'"),
+]
+Z_START = [np.ones((3, width)) for width in (3, 4, 2)]
+PATH = ref.gradient_descent(NET, X, Y, 0.5, 2)
+SHORTER = ref.gradient_descent(NET, X, Y, 0.5, 1)
+ELSEWHERE = ref.gradient_descent(UNEQUAL, X, Y, 0.5, 2)
+
+
+def trajectories(name):
+    """Rows of a trajectory beside which another one is PATH."""
+    fit = "exact and approximate must have the same times and start at the same weights"
+    return [
+        (name, PATH.weights, TypeError, f"{name} must be an EdgeTrajectory, as simulate_edges returns it, got ndarray"),
+        (name, None, TypeError, "got NoneType"),
+        (name, SHORTER, ValueError, fit, "3 of 26" if name == "exact" else "got 3 times of 26 weights and 2 of 26"),
+        (name, PATH._replace(times=2 * PATH.times), ValueError, fit),
+        (name, ELSEWHERE, ValueError, fit),
+    ]
+
+
+TABLES |= {
+    "node_dynamics": Table(ref.node_dynamics, {"net": NET, "x": X}, NETS + INPUTS),
+    "simulate_nodes": Table(
+        ref.simulate_nodes,
+        {"net": NET, "x": X, "times": [0.0, 1.0]},
+        [
+            *NETS,
+            *INPUTS,
+            *TIMES,
+            *SOLVER,
+            ("z_start", 1, TypeError, "z_start must be a list of arrays, one a layer, got 1"),
+            ("z_start", Z_START[:2], ValueError, "z_start must hold z_1..z_L of shapes [(3, 3), (3, 4), (3, 2)], got"),
+            ("z_start", [*Z_START[:2], np.ones((2, 2))], ValueError, "got [(3, 3), (3, 4), (2, 2)]"),
+            ("z_start", [np.nan * Z_START[0], *Z_START[1:]], ValueError, "z_start[0] holds NaN or infinity"),
+            ("z_start", ["a", *Z_START[1:]], ValueError, f"z_start[0] {REAL}"),
+        ],
+    ),
+    "edge_dynamics": Table(ref.edge_dynamics, {"net": NET, **DATA}, NETS + INPUTS + TARGETS),
+    "simulate_edges": Table(
+        ref.simulate_edges,
+        {"net": NET, **DATA, "times": [0.0, 1.0]},
+        NETS + INPUTS + TARGETS + TIMES + SOLVER,
+    ),
+    "linearised_edges": Table(
+        ref.linearised_edges, {"net": NET, **DATA, "times": [0.0, 1.0]}, NETS + INPUTS + TARGETS + TIMES
+    ),
+    "gradient_descent": Table(
+        ref.gradient_descent,
+        {"net": NET, **DATA, "learning_rate": 0.5, "steps": 2},
+        [
+            *NETS,
+            *INPUTS,
+            *TARGETS,
+            ("learning_rate", 0, ValueError, "learning_rate must be a finite number above 0, got 0"),
+            ("learning_rate", np.inf, ValueError, "got inf"),
+            ("learning_rate", "0.1", ValueError, "got '0.1'"),
+            ("learning_rate", [0.1], ValueError, "got [0.1]"),
+            ("steps", -1, ValueError, "steps must be a whole number of at least 0, got -1"),
+            ("steps", 2.0, ValueError, "got 2.0"),
+            ("steps", True, ValueError, "got True"),
+            ("steps", 10**8, ValueError, "100,000,001 states of 26 numbers each", "take fewer steps at once"),
+        ],
+    ),
+    "displacement_error": Table(
+        ref.displacement_error,
+        {"exact": PATH, "approximate": PATH},
+        trajectories("exact") + trajectories("approximate"),
+    ),
+    "trusted_until": Table(
+        ref.trusted_until,
+        {"exact": PATH, "approximate": PATH},
+        [
+            *trajectories("exact"),
+            *trajectories("approximate"),
+            ("tolerance", 0.0, ValueError, "tolerance must be a finite number above 0, got 0.0"),
+            ("tolerance", np.nan, ValueError, "got nan"),
+            ("tolerance", None, ValueError, "got None"),
+        ],
+    ),
+}
 RESULTS = {
     "Capacitance",
     "CapacitanceWarning",
+    "Decomposition",
+    "EdgeTrajectory",
     "Families",
+    "LineGraphSize",
+    "NodeTrajectory",
 }  # what functions return or warn with: nobody passes them arguments
 
 
@@ -224,8 +623,21 @@ def test_a_wrong_argument_is_refused_by_name(table, row, tmp_path):
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-def test_the_other_arguments_are_not_to_blame(table):
-    table.function(**table.good)
+def test_the_other_arguments_are_not_to_blame(table, tmp_path):
+    table.function(**{name: made(value, tmp_path) for name, value in table.good.items()})
+
+
+@pytest.mark.parametrize("function", [ref.interaction_matrix, ref.degrees, ref.capacitance, ref.interaction_operator])
+@pytest.mark.parametrize("x", [np.ones((3, 4, 1)), np.ones((3, 3, 4)), np.ones((0, 3, 4, 1)), np.ones((3, 12))])
+def test_images_of_another_shape_are_refused(function, x):
+    with pytest.raises(ValueError, match=r"x must have shape \(N, 3, 4, 1\), N at least 1: samples come first; got"):
+        function(CNN, x, Y)
+
+
+@pytest.mark.parametrize("function", [ref.forward, ref.families, ref.gradients, ref.gradient_capacitance])
+def test_what_reads_an_mlp_alone_says_so(function):
+    with pytest.raises(TypeError, match=r"net must be an ncap.reference.MLP, got CNN"):
+        function(CNN, *[DATA_OF_IMAGES[name] for name in "xy"][: 1 if function is ref.forward else 2])
 
 
 def test_every_parameter_of_every_public_name_has_a_row():

@@ -1,0 +1,237 @@
+"""What stands between layers of weights and has none: pooling and flatten, in Keras' layouts.
+
+Every one has output_shape(shape) and at(z), its passage at activations z: the linear map Q that it is there, with
+forward(t) = Q t and transpose(g) = Q' g. Q of a maximum is the choice of the largest, the first of equal ones.
+"""
+
+from dataclasses import dataclass
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from ncap.reference.convolution import Shape
+from ncap.reference.mlp import Array
+from ncap.reference.window import Window, pair, places, read_padding, whole, window
+
+
+@dataclass(frozen=True)
+class AveragePooling2D:
+    """Mean over windows, channel by channel, as Keras': padding is not counted.
+
+    Args:
+        pool_size: a whole number, or (height, width). strides: the same; None for pool_size. padding: "valid" or "same".
+
+    Raises: ValueError for other values.
+
+    >>> AveragePooling2D(2).at(np.ones((1, 2, 2, 1))).forward(np.array([1.0, 2.0, 3.0, 6.0]).reshape(1, 2, 2, 1)).tolist()
+    [[[[3.0]]]]
+    """
+
+    pool_size: int | tuple[int, int] = 2
+    strides: int | tuple[int, int] | None = None
+    padding: str = "valid"
+
+    def __post_init__(self) -> None:
+        """Check every parameter once."""
+        _read_pooling(self)
+
+    def windows(self, shape: Shape) -> tuple[Window, Window]:
+        """Rows and columns of the window on images of this shape."""
+        return _windows(self, shape)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """(height, width, channels) of an output, from that of an input."""
+        return _output_shape(self, shape)
+
+    def at(self, z: Array) -> "Mean":
+        """The mean, whatever z."""
+        return Mean(*self.windows(z.shape[1:]), z.shape[1:])
+
+
+@dataclass(frozen=True)
+class MaxPooling2D:
+    """Largest of each window, channel by channel, as Keras': padding is never chosen.
+
+    Args:
+        pool_size: a whole number, or (height, width). strides: the same; None for pool_size. padding: "valid" or "same".
+
+    Raises: ValueError for other values.
+
+    >>> at = MaxPooling2D(2).at(np.array([1.0, 2.0, 3.0, 0.0]).reshape(1, 2, 2, 1))
+    >>> at.forward(np.array([4.0, 5.0, 6.0, 7.0]).reshape(1, 2, 2, 1)).item()     # the third is the largest
+    6.0
+    """
+
+    pool_size: int | tuple[int, int] = 2
+    strides: int | tuple[int, int] | None = None
+    padding: str = "valid"
+
+    def __post_init__(self) -> None:
+        """Check every parameter once."""
+        _read_pooling(self)
+
+    def windows(self, shape: Shape) -> tuple[Window, Window]:
+        """Rows and columns of the window on images of this shape."""
+        return _windows(self, shape)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """(height, width, channels) of an output, from that of an input."""
+        return _output_shape(self, shape)
+
+    def at(self, z: Array) -> "Choice":
+        """The choice of the largest z, in row-major order the first of equal ones."""
+        rows, columns = self.windows(z.shape[1:])
+        largest = np.full((len(z), rows.outputs, columns.outputs, z.shape[3]), -np.inf)
+        choice = np.zeros(largest.shape, np.int32)
+        for (a, b), cells, outputs in places(rows, columns):
+            better = z[cells] > largest[outputs]
+            largest[outputs] = np.where(better, z[cells], largest[outputs])
+            choice[outputs] = np.where(better, a * columns.size + b, choice[outputs])
+        return Choice(rows, columns, z.shape[1:], choice)
+
+
+@dataclass(frozen=True)
+class GlobalAveragePooling2D:
+    """Mean of every channel over the image, as Keras': images become vectors (channels,).
+
+    >>> GlobalAveragePooling2D().output_shape((4, 4, 3))
+    (3,)
+    """
+
+    def windows(self, shape: Shape) -> tuple[Window, Window]:
+        """The whole image."""
+        return whole(shape[0]), whole(shape[1])
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """(channels,), from (height, width, channels)."""
+        _check_image(self, shape)
+        return (shape[2],)
+
+    def at(self, z: Array) -> "ImageMean":
+        """The mean, whatever z."""
+        return ImageMean(z.shape[1:])
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """Images (height, width, channels) as vectors, in C order, as Keras'.
+
+    >>> Flatten().output_shape((4, 4, 3))
+    (48,)
+    """
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """(height * width * channels,)."""
+        return (prod(shape),)
+
+    def at(self, z: Array) -> "Reshape":
+        """The same values, whatever z."""
+        return Reshape(z.shape[1:])
+
+
+class Mean(NamedTuple):
+    """Q of an average over windows."""
+
+    rows: Window
+    columns: Window
+    shape: Shape
+
+    def forward(self, t: Array) -> Array:
+        """Q t."""
+        out = np.zeros((len(t), self.rows.outputs, self.columns.outputs, self.shape[2]))
+        for _, cells, outputs in places(self.rows, self.columns):
+            out[outputs] += t[cells]
+        return np.asarray(out / self.sizes())
+
+    def transpose(self, g: Array) -> Array:
+        """Q' g."""
+        out, shares = np.zeros((len(g), *self.shape)), g / self.sizes()
+        for _, cells, outputs in places(self.rows, self.columns):
+            out[cells] += shares[outputs]
+        return out
+
+    def sizes(self) -> Array:
+        """[h, w, 1], how many pixels each window holds."""
+        return np.asarray(np.multiply.outer(*(axis.inside().sum(axis=0) for axis in self[:2]))[..., None])
+
+
+class Choice(NamedTuple):
+    """Q of a maximum: choice[n, h, w, c] is the chosen entry of the window, in C order."""
+
+    rows: Window
+    columns: Window
+    shape: Shape
+    choice: Array
+
+    def forward(self, t: Array) -> Array:
+        """Q t."""
+        out = np.zeros(self.choice.shape)
+        for (a, b), cells, outputs in places(self.rows, self.columns):
+            out[outputs] += t[cells] * (self.choice[outputs] == a * self.columns.size + b)
+        return out
+
+    def transpose(self, g: Array) -> Array:
+        """Q' g."""
+        out = np.zeros((len(g), *self.shape))
+        for (a, b), cells, outputs in places(self.rows, self.columns):
+            out[cells] += g[outputs] * (self.choice[outputs] == a * self.columns.size + b)
+        return out
+
+
+class ImageMean(NamedTuple):
+    """Q of an average over the whole image."""
+
+    shape: Shape
+
+    def forward(self, t: Array) -> Array:
+        """Q t."""
+        return np.asarray(t.mean(axis=(1, 2)))
+
+    def transpose(self, g: Array) -> Array:
+        """Q' g."""
+        height, width, _ = self.shape
+        return np.broadcast_to(g[:, None, None, :] / (height * width), (len(g), *self.shape))
+
+
+class Reshape(NamedTuple):
+    """Q of Flatten."""
+
+    shape: Shape
+
+    def forward(self, t: Array) -> Array:
+        """Q t."""
+        return t.reshape(len(t), -1)
+
+    def transpose(self, g: Array) -> Array:
+        """Q' g."""
+        return g.reshape(len(g), *self.shape)
+
+
+Between = AveragePooling2D | MaxPooling2D | GlobalAveragePooling2D | Flatten
+Passage = Mean | Choice | ImageMean | Reshape
+
+
+def _windows(layer: AveragePooling2D | MaxPooling2D, shape: Shape) -> tuple[Window, Window]:
+    _check_image(layer, shape)
+    size = pair("pool_size", layer.pool_size)
+    strides = size if layer.strides is None else pair("strides", layer.strides)
+    rows, columns = (window(*axis, layer.padding) for axis in zip(shape, size, strides, strict=False))
+    return rows, columns
+
+
+def _output_shape(layer: AveragePooling2D | MaxPooling2D, shape: Shape) -> Shape:
+    rows, columns = layer.windows(shape)
+    return rows.outputs, columns.outputs, shape[2]
+
+
+def _check_image(layer: object, shape: Shape) -> None:
+    if len(shape) != 3:
+        raise ValueError(f"{type(layer).__name__} takes images (height, width, channels), got inputs of shape {shape}")
+
+
+def _read_pooling(layer: AveragePooling2D | MaxPooling2D) -> None:
+    pair("pool_size", layer.pool_size)
+    if layer.strides is not None:
+        pair("strides", layer.strides)
+    read_padding(layer.padding)
