@@ -15,11 +15,13 @@ WIDTHS = (5, 8, 6, 4)
 
 @pytest.fixture
 def float64():
-    """Keras' own type: that of the layers alone would leave its data and its losses in float32."""
-    before = keras.config.floatx()
+    """Keras' own type, which its data and losses have, and that of new layers, which keeps what it was at its first use."""
+    before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     yield
-    keras.config.set_floatx(before)
+    keras.config.set_floatx(before[0])
+    keras.config.set_dtype_policy(before[1])
 
 
 def case(loss, biases):
