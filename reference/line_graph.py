@@ -14,6 +14,8 @@ from ncap import reference as ref
 
 WIDTHS = (2, 3, 2, 1)
 COLOURS = ("#0072b2", "#d55e00", "#009e73")  # one for the weights of each layer
+POSITIVE, NEGATIVE = "#b2182b", "#2166ac"  # links of P
+WIDEST = 9  # points
 DOT = 170  # area of a node without a name, in square points
 
 
@@ -45,13 +47,21 @@ def draw_network(axes, widths, size=260):
     axes.set_title("$G_A$: neurons, joined by weights\nforward pass left to right", fontsize=11)
 
 
-def draw_line_graph(axes, widths, names=None, receiver=None):
-    """The weights as dots, or as boxes with their names, and the links between them; those into node `receiver` are black."""
+def draw_line_graph(axes, widths, names=None, receiver=None, P=None):
+    """The weights as dots, or as boxes with their names, and the links between them.
+
+    Links into node `receiver` are black; with P (n_E, n_E) given, all are as wide as its entries, dotted where those are 0.
+    """
     place = weight_places(widths)
     boxes = _dots(axes, widths) if names is None else _boxes(axes, widths, names)
     shrink = _edge(DOT) if names is None else 0
+    largest = 1 if P is None or not P.any() else np.abs(P).max()
     for row, column in zip(*ref.line_graph(widths).nonzero(), strict=True):
-        style = {"color": "black", "lw": 2.2} if row == receiver else {"color": "0.55", "lw": 0.9}
+        if P is not None:
+            style = _strength(P[row, column] / largest)
+            style["shrinkA"] = shrink + style["lw"] / 2  # its round end stays outside the sender
+        else:
+            style = {"color": "black", "lw": 2.2} if row == receiver else {"color": "0.55", "lw": 0.9}
         ends = {"patchA": boxes[column], "patchB": boxes[row], "shrinkA": shrink, "shrinkB": shrink}
         axes.annotate("", place[row], place[column], arrowprops={"arrowstyle": "->"} | ends | style)
     for l in range(len(widths) - 1):
@@ -71,6 +81,15 @@ def _boxes(axes, widths, names):
         look = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": colour, "linewidth": 2.5}
         boxes.append(axes.text(*place, name, ha="center", va="center", bbox=look, zorder=2).get_bbox_patch())
     return boxes
+
+
+def _strength(share):
+    """How a link looks that is this share of the largest, -1..1."""
+    if not share:
+        return {"color": "0.55", "lw": 1.6, "ls": ":"}
+    width = WIDEST * abs(share)
+    head = f"-|>,head_width={0.15 + 0.03 * width},head_length={0.3 + 0.06 * width}"
+    return {"color": POSITIVE if share > 0 else NEGATIVE, "lw": width, "arrowstyle": head}
 
 
 def _edge(size):

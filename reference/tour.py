@@ -3,7 +3,8 @@
 #
 # A network is trained. Its weights act on one another: change a weight of one layer, and the gradient of the layer below changes.
 # Draw that as a network of its own, the *line graph*, and ask how strong it is on the whole: that number is neural capacitance,
-# $\beta_{\mathrm{eff}}$. We take a network so small that a pencil can follow, then a real one.
+# $\beta_{\mathrm{eff}}$. We take a network so small that a pencil can follow, then real ones. The last three sections go back to
+# where the idea comes from: dynamics on any network.
 #
 # | letter | what it is | shape |
 # |---|---|---|
@@ -21,6 +22,7 @@ import json
 import warnings
 from fractions import Fraction
 from itertools import pairwise
+from math import prod
 from pathlib import Path
 
 import keras
@@ -29,6 +31,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 from line_graph import COLOURS, draw_line_graph, draw_network, neuron_places
+from scipy import sparse
 from sklearn.datasets import load_digits
 
 import ncap
@@ -37,7 +40,7 @@ from ncap import reference as ref
 plt.rcParams.update(
     {"font.size": 17, "figure.constrained_layout.use": True, "axes.spines.top": False, "axes.spines.right": False}
 )
-warnings.simplefilter("ignore", ref.CapacitanceWarning)  # section 6 shows one
+warnings.simplefilter("ignore", ref.CapacitanceWarning)  # section 8 shows one
 
 
 # %% [markdown]
@@ -220,8 +223,20 @@ axes.set(xlabel="sends", ylabel="receives")
 plt.show()
 
 # %% [markdown]
-# Only the cells of the line graph are filled. Some hold 0: there, on either sample, a unit is off. A check that anyone can make:
-# multiply by the weights, and the gradient of every layer but the last comes back (Euler's identity, T5).
+# Only the cells of the line graph are filled. Some hold 0: there, on either sample, a unit is off. The same on the line graph:
+
+# %% tags=["folded"] alt="The line graph, its links as wide as their entries of P, red where positive, blue where negative, dotted where 0."
+figure, axes = plt.subplots(figsize=(14, 9))
+draw_line_graph(axes, net.widths, names, P=P)
+axes.set_title("")
+axes.set_axis_off()
+axes.margins(0.06)
+plt.show()
+
+# %% [markdown]
+# The wider a link, the larger its entry; red is positive, blue negative, dotted 0.
+#
+# A check that anyone can make: multiply by the weights, and the gradient of every layer but the last comes back (Euler's identity, T5).
 
 # %%
 assert ((P @ weights)[:-4] == slopes[:-4]).all()  # the last four are W_3's
@@ -274,10 +289,168 @@ display(pd.DataFrame({"beta_eff": [repr(value) for value in routes.values()]}, i
 assert set(routes.values()) == {A / D}
 
 # %% [markdown]
-# ## 6 · A reading that is always 0
+# ## 6 · P of larger networks
 #
-# Now the same network as a classifier: softmax and cross-entropy. Probabilities sum to 1, targets sum to 1, so the errors of the
-# outputs sum to 0. What a weight of the last layer but one receives cancels.
+# Digits now, averaged to 4 by 4 pixels, and a network 16-16-12-10 with softmax. It has hundreds of weights, so $P$ is a picture rather
+# than a table. The size of a line graph follows from the widths; nothing need be built for that.
+
+# %%
+images, digits = load_digits(return_X_y=True)
+images = images / 16
+coarse = images.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16)
+rng = np.random.default_rng(0)
+larger = ref.MLP([rng.normal(0, np.sqrt(2 / m), (m, n)) for m, n in pairwise((16, 16, 12, 10))])
+
+size, links = ref.line_graph_size(larger), ref.line_graph(larger)
+P_larger = ref.interaction_matrix(larger, coarse, digits)
+assert (links.shape[0], links.nnz) == (size.nodes, size.links)
+assert (P_larger * links).nnz == P_larger.nnz  # nothing outside of the line graph
+print(f"{size.nodes} weights, {size.links} links: {size.links / size.nodes**2:.1%} of the cells")
+
+# %% tags=["folded"] alt="P of the larger network: two blocks of stripes, each a staircase; beside it, three of the stripes enlarged."
+
+
+def draw_sparsity(axes, P, links, offsets):
+    """The cells of the line graph, the darker the stronger, three decades deep; grey is a link of 0."""
+    strength = np.abs(P.toarray())
+    with np.errstate(divide="ignore"):
+        decades = np.log10(strength / strength.max())
+    axes.imshow(np.where(links.toarray(), 1, np.nan), cmap="Greys", vmin=0, vmax=6, interpolation="none")
+    shown = axes.imshow(np.where(strength, decades, np.nan), cmap="viridis_r", vmin=-3, vmax=0, interpolation="none")
+    middles = [(a + b) / 2 for a, b in pairwise(offsets)]
+    layers = [f"$W_{l}$" for l in range(1, len(offsets))]
+    axes.set_xticks(middles, layers)
+    axes.set_yticks(middles, layers)
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        for label, colour in zip(labels, COLOURS, strict=True):
+            label.set_color(colour)
+    for edge in offsets[1:-1]:
+        axes.axhline(edge - 0.5, color="0.6", lw=1)
+        axes.axvline(edge - 0.5, color="0.6", lw=1)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(True)
+    return shown
+
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(15, 9.4), width_ratios=(9, 4))
+offsets = ref.weight_offsets(larger)
+for axes in (left, right):
+    shown = draw_sparsity(axes, P_larger, links, offsets)
+    axes.set_xlabel("sends")
+right.set(xlim=(offsets[1] - 0.5, offsets[2] - 0.5), ylim=(47.5, -0.5), aspect="auto", title="its first rows")
+right.set_yticks([8, 24, 40], [f"from pixel {pixel}" for pixel in range(3)], rotation=90, va="center", color="black")
+for edge in (15.5, 31.5):
+    right.axhline(edge, color="black", lw=1)
+left.set(ylabel="receives", title="P")
+figure.colorbar(shown, ax=right, label="$\\log_{10}$ of |P| / max |P|", location="bottom", fraction=0.05)
+plt.show()
+
+# %% [markdown]
+# A kernel meets only the next one. Within its block, a stripe is one neuron that weights come from, and a step of its staircase is one
+# neuron where they meet those that go on. All the white is 0 for good. Grey is a link of 0 for the moment: its two weights join three
+# neurons, which on no image are all on.
+
+# %%
+on = [(z_l > 0).astype(int) for z_l in ref.families(larger, coarse, digits).z]
+on = [*on, np.ones((len(digits), 10), int)]  # an output always is
+images_on = [np.einsum("nj,ni,nk->jik", *three) for three in zip(on, on[1:], on[2:], strict=False)]
+assert size.links - P_larger.nnz == sum((count == 0).sum() for count in images_on)
+
+# %% [markdown]
+# For the paper's probe the picture would be too large. Its degrees are not: $P$ times a vector costs about a gradient.
+
+# %%
+probe = ref.line_graph_size((1280, 256, 128, 10))
+print(f"the paper's probe: {probe.nodes:,} weights, {probe.links:,} links")
+
+operator = ref.interaction_operator(larger, coarse, digits)  # P v without P
+assert np.allclose(operator @ np.ones(size.nodes), P_larger.sum(axis=1))
+assert np.allclose(operator.T @ np.ones(size.nodes), P_larger.sum(axis=0))
+
+# %% [markdown]
+# ## 7 · Shared weights: one weight, many pairs
+#
+# A convolution uses each weight in many places. In the line graph it is still one node, and its links are the sums over all the pairs
+# of neurons that it joins. Digits of 8 by 8 pixels, two convolutions, a dense layer:
+
+# %%
+rng = np.random.default_rng(0)
+K1, K2, K3 = (rng.normal(0, 0.5, shape) for shape in ((3, 3, 1, 2), (2, 2, 2, 3), (12, 10)))
+layers = [ref.Conv2D(K1, strides=2), ref.Conv2D(K2), ref.Flatten(), ref.Dense(K3)]
+cnn = ref.CNN(layers, input_shape=(8, 8, 1))
+pictures = images.reshape(-1, 8, 8, 1)[:300], digits[:300]
+
+size = ref.line_graph_size(cnn)
+shared = {"nodes": size.nodes, "links": size.links}
+unshared = {"nodes": size.connections, "links": size.paths}
+display(pd.DataFrame({"weights shared": shared, "as if none were": unshared}))
+
+# %% tags=["folded"] alt="One weight of the first convolution joins nine pixels to nine neurons."
+figure, axes = plt.subplots(figsize=(14, 8.6))
+outputs = np.maximum(layers[0].apply(K1, pictures[0][:1]), 0)[0, :, :, 0]
+planes = {"pixels": (images[0].reshape(8, 8), 0, 0, 1, 3), "neurons of channel 0": (outputs, 11, 4, 2, 2)}
+for name, (values, first, top, step, window) in planes.items():
+    last, bottom = first + len(values) * step, top + len(values) * step
+    axes.imshow(values, cmap="Greys", vmax=1.6 * values.max(), extent=(first, last, bottom, top))
+    axes.vlines(np.arange(first, last + 1, step), top, bottom, color="0.7", lw=1)
+    axes.hlines(np.arange(top, bottom + 1, step), first, last, color="0.7", lw=1)
+    axes.text((first + last) / 2, bottom + 0.3, name, ha="center", va="top")
+    axes.add_patch(plt.Rectangle((first, top), window, window, fill=False, ec=COLOURS[1], lw=4))
+for row, column in np.ndindex(3, 3):
+    pixel, neuron = (2 * column + 1.5, 2 * row + 1.5), (2 * column + 12, 2 * row + 5)
+    axes.plot(*pixel, "o", color=COLOURS[0], ms=10)
+    look = {"arrowstyle": "-|>", "color": COLOURS[0], "lw": 2.5, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", neuron, pixel, arrowprops=look)
+axes.set(xlim=(-0.2, 17.2), ylim=(10.8, -0.2))
+axes.set_axis_off()
+plt.show()
+
+# %% [markdown]
+# Blue: one weight, at all its places. Orange: the window at the first of them, and the neuron that it leads to. Is $P$ that sum? Unroll
+# the network: dense layers, with a weight of its own for every pair of neurons. Then add up the copies.
+
+
+# %%
+def copies(layer, shape):
+    """[weight, neuron below, neuron above]: 1 where the weight joins the pair."""
+    below = np.eye(prod(shape)).reshape(-1, *shape)  # one neuron at a time
+    each = np.eye(layer.kernel.size).reshape(-1, *layer.kernel.shape)  # one weight at a time
+    return np.array([layer.apply(kernel, below).reshape(len(below), -1) for kernel in each])
+
+
+# %%
+joined = [copies(stage.layer, stage.shape) for stage in cnn.stages]
+dense = [np.tensordot(K.ravel(), pairs, axes=1) for K, pairs in zip((K1, K2, K3), joined, strict=True)]
+P_unrolled = ref.interaction_matrix(ref.MLP(dense), pictures[0].reshape(-1, 64), pictures[1])
+add_up = sparse.block_diag([pairs.reshape(len(pairs), -1) for pairs in joined])
+
+P_cnn = ref.interaction_matrix(cnn, *pictures)
+assert np.allclose((add_up @ P_unrolled @ add_up.T).toarray(), P_cnn.toarray())
+assert joined[0][8].sum() == 9  # W_1[1, 1, 0, 0], the blue weight
+assert add_up.sum() == size.connections
+
+# %% tags=["folded"] alt="P of the convolutional network: every weight of a channel meets every weight that reads this channel."
+figure, axes = plt.subplots(figsize=(15, 6.2))
+offsets = ref.weight_offsets(cnn)
+shown = draw_sparsity(axes, P_cnn, ref.line_graph(cnn), offsets)
+axes.set(xlim=(offsets[1] - 0.5, offsets[-1] - 0.5), ylim=(offsets[2] - 0.5, -0.5), xlabel="sends", ylabel="receives")
+figure.colorbar(shown, ax=axes, label="$\\log_{10}$ of |P| / max |P|", location="bottom", shrink=0.5, aspect=40)
+plt.show()
+
+# %% [markdown]
+# The rows that receive, the columns that send. A weight meets all those that read its channel, where windows overlap. And again no $P$
+# is needed: the closed form does with convolutions what it did with products.
+
+# %%
+found = ref.capacitance(cnn, *pictures, strength="magnitude").beta_eff
+assert np.isclose(found, ref.beta_eff(ref.interaction_matrix(cnn, *pictures, strength="magnitude")))
+
+# %% [markdown]
+# ## 8 · A reading that is always 0
+#
+# The network of section 1 again, now as a classifier: softmax and cross-entropy. Probabilities sum to 1, targets sum to 1, so the
+# errors of the outputs sum to 0. What a weight of the last layer but one receives cancels.
 
 # %%
 classifier, labels = ref.MLP(list(W.values())), np.array([0, 1])
@@ -321,8 +494,6 @@ def signed_in_float32(net, x, y):
 
 
 # %%
-images, digits = load_digits(return_X_y=True)
-images = images / 16
 few = images[:300], digits[:300]
 rng = np.random.default_rng(0)
 kernels = [rng.normal(0, np.sqrt(2 / m), (m, n)) for m, n in pairwise((64, 32, 16, 10))]
@@ -355,7 +526,7 @@ for data in ((classifier, x, labels), (learner, *few)):
     assert 0 < ref.capacitance(*data, strength="magnitude").beta_eff < largest
 
 # %% [markdown]
-# ## 7 · When training has converged
+# ## 9 · When training has converged
 #
 # Without an error on any sample there are no links: $P = 0$ and $\beta_{\mathrm{eff}} = 0$ (T1).
 
@@ -428,7 +599,7 @@ assert np.abs(P_rest @ np.concatenate([kernel.ravel() for kernel in V])).max() <
 assert abs(ref.beta_eff(P_rest) - 1) < 1e-14
 
 # %% [markdown]
-# ## 8 · One function, many scales
+# ## 10 · One function, many scales
 #
 # Multiply what enters a relu unit by $c > 0$ and divide what leaves it by $c$: the network computes what it did. Does
 # $\beta_{\mathrm{eff}}$ notice? It should not, and does. Weigh every link by the two weights it joins, $\mathrm{diag}(w)\, P\,
@@ -478,7 +649,7 @@ plt.show()
 
 # %% [markdown]
 # Two of the four are blind to the scale. Only the gradient form is also 0 at every stationary point (T7), as here at that of
-# section 7:
+# section 9:
 
 # %%
 found = {name: read(*at_rest).beta_eff for name, read in readings.items()}
@@ -486,7 +657,52 @@ display(pd.DataFrame({"beta_eff where the gradient is 0": found}).round(3))
 assert [name for name, value in found.items() if value == 0] == ["gradient form"]
 
 # %% [markdown]
-# ## 9 · A training run, and a prediction
+# ## 11 · Degrees through training
+#
+# $\beta_{\mathrm{eff}}$ is an average. Of what? A network 64-32-16-10 learns 300 digits by gradient descent, and we look at the degrees
+# of all its weights (magnitude) on the way.
+
+# %%
+rng = np.random.default_rng(1)
+start = ref.MLP([rng.normal(0, np.sqrt(2 / m), (m, n)) for m, n in pairwise((64, 32, 16, 10))])
+descent = ref.gradient_descent(start, *few, learning_rate=0.5, steps=300)
+
+moments = np.unique(np.geomspace(1, 300, 30).astype(int))
+nets = [ref.MLP([kernel[step] for kernel in descent.kernels]) for step in moments]
+degrees = [ref.degrees(at, *few, strength="magnitude") for at in nets]
+beta = [ref.capacitance(at, *few, strength="magnitude").beta_eff for at in nets]
+
+# %%
+for (received, sent), value in zip(degrees, beta, strict=True):
+    total = sum(delta.sum() for delta in sent)  # layer 1 sends nothing, layer 3 receives nothing
+    assert np.isclose(value, (sent[1] * received[1]).sum() / total)
+    assert value < received[1].max()  # T2
+assert degrees[-1][0][1].max() < beta[0]  # the whole distribution has moved
+assert descent.loss[-1] < 0.1 * descent.loss[0]
+
+# %% tags=["folded"] alt="Bands of in-degrees and out-degrees over the gradient steps, and beta_eff, all falling in the end."
+figure, panels = plt.subplots(2, 2, figsize=(15, 9.4), sharex=True, sharey=True)
+received, sent = zip(*degrees, strict=True)
+shown = ((1, "in", received), (2, "in", received), (2, "out", sent), (3, "out", sent))
+for axes, (l, direction, deltas) in zip(panels.T.flat, shown, strict=True):
+    low, middle, high, largest = np.transpose([np.quantile(delta[l - 1], (0.25, 0.5, 0.75, 1)) for delta in deltas])
+    axes.fill_between(moments, low, high, color=COLOURS[l - 1], alpha=0.25, lw=0)
+    axes.plot(moments, middle, color=COLOURS[l - 1], lw=2.5)
+    axes.plot(moments, largest, color=COLOURS[l - 1], lw=1.2)
+    axes.set_title(f"{direction}-degrees of $W_{l}$", color=COLOURS[l - 1])
+panels[1, 0].plot(moments, beta, color="black", lw=3.5, label="$\\beta_{\\mathrm{eff}}$")
+panels[1, 0].legend(frameon=False, loc="lower left")
+panels[0, 0].set(xscale="log", yscale="log", ylim=(1e-3, None))
+for axes in panels[1]:
+    axes.set_xlabel("gradient step")
+plt.show()
+
+# %% [markdown]
+# Line: the median. Band: the middle half of the weights. Thin: the largest. $\beta_{\mathrm{eff}}$ averages in-degrees by what is sent, so
+# it stays below the largest of $W_2$ (T2). In the end all of them fall with the errors.
+
+# %% [markdown]
+# ## 12 · A training run, and a prediction
 #
 # A body of one dense layer, the paper's probe on it, 600 digits. The callback reads $\beta_{\mathrm{eff}}$ (magnitude) after each
 # epoch. We look at a few epochs, and predict; then we train on and see.
@@ -553,4 +769,201 @@ display(
 
 # %% [markdown]
 # One run shows how it works, not how well. For that, rank your own candidates (`ncap rank`) and compare with the last accuracy seen.
+
+# %% [markdown]
+# ## 13 · Any network: many states, one number
+#
+# Eq. 2 is older than its use on weights. It comes from networks of any kind, whose nodes have states $x_i$: $f$ is what a node does by
+# itself, $h$ what a neighbour does to it (Eq. 1).
+#
+# $$\frac{dx_i}{dt} = f(x_i) + \sum_j P_{ij}\, h(x_i, x_j)$$
+#
+# Take the average over the nodes, each weighted by what it sends, $L_P(v) = 1^\top P v \,/\, 1^\top P 1$. If the states do not differ
+# much, one equation is left for $x_{\mathrm{eff}} = L_P(x)$, and of the whole network one number, $\beta_{\mathrm{eff}} =
+# L_P(\delta_{\mathrm{in}})$:
+#
+# $$\frac{dx_{\mathrm{eff}}}{dt} = f(x_{\mathrm{eff}}) + \beta_{\mathrm{eff}}\, h(x_{\mathrm{eff}}, x_{\mathrm{eff}})$$
+#
+# | system | state of a node | by itself, $f(x)$ | from a neighbour, $h(x_i, x_j)$ |
+# |---|---|---|---|
+# | mutualistic | abundance of a species | $B + x (1 - x/K)(x/C - 1)$ | $x_i x_j \,/\, (D + E x_i + H x_j)$ |
+# | epidemic | probability of being infected | $-B x$ | $(1 - x_i)\, x_j$ |
+# | regulatory | activity of a gene | $-B x$ | $x_j^2 \,/\, (x_j^2 + 1)$ |
+#
+# A random network, drawn once, for all three:
+
+# %%
+rng, n = np.random.default_rng(0), 60
+random_network = rng.uniform(0.5, 1.5, (n, n)) * (rng.random((n, n)) < 6 / n) * (1 - np.eye(n))
+states = rng.random(n)
+systems = (
+    (ref.mutualistic(), 2 * states, np.linspace(0, 5, 201)),
+    (ref.epidemic(B=2), states / 10, np.linspace(0, 5, 201)),
+    (ref.regulatory(), 2 * states, np.linspace(0, 10, 201)),
+)
+for system in systems:
+    assert ref.reduction_error(random_network, *system)[-1] < 0.1  # at rest
+
+# %% tags=["folded"] alt="Three systems: thin lines for sixty nodes, their average bold, the reduction dashed and close to it."
+
+
+def draw_reduction(axes, title, P, dynamics, x_0, times):
+    """Every node, their average, and the reduction, with its error at the end."""
+    x, reduced = ref.simulate(P, dynamics, x_0, times), ref.simulate_reduced(P, dynamics, x_0, times)
+    axes.plot(times, x.T, color="0.75", lw=0.8)
+    axes.plot([], [], color="0.6", lw=1.5, label="nodes")
+    axes.plot(times, ref.network_average(P, x), color=COLOURS[0], lw=4, label="their average $L_P(x)$")
+    axes.plot(times, reduced, "--", color=COLOURS[1], lw=3.5, label="reduction $x_{\\mathrm{eff}}$")
+    error = ref.reduction_error(P, dynamics, x_0, times)[-1]
+    axes.set(title=f"{title}\noff by {error:,.0%} in the end", xlabel="time", xlim=(times[0], times[-1]))
+
+
+figure, panels = plt.subplots(1, 3, figsize=(17, 6.4))
+for axes, system in zip(panels, systems, strict=True):
+    draw_reduction(axes, system[0].name, random_network, *system)
+panels[0].set_ylabel("state")
+figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+plt.show()
+
+# %% [markdown]
+# Sixty equations, and one that follows their average. $\beta_{\mathrm{eff}}$ in turn is the mean degree, plus the heterogeneity of
+# the degrees times their symmetry.
+
+# %%
+parts = ref.decompose(random_network)
+assert np.isclose(ref.beta_eff(random_network), parts.mean_degree + parts.heterogeneity * parts.symmetry)
+of_degrees = {"mean": parts.mean_degree, "heterogeneity": parts.heterogeneity, "symmetry": parts.symmetry}
+display(pd.DataFrame(of_degrees, ["degrees"]).round(3))
+
+# %% [markdown]
+# And when the network is damaged? Nodes fail, or links fail, or all links weaken: whatever it is, says the reduction, only
+# $\beta_{\mathrm{eff}}$ counts.
+
+# %%
+dynamics, high, long = ref.regulatory(), 10.0, [0, 200]
+curve = np.concatenate([np.linspace(0.01, 1.99, 12), np.linspace(2.01, 7, 40)])
+promised = [ref.simulate_reduced([[beta]], dynamics, high, long)[-1] for beta in curve]
+
+damaged = {}
+for remove in ("nodes", "links", "weights"):
+    left = [ref.perturb(random_network, remove, fraction) for fraction in np.arange(0, 0.95, 0.05)]
+    rest = np.array([ref.network_average(P, ref.simulate(P, dynamics, high, long)[:, -1]) for P in left])
+    beta = np.array([ref.beta_eff(P) for P in left])
+    damaged[remove] = beta, rest
+    promise = np.interp(beta, curve, promised)
+    assert (rest < promise)[beta > 2].all()
+    assert (rest > 0.75 * promise)[beta > 3].all()
+
+# %% tags=["folded"] alt="The state at rest against beta_eff: one curve that ends at a threshold, and the damaged networks near it."
+figure, axes = plt.subplots(figsize=(13, 6.4))
+axes.plot(curve, promised, color=COLOURS[1], lw=3.5, ls="--", label="reduction")
+looks = {"nodes fail": "o", "links fail": "s", "all links weaken": "^"}
+for points, (damage, marker) in zip(damaged.values(), looks.items(), strict=True):
+    axes.plot(*points, marker, ms=10, mfc="none", mew=2, color=COLOURS[0], label=damage)
+axes.set(xlabel="$\\beta_{\\mathrm{eff}}$ of what is left", ylabel="average state at rest")
+axes.legend(frameon=False)
+plt.show()
+
+# %% [markdown]
+# All three ways lead down one curve, to a threshold below which the system cannot stay up. Close to it the reduction promises too much.
+
+# %% [markdown]
+# ## 14 · Where the reduction breaks
+#
+# It assumes states that do not differ much, wiring without correlation, and weights that are not negative. Take each away in turn.
+
+# %%
+star = np.zeros((26, 26))
+star[0, 1:] = star[1:, 0] = 1  # one hub of degree 25, and 25 leaves of degree 1
+epidemic, times = ref.epidemic(B=6), np.linspace(0, 4, 201)
+
+assert np.isclose(np.abs(np.linalg.eigvals(star)).max(), 5)  # below B: the epidemic dies out
+assert ref.beta_eff(star) == 13  # above B: in the reduction it stays
+assert ref.simulate(star, epidemic, 0.5, times)[:, -1].max() < 0.01
+assert np.isclose(ref.simulate_reduced(star, epidemic, 0.5, times)[-1], 1 - 6 / 13)
+
+# %%
+narrow, broad = (sum(np.roll(np.eye(30), k, axis=0) for k in range(1, degree + 1)) for degree in (3, 12))
+rings = sparse.block_diag([narrow, broad])  # like is linked to like, and to nothing else
+signed = random_network * np.random.default_rng(3).choice([-1, 1], (n, n), p=[0.4, 0.6])
+breaks = {
+    "epidemic, a star": (star, epidemic, 0.5, times),
+    "epidemic, two rings apart": (rings, ref.epidemic(B=4), 0.5, times),
+    "regulatory, two links in five negative": (signed, ref.regulatory(), 2 * states, times),
+}
+assert min(ref.reduction_error(*system)[-1] for system in breaks.values()) > 0.1
+
+# %% tags=["folded"] alt="Three networks where the dashed reduction leaves the bold average of the nodes."
+figure, panels = plt.subplots(1, 3, figsize=(17, 6.8))
+for axes, (title, system) in zip(panels, breaks.items(), strict=True):
+    draw_reduction(axes, title, *system)
+panels[0].set_ylabel("state")
+figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+plt.show()
+
+# %% [markdown]
+# The star: half of all links leave the hub, so its degree counts half in $\beta_{\mathrm{eff}}$; but a leaf infects the hub alone,
+# and the epidemic dies out. The rings: $\beta_{\mathrm{eff}}$ knows every node's degrees, not who is linked to whom; in one ring
+# the epidemic dies out, in the other it stays. The signs: $L_P$ is no average any more.
+#
+# Signed $P$ of a neural network has negative entries too. With magnitude, $L_P$ is an average.
+
+# %% [markdown]
+# ## 15 · The weights as such a network
+#
+# Training is a dynamics too. Its nodes are the weights, and they follow the gradient downhill, $dW_l/dt = -F_l$ (Eq. 6); gradient descent
+# takes steps along it. Hold activations, slopes and errors as they are at the start $w^\ast$, and what is left is in the form of Eq. 1,
+# with our $P$ (Eq. 8):
+#
+# $$\frac{dw}{dt} = -F(w^\ast) - P\,(w - w^\ast)$$
+#
+# $P$ leads one layer down, so three steps lead to nothing, $P^3 = 0$. The solution is a polynomial in time. Here it is for the network of
+# section 1, next to the full flow:
+
+# %%
+times = np.linspace(0, 0.02, 201)
+flow, linear = ref.simulate_edges(net, x, y, times), ref.linearised_edges(net, x, y, times)
+
+t = times[:, None]
+assert not (P @ P @ P).any()
+by_hand = weights - t * slopes + t**2 / 2 * (P @ slopes) - t**3 / 6 * (P @ P @ slopes)
+assert np.allclose(by_hand, linear.weights)
+assert (np.diff(flow.loss) < 0).all()  # downhill all the way
+
+# %% [markdown]
+# How long can it be trusted? As long as its error is below a tenth of the way that the weights have gone.
+
+# %%
+trusted = ref.trusted_until(flow, linear, tolerance=0.1)
+straight = linear._replace(kernels=[w - t[:, :, None] * gradient[l] for l, w in W.items()])  # without P
+assert 0 < ref.trusted_until(flow, straight, tolerance=0.1) < trusted < times[-1]
+
+# %% tags=["folded"] alt="Left, sixteen weights in the flow and linearised; right, the error over time with the end of trust."
+figure, (left, right) = plt.subplots(1, 2, figsize=(15, 6.8))
+for l, (full, frozen) in enumerate(zip(flow.kernels, linear.kernels, strict=True)):
+    moved, guessed = ((kernel - kernel[0]).reshape(len(times), -1) for kernel in (full, frozen))
+    left.plot(times, moved, color=COLOURS[l], lw=2.5)
+    left.plot(times, guessed, "--", color=COLOURS[l], lw=1.8)
+    left.plot([], [], color=COLOURS[l], lw=2.5, label=f"$W_{l + 1}$")
+left.plot([], [], "--", color="black", label="linearised")
+left.set(title="how far each weight has moved", ylim=(-0.16, 0.26))
+left.legend(loc="upper left", ncols=2, edgecolor="white", framealpha=1)
+left.text(trusted, -0.15, " trusted until here")
+error = {"linearised with P": (linear, "--"), "straight, without P": (straight, ":")}
+for name, (path, style) in error.items():
+    right.plot(times, ref.displacement_error(flow, path), style, color="black", lw=2.5, label=name)
+right.axhline(0.1, color="0.5", lw=1.5)
+right.set(title="error, as a part of the way", ylim=(0, None))
+right.legend(loc="lower right", frameon=False)
+for axes in (left, right):
+    axes.axvline(trusted, color="0.5", lw=1.5)
+    axes.tick_params(pad=8)
+    axes.set(xlabel="time: learning rate times steps", xlim=(0, times[-1]), xticks=times[::50])
+plt.show()
+
+# %% [markdown]
+# Not long, and hardly longer than without $P$: the direct impact of the next layer is one part of how a gradient changes, and all else was
+# held fixed. So read $P$, and $\beta_{\mathrm{eff}}$ with it, as what the network is at one moment of its training, not as a forecast of
+# its weights.
+#
 # What is proven of all this, and what is not: `proofs/README.md`.
