@@ -6,7 +6,6 @@ hold the two against each other. What crosses the border to the device is the pr
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -88,18 +87,21 @@ def explicit_moments(
 
 def gradient_moments(
     probe: Probe, features: np.ndarray, targets: np.ndarray, loss: str, batch_size: int
-) -> tuple[Moments, float]:
-    """A and D of the gradient form (T7 b), from q = W * dC/dW = delta_in of the signed relative reading, and the standard error.
+) -> tuple[Moments, Moments, float]:
+    """A and D of the gradient form (T7 b), from q = W * dC/dW = delta_in of the signed relative reading; D before the samples
+    cancel; and the standard error.
 
     psi_n = (2 <q, q_n> - 2A) / D - beta (<sgn q, q_n> - D) / D over the samples, q_n being sample n's own q.
     """
     batches = _batches(probe, features, targets, loss, batch_size)
-    q = _sum_up(batches, ("signed",), "relative", "all")["signed"].delta_in
+    sums = _sum_up(batches, ("signed", "magnitude"), "relative", "all")
+    q = sums["signed"].delta_in
     A, D = sum(float((q_l**2).sum()) for q_l in q[1:]), sum(float(np.abs(q_l).sum()) for q_l in q)
     moments = Moments(A, D, not any(q_l.any() for q_l in q))
     directions = [[2 * q_l if l else np.zeros_like(q_l) for l, q_l in enumerate(q)], [np.sign(q_l) for q_l in q]]
     A_n, D_n = _over_samples(_sample_gradients, batches, *directions)
-    return moments, _delta_method(A_n - 2 * A, D_n - D, A, D)
+    uncancelled = Moments(A, sums["magnitude"].denominator, False)
+    return moments, uncancelled, _delta_method(A_n - 2 * A, D_n - D, A, D)
 
 
 def degrees(
@@ -121,9 +123,9 @@ def degrees(
 def _sum_up(batches: list[Families], strengths: tuple[str, ...], weighting: str, span: str) -> dict[str, Sums]:
     """Degrees and D by strength, added up over batches on the device; beta_eff of batches is never averaged."""
     total: Any = None
-    static = {"strengths": strengths, "weighting": weighting, "span": span}
+    static: dict[str, Any] = {"strengths": strengths, "weighting": weighting, "span": span}
     for families in batches:
-        part = _compiled(_batch_sums, _signature(families))(families, **static)
+        part = _compiled(_batch_sums, _signature(families), **static)(families)
         total = part if total is None else keras.tree.map_structure(ops.add, total, part)
     n = sum(families.z[0].shape[0] for families in batches)
     mean = keras.tree.map_structure(lambda part: np.asarray(ops.convert_to_numpy(part), np.float64) / n, total)
@@ -152,7 +154,7 @@ def _over_samples(
     """Every sample's two numbers, (N,) float64 each, that the function gives for batches and arrays over the weights."""
     dtype = keras.backend.standardize_dtype(batches[0].z[0].dtype)
     on_device = [[ops.convert_to_tensor(array, dtype) for array in side] for side in weights]
-    parts = [_compiled(function, _signature(families))(families, *on_device, **static) for families in batches]
+    parts = [_compiled(function, _signature(families), **static)(families, *on_device) for families in batches]
     return [
         np.concatenate([ops.convert_to_numpy(part) for part in side]).astype(np.float64)
         for side in zip(*parts, strict=True)
@@ -164,7 +166,7 @@ def _batches(probe: Probe, features: np.ndarray, targets: np.ndarray, loss: str,
     layers, families = _layers(probe, features.dtype.name), []
     for start in range(0, len(features), batch_size):
         x, y = (ops.convert_to_tensor(values[start : start + batch_size]) for values in (features, targets))
-        families.append(Families(*_compiled(_families, _signature(layers))(layers, x, y, loss=loss)))
+        families.append(Families(*_compiled(_families, _signature(layers), loss=loss)(layers, x, y)))
     return families
 
 
@@ -262,19 +264,19 @@ def _denominators(factors: list[Factors]) -> Any:
 
 
 @cache
-def _compiled(function: Callable[..., Any], signature: tuple[Any, ...]) -> Callable[..., Any]:
-    """The function compiled by the backend, once for each network's signature; its keyword-only arguments are static."""
+def _compiled(function: Callable[..., Any], signature: tuple[Any, ...], **static: Any) -> Callable[..., Any]:
+    """The function with its settings, compiled by the backend, once for each network's signature and each setting."""
+    set_up = partial(function, **static)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        # partial: TensorFlow counts retracing by code object, and would warn of many networks sharing this one.
-        return tf.function(partial(function), reduce_retracing=True)
+        # A function of its own for each: TensorFlow warns of one that is retraced for many networks or settings.
+        return tf.function(set_up, reduce_retracing=True)
     if keras.backend.backend() == "jax":
         import jax
 
-        parameters = inspect.signature(function).parameters.values()
-        return jax.jit(function, static_argnames=[p.name for p in parameters if p.kind is p.KEYWORD_ONLY])
-    return function
+        return jax.jit(set_up)
+    return set_up
 
 
 def _signature(tensors: Any) -> tuple[Any, ...]:

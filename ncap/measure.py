@@ -40,7 +40,7 @@ def capacitance(
         model: a Keras model with an ncap probe, as attach_probe returns it, loaded from a file or not.
         x: inputs of the body, N samples. y: integer labels (N,), one-hot or soft targets (N, classes).
         method: "closed_form" (explicit; signed or magnitude, with error and cancellation) or "autodiff" (explicit and
-            hessian, signed only; no error, no cancellation).
+            hessian, signed only; no error, and no cancellation, so that rounding noise is not told from a value).
         interaction, weighting: as in ncap.reference.interaction_matrix.
         strength: None means magnitude for closed_form, signed for autodiff.
         loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
@@ -89,7 +89,7 @@ def gradient_capacitance(
     Args:
         model: a Keras model with an ncap probe, as attach_probe returns it, loaded from a file or not.
         x: inputs of the body, N samples. y: integer labels (N,), one-hot or soft targets (N, classes).
-        method: "closed_form" (with the standard error), or "autodiff".
+        method: "closed_form" (with the standard error and cancellation), or "autodiff".
         loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
         batch_size: samples on the device at a time.
 
@@ -108,10 +108,10 @@ def gradient_capacitance(
     data = _probe_data(model, x, y, method, loss, batch_size)
     with matmul_precision("float32"):
         if method == "closed_form":
-            moments, standard_error = closed_form.gradient_moments(*data, batch_size)
+            moments, uncancelled, standard_error = closed_form.gradient_moments(*data, batch_size)
         else:
-            moments, standard_error = autodiff.gradient_moments(*data, batch_size), np.nan
-    return _judged(moments, None, standard_error, GRADIENT_FORM, data)
+            moments, uncancelled, standard_error = autodiff.gradient_moments(*data, batch_size), None, np.nan
+    return _judged(moments, uncancelled, standard_error, GRADIENT_FORM, data)
 
 
 class _ProbeData(NamedTuple):

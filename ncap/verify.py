@@ -137,8 +137,8 @@ def _of_gradient_form(
     want = ref.gradient_capacitance(net, x, y)
     q, _ = uncancelled_degrees(net, x, y, weighting="relative")
     scale_A, scale_D = 2 * sum((q_l**2).sum() for q_l in q[1:]), sum(q_l.sum() for q_l in q)
-    difference = max(abs(A - want.numerator) / scale_A, abs(D - want.denominator) / scale_D) / eps
-    return float(difference) if np.isfinite(difference) else np.inf
+    differences = np.array([abs(A - want.numerator) / scale_A, abs(D - want.denominator) / scale_D]) / eps
+    return float(differences.max()) if np.isfinite(differences).all() else np.inf
 
 
 def _roundings_between(one: Degrees, other: Degrees, scale: Degrees, eps: float) -> float:

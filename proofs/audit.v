@@ -15,6 +15,7 @@ Print Assumptions T1_P.
 Print Assumptions T1_beta.
 Print Assumptions T1_per_sample.
 Print Assumptions T1_per_sample_alive.
+Print Assumptions T1_norm.
 Print Assumptions T1_shift.
 Print Assumptions T2_magnitude.
 Print Assumptions T2_magnitude_in_degree.
@@ -27,6 +28,7 @@ Print Assumptions T3_softmax.
 Print Assumptions T3_in_degree.
 Print Assumptions T3_explicit.
 Print Assumptions T3_hessian.
+Print Assumptions T3_curvature.
 Print Assumptions T4_squared_error.
 Print Assumptions T4_softmax.
 Print Assumptions T5_rows.

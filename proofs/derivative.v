@@ -1,10 +1,9 @@
 (** Derivatives at 0 over a real field, where there are no limits to speak of: F is its tangent up to a multiple of t^2.
 
     Results: the rules for sums, products, quotients and compositions (derivative_add, derivative_mul, derivative_div,
-    derivative_comp), the
-    derivative of relu off its kink (derivative_relu, and behind and before the scale and shift of a frozen norm:
-    derivative_scaled_relu), and that this is the derivative of analysis: the quotient comes as near to d as one likes
-    (derivative_limit), hence d is unique (derivative_unique).
+    derivative_comp), the derivative of relu off its kink (derivative_relu, and behind and before the scale and shift of
+    a frozen norm: derivative_scaled_relu), and that this implies the derivative of analysis: the quotient comes as near
+    to d as one likes (derivative_limit), hence d is unique (derivative_unique).
 
     Glossary
       derivative F d == |F t - F 0 - t * d| <= M * t^2 for some M and all t near 0 *)

@@ -74,6 +74,12 @@ Theorem T1_per_sample_alive : alive L w N z s -> each_sample_flat L w N z g ->
   [/\ A L w (P N z s g) = 0, D L w (P N z s g) = 0 & beta_eff L w (P N z s g) = 0].
 Proof. exact: beta_vanishes_per_sample. Qed.
 
+Theorem T1_norm (a : nat -> nat -> nat -> R) (before after : nat -> nat -> R) :
+  (forall l n i, (l.+1 < L)%N -> (n < N)%N -> (i < w l.+1)%N ->
+     z l.+1 n i = after l.+1 i * relu (a l.+1 n i) /\
+     s l.+1 n i = after l.+1 i * step (a l.+1 n i) * before l.+1 i) -> alive L w N z s.
+Proof. exact: scaled_relu_alive. Qed.
+
 (** ... but not with a shift. *)
 Theorem T1_shift : exists b h : nat -> nat -> R, exists z s g : nat -> nat -> nat -> R,
   exists W : node -> R, exists y : nat -> nat -> R,
@@ -152,6 +158,10 @@ Proof. exact: A_zero_explicit. Qed.
 Theorem T3_hessian (H : nat -> nat -> nat -> nat -> R) : centred L w N g -> flat_curvature L w N H -> (L <= 3)%N ->
   A L w (hessian_P w N z s g W H) = 0 /\ beta_eff L w (hessian_P w N z s g W H) = 0.
 Proof. exact: A_zero_hessian. Qed.
+
+Theorem T3_curvature m (p : nat -> R) k : sum m p = 1 -> (k < m)%N ->
+  sum m (fun h => (if h == k then p h else 0) - p k * p h) = 0.
+Proof. exact: softmax_curvature_flat. Qed.
 
 (** T4: a zero gradient does not make beta_eff zero. *)
 Theorem T4_squared_error (t : R) :

@@ -1,6 +1,6 @@
 """Draw reference/stationary_points.png: where training stops, beta_eff need not vanish (T4 in practice).
 
-Two relu networks learn the same sixty digits, by squared error, until the gradient has fallen by at least ten orders of magnitude.
+Two relu networks learn the same sixty digits, by squared error, until the gradient has fallen by ten orders of magnitude or more.
 The wide one interpolates, and every reading of beta_eff vanishes with its errors. The narrow one stops at a local minimum that leaves
 errors: the gradient is 0 but for rounding, beta_eff is not. Only the gradient form vanishes in both.
 

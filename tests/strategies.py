@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from ncap import reference as ref
 
 DYADIC = [0.0, 0.5, -0.5, 1.0, -1.0]
+LIVELY = [0.5, 1.0, 0.5, 1.0, -0.5]  # few relus are off, so that most networks interact
 SCALES = [1.0, 0.5, 2.0, -1.0]
 
 
@@ -42,10 +43,17 @@ def widths(min_depth=3, max_depth=6, max_width=8):
 
 
 @st.composite
-def mlps(draw, norms=("none", "after", "before"), losses=("squared_error", "cross_entropy"), biases=True, **bounds):
+def mlps(
+    draw,
+    norms=("none", "after", "before"),
+    losses=("squared_error", "cross_entropy"),
+    biases=True,
+    values=tuple(DYADIC),
+    **bounds,
+):
     sizes = draw(widths(**bounds))
     loss, norm = draw(st.sampled_from(losses)), draw(st.sampled_from(norms))
-    kernels = [draw(arrays((a, b))) for a, b in itertools.pairwise(sizes)]
+    kernels = [draw(arrays((a, b), values)) for a, b in itertools.pairwise(sizes)]
     b = [draw(arrays(n)) for n in sizes[1:]] if biases and draw(st.booleans()) else None
     hidden = sizes[1:-1]
     scales = [draw(arrays(n, SCALES)) for n in hidden] if norm != "none" else None
@@ -54,10 +62,10 @@ def mlps(draw, norms=("none", "after", "before"), losses=("squared_error", "cros
 
 
 @st.composite
-def inputs_for(draw, net, max_samples=6):
+def inputs_for(draw, net, max_samples=6, values=tuple(DYADIC)):
     """x (N, n_0), with zero inputs and repeated samples more often than chance would have it."""
     n = draw(st.integers(1, max_samples))
-    x = draw(arrays((n, net.widths[0])))
+    x = draw(arrays((n, net.widths[0]), values))
     if draw(st.booleans()):
         x = x[draw(hnp.arrays(np.intp, n, elements=st.integers(0, n - 1)))]
     return x
@@ -65,8 +73,10 @@ def inputs_for(draw, net, max_samples=6):
 
 @st.composite
 def cases(draw, **bounds):
-    net = draw(mlps(**bounds))
-    x = draw(inputs_for(net))
+    """Two draws in three are of LIVELY numbers: of the others most have no interaction, which is worth testing, but not alone."""
+    values = tuple(draw(st.sampled_from([DYADIC, LIVELY, LIVELY])))
+    net = draw(mlps(values=values, **bounds))
+    x = draw(inputs_for(net, values=values))
     labels = st.integers(0, net.widths[-1] - 1)
     y = draw(hnp.arrays(np.int64, len(x), elements=labels))
     return Case(net, x, y)

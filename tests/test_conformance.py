@@ -74,7 +74,7 @@ def test_autodiff_in_float64(case, batch_size, interaction, weighting):
 def test_the_gradient_form_in_float64(case, batch_size):
     data = probe_of(case.net, "float64"), *data_of(case, "float64")
     with eagerly():
-        of_closed_form, standard_error = closed_form.gradient_moments(*data, batch_size)
+        of_closed_form, uncancelled_sums, standard_error = closed_form.gradient_moments(*data, batch_size)
         of_autodiff = autodiff.gradient_moments(*data, batch_size)
     want = ref.gradient_capacitance(case.net, case.x, case.y)
     scale, _ = uncancelled(case, weighting="relative")
@@ -85,6 +85,9 @@ def test_the_gradient_form_in_float64(case, batch_size):
     ):
         assert_close(got.numerator, want.numerator, ROUNDINGS * eps * scale_A, f"A, {what}")
         assert_close(got.denominator, want.denominator, ROUNDINGS * eps * scale_D, f"D, {what}")
+    if want.denominator:
+        got = uncancelled_sums.denominator / want.denominator
+        assert_close(got, want.cancellation, ROUNDINGS * FLOAT64 * (scale_D / want.denominator) ** 2, "cancellation")
     if case.net.loss == "squared_error":  # exact but for the mean, so even "every q is exactly 0" agrees
         assert of_closed_form.vanishes == of_autodiff.vanishes == (want.reason == "zero")
         if not want.degenerate and len(case.x) > 1:  # and no q rounds to the wrong side of 0, |q|'s kink

@@ -74,7 +74,8 @@ def test_every_reading_vanishes_where_the_errors_do(wide):
     left = end_over_start(figure.history(*wide))
     assert left["loss"] < 1e-14
     for name in ("gradient", figure.MAGNITUDE, figure.RELATIVE, figure.FORM):
-        assert left[name] < 1e-6, name
+        assert left[name] < 1e-8, name
+    assert left[figure.SIGNED] < 1e-6  # whose last readings are near rounding: 1e-9 and 1e-10 on two kinds of BLAS
 
 
 def test_the_picture_shows_both_trainings(narrow, wide, tmp_path):

@@ -19,23 +19,24 @@ _graphs: WeakKeyDictionary[Probe, Any] = WeakKeyDictionary()
 
 def degree_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, interaction: str, weighting: str) -> Degrees:
     """N times delta_in and delta_out of one batch; see ncap.autodiff for the contract."""
-    return _graph(probe, _degree_sums)(probe, x, y, loss, interaction, weighting)
+    return _graph(probe, _degree_sums, loss, interaction, weighting)(probe, x, y)
 
 
 def gradient_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> list[tf.Tensor]:
     """Gradients of one batch's summed loss by the kernels."""
-    return _graph(probe, _gradients)(probe, x, y, loss)
+    return _graph(probe, _gradients, loss)(probe, x, y)
 
 
-def _graph(probe: Probe, function: Callable[..., Any]) -> Any:
+def _graph(probe: Probe, function: Callable[..., Any], *settings: str) -> Any:
     graphs = _graphs.setdefault(probe, {})  # functions of its own for each probe, which go when the probe goes
-    if function not in graphs:
-        # partial: TensorFlow counts retracing by code object, and would warn of many probes sharing this one.
-        graphs[function] = tf.function(partial(function), reduce_retracing=True)
-    return graphs[function]
+    if (function, *settings) not in graphs:
+        # Each of its own: TensorFlow warns of one that is retraced for many probes or settings.
+        graphs[function, *settings] = tf.function(partial(function, settings), reduce_retracing=True)
+    return graphs[function, *settings]
 
 
-def _gradients(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> list[tf.Tensor]:
+def _gradients(settings: tuple[str], probe: Probe, x: tf.Tensor, y: tf.Tensor) -> list[tf.Tensor]:
+    (loss,) = settings
     kernels = _kernels(probe)
     with tf.GradientTape() as tape:
         tape.watch(kernels)
@@ -43,7 +44,8 @@ def _gradients(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> list[tf.T
     return tape.gradient(total, kernels)
 
 
-def _degree_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, interaction: str, weighting: str) -> Degrees:
+def _degree_sums(settings: tuple[str, str, str], probe: Probe, x: tf.Tensor, y: tf.Tensor) -> Degrees:
+    loss, interaction, weighting = settings
     v = _kernels(probe) if weighting == "relative" else [tf.ones_like(kernel) for kernel in _kernels(probe)]
     degrees = _explicit if interaction == "explicit" else _hessian
     delta_in, delta_out = degrees(probe, x, y, loss, v)

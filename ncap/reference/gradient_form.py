@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ncap.reference.closed_form import degrees
 from ncap.reference.kernels import row_dots
 from ncap.reference.mlp import MLP, Array, Families, check_net, families, gradients
 from ncap.reference.verdict import GRADIENT_FORM, Capacitance, Moments, judge, structural_reason
@@ -34,11 +35,12 @@ def gradient_capacitance(net: MLP, x: ArrayLike, y: ArrayLike) -> Capacitance:
     q = [layer.kernel * dW for layer, dW in zip(net.layers[:-1], gradients(net, x, y), strict=False)]
     A, D = sum(float((q_l**2).sum()) for q_l in q[1:]), sum(float(np.abs(q_l).sum()) for q_l in q)
     values = families(net, x, y)
+    uncancelled, _ = degrees(net, x, y, "explicit", "magnitude", "relative")
     return judge(
         Moments(A, D, not any(q_l.any() for q_l in q)),
         GRADIENT_FORM,
         structural=structural_reason(net.depth, net.loss, GRADIENT_FORM),
-        magnitude=None,
+        magnitude=Moments(A, sum(float(q_l.sum()) for q_l in uncancelled), False),
         standard_error=_standard_error(net, values, q, A, D) if len(values.p) > 1 and D else np.nan,
         n_samples=len(values.p),
         interior_weights=sum(layer.kernel.size for layer in net.layers[1:-1]),

@@ -51,8 +51,10 @@ class Capacitance:
 
     beta_eff: A / D; exactly 0.0 where it is 0 by structure, NaN where only rounding is left.
     numerator, denominator: A = 1'PP1 and D = 1'P1, D before any eps.
-    standard_error: of beta_eff over the samples (delta method); NaN where the method cannot give it or N = 1.
-    cancellation: magnitude / |signed|, the larger of A's and D's; 1 for magnitude, NaN where the method cannot give it.
+    standard_error: of beta_eff over the samples (delta method); NaN where the method cannot give it or N = 1. A signed ratio has
+        no such spread where D is within a few of its own standard errors from 0: there it is too small.
+    cancellation: magnitude / |signed|, the larger of A's and D's; 1 for magnitude, NaN where the method cannot give it. For the
+        gradient form D with every sample's |w dC/dw| / D: how far the samples' gradients cancel.
     degenerate, reason: "" or "depth", "softmax", "zero" (beta_eff is 0.0), "rounding" (beta_eff is NaN).
     n_samples, interaction, strength, weighting: what was read.
     """
@@ -108,7 +110,8 @@ def judge(
     """Turn sums into a Capacitance: 0.0 where it is structural, NaN where rounding explains it, and a warning for both.
 
     cancellation = max over A and D of magnitude / |signed|; rounding noise when it exceeds 1 / (10 eps_m log2(2m)),
-    eps_m = `rounding`, the spacing of the computing dtype at 1, and m = N times the number of interior weights.
+    eps_m = `rounding`, the spacing of the computing dtype at 1, and m = N times the number of interior weights. The gradient
+    form keeps its value there, which has no pole, and loses its standard error.
 
     Args:
         magnitude: the sums of magnitudes; None where the method has none (cancellation is then NaN).
@@ -124,14 +127,17 @@ def judge(
             f"the sums A = {numerator} and D = {denominator} are not finite: activations or errors overflow; "
             "training has diverged, or the inputs are not normalised"
         )
-    cancellation = 1.0 if reading.strength == "magnitude" else math.nan
+    cancels = reading.strength == "signed" or reading == GRADIENT_FORM
+    cancellation = math.nan if cancels else 1.0
     if structural:
         numerator = 0.0
-    if magnitude is not None and reading.strength == "signed":
+    if magnitude is not None and cancels:
         cancellation = max(
             _cancellation(magnitude.numerator, numerator), _cancellation(magnitude.denominator, denominator)
         )
     noise = cancellation > 1 / (10 * rounding * math.log2(2 * max(1, n_samples * interior_weights)))
+    if noise and reading == GRADIENT_FORM:  # without a pole it errs by no more than rounding; |q| has a kink there
+        noise, standard_error = False, math.nan
     reason = structural or ("zero" if vanishes else "rounding" if noise or not denominator else "")
     if reason:
         warnings.warn(f"degenerate beta_eff ({reason}): {_REASONS[reason]}", CapacitanceWarning, stacklevel=3)

@@ -546,6 +546,23 @@ def test_t7_at_the_stationary_points_of_t4(name):
     assert exact.gradient_form(net, exact.gradient(net, values.z, values.g)) == 0
 
 
+def test_t7_gradient_form_keeps_its_value_at_rounding_and_has_no_error_there():
+    """At T4's softmax point in floats: no more than rounding is left, and cancellation says so."""
+    table = COUNTEREXAMPLES["softmax_2_2_2_2_3"]
+    net = ref.MLP([np.array(in_floats(kernel)) for kernel in table["kernels"]])
+    x = np.array(table["x"], float)
+    y = softmax(ref.forward(net, x)[2]) - np.array(in_floats(table["error"]))
+    got = ref.gradient_capacitance(net, x, y)
+    assert 0 < got.beta_eff < ROUNDINGS * EPS * got.denominator * got.cancellation
+    assert got.cancellation > 1e10
+    assert np.isnan(got.standard_error)
+    assert not got.degenerate
+
+
+def in_floats(rows):
+    return [[float(Fraction(value)) for value in row] for row in rows]
+
+
 @given(cases())
 def test_t7_gradient_form_is_a_loop_over_the_gradients(case):
     total = squares = 0.0
