@@ -137,6 +137,22 @@ def test_t1_vanishing_gradients_of_every_sample_mean_no_interaction(case):
     assert ref.interaction_matrix(net, case.x, case.y).nnz == 0
 
 
+@pytest.mark.parametrize("strength", STRENGTHS)
+def test_t1_samples_that_fit_and_samples_that_are_off_have_no_gradient_each(strength):
+    """One sample is live and has no error, the other has an error and no unit that is on: neither interacts."""
+    net = ref.MLP([[[1, 0.5], [0.5, 1]], [[1, 0.5], [1, 2]], [[0.5, 1], [1, -1]]], loss="squared_error")
+    x = [[1.0, 2.0], [-1.0, -2.0]]
+    y = ref.forward(net, x)[2] - [[0.0, 0.0], [1.0, 3.0]]
+    values = ref.families(net, x, y)
+    assert (values.s[0] == [[1, 1], [0, 0]]).all()
+    assert (values.g[-1] == [[0, 0], [1, 3]]).all()
+    for n in range(2):
+        assert all((gradient == 0).all() for gradient in ref.gradients(net, x[n : n + 1], y[n : n + 1]))
+    assert ref.interaction_matrix(net, x, y, strength=strength).nnz == 0
+    # With the errors exchanged the live sample interacts: the two are not alike.
+    assert ref.interaction_matrix(net, x, ref.forward(net, x)[2] - [[1.0, 3.0], [0.0, 0.0]], strength=strength).nnz > 0
+
+
 def test_t1_fails_with_a_shift_behind_the_relu():
     """Every sample's gradient is 0 and yet beta_eff is 1/4: the shifts make z_1 and z_2 vanish where the units are on."""
     net = ref.MLP([[[1.0]], [[0.0]], [[1.0, 0.0]]], [None, [1.0], None], None, [[-1.0], [-1.0]], loss="squared_error")
