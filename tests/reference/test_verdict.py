@@ -90,6 +90,18 @@ def test_the_terms_of_a_sum_are_the_samples_times_the_interior_weights(bits, rea
     assert got.reason == reason
 
 
+@pytest.mark.parametrize(("bits", "told"), [(45, True), (46, False)])
+def test_the_gradient_form_has_an_error_up_to_the_same_limit_and_a_value_beyond(bits, told):
+    """The network and the limit, 2^46.1, of the test before; the gradients of the two samples cancel to 2^(bits + 1)."""
+    net = ref.MLP([np.ones((64, 4)), np.ones((4, 4)), np.ones((4, 1))], loss="squared_error")
+    x, error = np.full((2, 64), 2.0**-10), np.array([[1.0], [-(1 - 2.0**-bits)]])
+    got = ref.gradient_capacitance(net, x, 1 - error)
+    assert got.cancellation == pytest.approx(2.0 ** (bits + 1), rel=1e-9)
+    assert np.isnan(got.standard_error) != told
+    assert got.beta_eff > 0
+    assert got.reason == ""
+
+
 @given(cases(losses=("squared_error",)))
 def test_cancellation_is_the_larger_of_both_sums(case):
     with warnings.catch_warnings():
