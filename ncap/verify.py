@@ -15,9 +15,9 @@ from ncap import autodiff, closed_form
 from ncap import reference as ref
 from ncap.precision import TF32_EPS, has_tf32, matmul_precision
 from ncap.probe import Probe
-from ncap.reference.closed_form import Degrees
 from ncap.reference.mlp import read_targets, softmax
 from ncap.reference.rounding import ROUNDINGS, uncancelled_degrees, uncancelled_families
+from ncap.reference.shared_weights import Degrees
 from ncap.reference.verdict import GRADIENT_FORM, WEIGHTINGS, Reading
 
 if TYPE_CHECKING:

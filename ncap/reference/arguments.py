@@ -1,5 +1,7 @@
 """What an argument of the oracle must be: a known word, a list of arrays, an array of finite real numbers."""
 
+from math import isfinite
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,27 @@ def finite(name: str, value: ArrayLike | None) -> NDArray[Any]:
     if not np.isfinite(array).all():
         raise ValueError(f"{name} holds NaN or infinity; pass finite numbers")
     return array
+
+
+def whole_number(name: str, value: Any, least: int = 0) -> int:
+    """The value as an int; ValueError unless it is a whole number of at least `least`."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r:.80}")
+    return int(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """The value as a float; ValueError unless it is a finite number above 0."""
+    if not isinstance(value, Real) or not isfinite(value) or value <= 0:
+        raise ValueError(f"{name} must be a finite number above 0, got {value!r:.80}")
+    return float(value)
+
+
+def relative_tolerance(rtol: Any) -> float:
+    """rtol of one of scipy's solvers as a float; ValueError outside of what float64 can hold it to."""
+    if not isinstance(rtol, Real) or not 1e-13 <= float(rtol) < 1:
+        raise ValueError(f"rtol must lie in 1e-13..1, got {rtol!r:.80}")
+    return float(rtol)
 
 
 def described(value: object, array: NDArray[Any]) -> str:

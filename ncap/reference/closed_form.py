@@ -12,15 +12,13 @@ from numpy.typing import ArrayLike
 
 from ncap.reference.arguments import array_list, choose, finite, real_array
 from ncap.reference.cnn import CNN, check_network, kernels_of
-from ncap.reference.graph import weight_offsets
+from ncap.reference.graph import by_layer
 from ncap.reference.hessian import hessian_degrees
 from ncap.reference.interaction import interaction_matrix, read
 from ncap.reference.kernels import for_dtype, row_dots, row_sums, scaled_rows
-from ncap.reference.mlp import MLP, Array, families
-from ncap.reference.shared_weights import Sums, degree_moments, shared_degrees, shared_sums
+from ncap.reference.mlp import MLP, Array, Families, families
+from ncap.reference.shared_weights import Degrees, Sums, degree_moments, shared_degrees, shared_sums
 from ncap.reference.verdict import STRENGTHS, WEIGHTINGS, Capacitance, Moments, Reading, judge, structural_reason
-
-Degrees = tuple[list[Array], list[Array]]
 
 
 def capacitance(
@@ -96,20 +94,20 @@ def degrees(
     if isinstance(net, CNN):
         return shared_degrees(net, x, y, reading)
     if reading.interaction == "explicit":
-        values = families(net, x, y)
-        if net.depth == 1:
-            return [np.zeros_like(net.layers[0].kernel)], [np.zeros_like(net.layers[0].kernel)]
-        return _explicit_degrees(_blocks(values.z[:-1], values.s, values.g, _weights(net, reading)), strength)
+        return explicit_degrees(net, families(net, x, y), reading)
     if reading.strength == "signed":
         return hessian_degrees(net, families(net, x, y), weighting)
     P = interaction_matrix(net, x, y, *reading)
-    cuts = weight_offsets(net.widths)[1:-1]
     shapes = [layer.kernel.shape for layer in net.layers]
+    delta_in, delta_out = (by_layer(np.asarray(P.sum(axis=axis)).ravel(), shapes) for axis in (1, 0))
+    return delta_in, delta_out
 
-    def by_layer(sums: Array) -> list[Array]:
-        return [part.reshape(shape) for part, shape in zip(np.split(sums, cuts), shapes, strict=True)]
 
-    return by_layer(np.asarray(P.sum(axis=1)).ravel()), by_layer(np.asarray(P.sum(axis=0)).ravel())
+def explicit_degrees(net: MLP, values: Families, reading: Reading) -> Degrees:
+    """Degrees of an MLP in an explicit reading, from its families."""
+    if net.depth == 1:
+        return [np.zeros_like(net.layers[0].kernel)], [np.zeros_like(net.layers[0].kernel)]
+    return _explicit_degrees(_blocks(values.z[:-1], values.s, values.g, _weights(net, reading)), reading.strength)
 
 
 def degrees_from(

@@ -10,8 +10,6 @@ B moves the kernels alone, the nodes of the line graph; biases and norms stay as
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from math import isfinite
-from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +17,9 @@ from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 from scipy.special import logsumexp
 
-from ncap.reference.arguments import array_list, choose, finite
+from ncap.reference.arguments import array_list, choose, finite, positive, relative_tolerance, whole_number
+from ncap.reference.cnn import kernels_of
+from ncap.reference.graph import by_layer, in_node_order
 from ncap.reference.linear_operator import interaction_operator
 from ncap.reference.mlp import MLP, Array, Layer, check_net, forward, gradients, read_inputs, read_targets
 
@@ -74,8 +74,8 @@ def node_dynamics(net: MLP, x: ArrayLike) -> Derivative:
     inputs = read_inputs(x, net.widths[0])
 
     def derivative(t: float, state: Array) -> Array:
-        below = [inputs, *_by_layer(state, _node_shapes(net, len(inputs)))[:-1]]
-        return _flat([_layer_map(net, layer, z) for layer, z in zip(net.layers, below, strict=True)]) - state
+        below = [inputs, *by_layer(state, _node_shapes(net, len(inputs)))[:-1]]
+        return in_node_order([_layer_map(net, layer, z) for layer, z in zip(net.layers, below, strict=True)]) - state
 
     return derivative
 
@@ -115,8 +115,8 @@ def simulate_nodes(
     derivative = node_dynamics(net, x)
     shapes = _node_shapes(net, len(read_inputs(x, net.widths[0])))
     start = [np.zeros(shape) for shape in shapes] if z_start is None else _read_start(z_start, shapes)
-    moments, states = _solve(derivative, _flat(start), times, rtol, method)
-    return NodeTrajectory(moments, _by_layer(states, shapes))
+    moments, states = _solve(derivative, in_node_order(start), times, rtol, method)
+    return NodeTrajectory(moments, by_layer(states, shapes))
 
 
 def edge_dynamics(net: MLP, x: ArrayLike, y: ArrayLike) -> Derivative:
@@ -139,7 +139,7 @@ def edge_dynamics(net: MLP, x: ArrayLike, y: ArrayLike) -> Derivative:
     _gradient_at_start(net, x, y)  # what is wrong with the arguments is said before a solver runs
 
     def derivative(t: float, state: Array) -> Array:
-        return -_flat(gradients(_moved(net, state), x, y))
+        return -in_node_order(gradients(_moved(net, state), x, y))
 
     return derivative
 
@@ -178,7 +178,7 @@ def simulate_edges(
     True
     """
     derivative = edge_dynamics(net, x, y)
-    moments, states = _solve(derivative, _flat(net.kernels), times, rtol, method)
+    moments, states = _solve(derivative, in_node_order(kernels_of(net)), times, rtol, method)
     return _edge_trajectory(net, x, y, moments, states)
 
 
@@ -201,13 +201,11 @@ def gradient_descent(net: MLP, x: ArrayLike, y: ArrayLike, learning_rate: float,
     ([[2.0, 3.0, 1.0], [1.953125, 2.96875, 0.90625]], [0.5, 0.0324])
     """
     derivative = edge_dynamics(net, x, y)
-    if not isinstance(learning_rate, Real) or not isfinite(learning_rate) or learning_rate <= 0:
-        raise ValueError(f"learning_rate must be a finite number above 0, got {learning_rate!r:.80}")
-    if not isinstance(steps, Integral) or isinstance(steps, bool) or steps < 0:
-        raise ValueError(f"steps must be a whole number of at least 0, got {steps!r:.80}")
-    start = _flat(net.kernels)
-    _check_room("steps", int(steps) + 1, len(start))
-    states = np.tile(start, (int(steps) + 1, 1))
+    positive("learning_rate", learning_rate)
+    steps = whole_number("steps", steps)
+    start = in_node_order(kernels_of(net))
+    _check_room("steps", steps + 1, len(start))
+    states = np.tile(start, (steps + 1, 1))
     for k in range(steps):
         with np.errstate(over="ignore", invalid="ignore"):
             states[k + 1] = states[k] + learning_rate * derivative(0.0, states[k])
@@ -243,7 +241,7 @@ def linearised_edges(net: MLP, x: ArrayLike, y: ArrayLike, times: ArrayLike) -> 
     """
     V, P = _gradient_at_start(net, x, y), interaction_operator(net, x, y)
     moments = _read_times(times, len(V))
-    states = np.tile(_flat(net.kernels), (len(moments), 1))
+    states = np.tile(in_node_order(kernels_of(net)), (len(moments), 1))
     factor = moments
     for m in range(1, net.depth + 1):  # P^L = 0 ends the series
         states -= factor[:, None] * V
@@ -296,8 +294,7 @@ def trusted_until(exact: EdgeTrajectory, approximate: EdgeTrajectory, tolerance:
     >>> trusted_until(w, v)     # the error grows from 0 to 0.5
     0.2
     """
-    if not isinstance(tolerance, Real) or not isfinite(tolerance) or tolerance <= 0:
-        raise ValueError(f"tolerance must be a finite number above 0, got {tolerance!r:.80}")
+    positive("tolerance", tolerance)
     error, times = displacement_error(exact, approximate), exact.times
     beyond = np.flatnonzero(error > tolerance)
     if not len(beyond):
@@ -310,13 +307,12 @@ def _solve(derivative: Derivative, start: Array, times: ArrayLike, rtol: Any, me
     """The times as they were read, and the states (T, n) at them."""
     moments = _read_times(times, len(start))
     choose("method", method, METHODS)
-    if not isinstance(rtol, Real) or not 1e-13 <= float(rtol) < 1:
-        raise ValueError(f"rtol must lie in 1e-13..1, got {rtol!r:.80}")
+    rtol = relative_tolerance(rtol)
     if len(moments) == 1:  # the start alone, which scipy would answer with nothing
         return moments, start[None]
     with np.errstate(over="ignore", invalid="ignore"):  # what stays wrong is said below
         solution = solve_ivp(
-            derivative, (0.0, moments[-1]), start, method, moments, rtol=float(rtol), atol=ATOL_OF_RTOL * float(rtol)
+            derivative, (0.0, moments[-1]), start, method, moments, rtol=rtol, atol=ATOL_OF_RTOL * rtol
         )
     if not solution.success:
         raise ArithmeticError(f"{method} stopped at t = {solution.t[-1]:.6g}: {solution.message}")
@@ -349,7 +345,7 @@ def _read_start(z_start: Sequence[ArrayLike], shapes: list[tuple[int, int]]) -> 
 
 def _gradient_at_start(net: MLP, x: ArrayLike, y: ArrayLike) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
-        F = _flat(gradients(net, x, y))
+        F = in_node_order(gradients(net, x, y))
     if not np.isfinite(F).all():
         raise ArithmeticError("the gradient at the start overflows; lower the weights of net, or the inputs x")
     return F
@@ -358,7 +354,7 @@ def _gradient_at_start(net: MLP, x: ArrayLike, y: ArrayLike) -> Array:
 def _edge_trajectory(net: MLP, x: ArrayLike, y: ArrayLike, times: Array, states: Array) -> EdgeTrajectory:
     with np.errstate(over="ignore", invalid="ignore"):
         loss = np.array([_mean_loss(_moved(net, state), x, y) for state in states])
-    return EdgeTrajectory(times, _by_layer(states, _kernel_shapes(net)), loss)
+    return EdgeTrajectory(times, by_layer(states, _kernel_shapes(net)), loss)
 
 
 def _mean_loss(net: MLP, x: ArrayLike, y: ArrayLike) -> float:
@@ -382,7 +378,7 @@ def _layer_map(net: MLP, layer: Layer, z: Array) -> Array:
 
 def _moved(net: MLP, state: Array) -> MLP:
     """The network with the kernels of a state."""
-    return replace(net, kernels=_by_layer(state, _kernel_shapes(net)))
+    return replace(net, kernels=by_layer(state, _kernel_shapes(net)))
 
 
 def _node_shapes(net: MLP, n: int) -> list[tuple[int, int]]:
@@ -391,13 +387,3 @@ def _node_shapes(net: MLP, n: int) -> list[tuple[int, int]]:
 
 def _kernel_shapes(net: MLP) -> list[tuple[int, int]]:
     return list(pairwise(net.widths))
-
-
-def _flat(arrays: Sequence[Any]) -> Array:
-    return np.concatenate([array.ravel() for array in arrays])
-
-
-def _by_layer(states: Array, shapes: Sequence[tuple[int, int]]) -> list[Array]:
-    """The last axis cut into arrays of these shapes, and every axis before it kept."""
-    parts = np.split(states, np.cumsum([a * b for a, b in shapes])[:-1], axis=-1)
-    return [part.reshape(*states.shape[:-1], *shape) for part, shape in zip(parts, shapes, strict=True)]

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ncap.reference.closed_form import degrees
+from ncap.reference.closed_form import explicit_degrees
 from ncap.reference.kernels import row_dots
-from ncap.reference.mlp import MLP, Array, Families, check_net, families, gradients
-from ncap.reference.verdict import GRADIENT_FORM, Capacitance, Moments, judge, structural_reason
+from ncap.reference.mlp import MLP, Array, all_errors, check_net, families
+from ncap.reference.verdict import GRADIENT_FORM, Capacitance, Moments, Reading, judge, structural_reason
 
 
 def gradient_capacitance(net: MLP, x: ArrayLike, y: ArrayLike) -> Capacitance:
@@ -32,30 +32,29 @@ def gradient_capacitance(net: MLP, x: ArrayLike, y: ArrayLike) -> Capacitance:
     (36.0, 12.0, 3.0)
     """
     check_net(net)
-    q = [layer.kernel * dW for layer, dW in zip(net.layers[:-1], gradients(net, x, y), strict=False)]
-    A, D = sum(float((q_l**2).sum()) for q_l in q[1:]), sum(float(np.abs(q_l).sum()) for q_l in q)
     values = families(net, x, y)
-    uncancelled, _ = degrees(net, x, y, "explicit", "magnitude", "relative")
+    z, g = values.z[:-1], all_errors(net, values)[:-1]
+    q = [layer.kernel * (z_l.T @ g_l / len(g_l)) for layer, z_l, g_l in zip(net.layers[:-1], z, g, strict=True)]
+    A, D = sum(float((q_l**2).sum()) for q_l in q[1:]), sum(float(np.abs(q_l).sum()) for q_l in q)
+    uncancelled, _ = explicit_degrees(net, values, Reading("explicit", "magnitude", "relative"))
     return judge(
         Moments(A, D, not any(q_l.any() for q_l in q)),
         GRADIENT_FORM,
         structural=structural_reason(net.depth, net.loss, GRADIENT_FORM),
         magnitude=Moments(A, sum(float(q_l.sum()) for q_l in uncancelled), False),
-        standard_error=_standard_error(net, values, q, A, D) if len(values.p) > 1 and D else np.nan,
+        standard_error=_standard_error(net, z, g, q, A, D) if len(values.p) > 1 and D else np.nan,
         n_samples=len(values.p),
         interior_weights=sum(layer.kernel.size for layer in net.layers[1:-1]),
         rounding=float(np.finfo(np.float64).eps),
     )
 
 
-def _standard_error(net: MLP, values: Families, q: list[Array], A: float, D: float) -> float:
+def _standard_error(net: MLP, z: list[Array], g: list[Array], q: list[Array], A: float, D: float) -> float:
     """sd(psi) / sqrt(N): <V, q_n> = z_{l-1} (V * W_l) g_l for sample n, of rank one times W_l."""
-    z, s, g, _ = values
-    g_1 = s[0] * (g[0] @ net.layers[1].kernel.T)
-    A_n, D_n = np.zeros(len(z[0])), np.zeros(len(z[0]))
-    for l, (layer, q_l, g_l) in enumerate(zip(net.layers[:-1], q, [g_1, *g[:-1]], strict=True)):
-        D_n += row_dots(z[l] @ (np.sign(q_l) * layer.kernel), g_l, False)
+    A_n, D_n = np.zeros((2, len(z[0])))
+    for l, (layer, q_l, z_l, g_l) in enumerate(zip(net.layers[:-1], q, z, g, strict=True)):
+        D_n += row_dots(z_l @ (np.sign(q_l) * layer.kernel), g_l, False)
         if l:
-            A_n += 2 * row_dots(z[l] @ (q_l * layer.kernel), g_l, False)
+            A_n += 2 * row_dots(z_l @ (q_l * layer.kernel), g_l, False)
     psi = (A_n - (A / D) * D_n) / D  # up to a constant, which sd does not see
     return float(psi.std(ddof=1) / np.sqrt(len(psi)))

@@ -8,6 +8,7 @@ three relations, rows x columns x channels, which are small, and are counted fro
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,6 +111,17 @@ def weight_offsets(widths: Sequence[int] | MLP | CNN) -> list[int]:
     for reach in _reaches(widths):
         offsets.append(offsets[-1] + reach.weights)
     return offsets
+
+
+def by_layer(nodes: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    """The last axis, in node order, cut into arrays of these shapes; every axis before it is kept."""
+    parts = np.split(nodes, np.cumsum([prod(shape) for shape in shapes])[:-1], axis=-1)
+    return [part.reshape(*nodes.shape[:-1], *shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def in_node_order(kernels: Sequence[Array]) -> Array:
+    """Arrays of any shapes, one after another in C order: of kernels, one number for each node."""
+    return np.concatenate([kernel.ravel() for kernel in kernels])
 
 
 class _Reach(NamedTuple):

@@ -10,7 +10,7 @@ from ncap.reference.arguments import choose
 from ncap.reference.cnn import CNN, check_network, kernels_of
 from ncap.reference.connections import shared_block
 from ncap.reference.graph import line_graph_size, weight_offsets
-from ncap.reference.junction import junctions
+from ncap.reference.junction import junctions, read_junctions
 from ncap.reference.mlp import MLP, Array, Families, families
 from ncap.reference.verdict import INTERACTIONS, STRENGTHS, WEIGHTINGS, Reading
 
@@ -90,8 +90,7 @@ def _of_shared_weights(net: CNN, x: ArrayLike, y: ArrayLike, reading: Reading) -
     meetings = junctions(net, x, y)
     if not meetings:
         return sparse.csr_array((offsets[-1], offsets[-1]))
-    if reading.strength == "magnitude":
-        meetings = [junction.sizes() for junction in meetings]
+    meetings = read_junctions(meetings, reading.strength)
     blocks = sparse.coo_array(
         sparse.block_diag([shared_block(net, junction, l) for l, junction in enumerate(meetings, 1)])
     )

@@ -88,6 +88,11 @@ def junctions(net: MLP | CNN, x: ArrayLike, y: ArrayLike) -> list[Junction]:
     ]
 
 
+def read_junctions(meetings: list[Junction], strength: str) -> list[Junction]:
+    """The junctions as a strength reads them."""
+    return [junction.sizes() for junction in meetings] if strength == "magnitude" else meetings
+
+
 def _of_cnn(net: CNN, x: ArrayLike, y: ArrayLike) -> list[Junction]:
     """From the output down: the errors of each junction are what the one above receives with its own weights."""
     u, s, passages, a = cnn.forward(net, x)

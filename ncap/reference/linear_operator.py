@@ -1,16 +1,15 @@
 """P as a linear operator: products with vectors at about the cost of a gradient, at sizes where P cannot be built."""
 
-from math import prod
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
 from ncap.reference.cnn import CNN, check_network, kernels_of
+from ncap.reference.graph import by_layer, in_node_order
 from ncap.reference.interaction import read
-from ncap.reference.junction import junctions
+from ncap.reference.junction import junctions, read_junctions
 from ncap.reference.mlp import MLP, Array
-from ncap.reference.shared_weights import read_junctions, weights_of
+from ncap.reference.shared_weights import weights_of
 
 
 def interaction_operator(
@@ -39,27 +38,17 @@ def interaction_operator(
     reading = read("explicit", strength, weighting)
     check_network(net)
     meetings = read_junctions(junctions(net, x, y), strength)
-    W = np.concatenate([weights.ravel() for weights in weights_of(net, reading)])
+    W = in_node_order(weights_of(net, reading))
     shapes = [kernel.shape for kernel in kernels_of(net)]
 
     def product(v: Array) -> Array:
-        V = _by_layer(W * v.ravel(), shapes)
+        V = by_layer(W * v.ravel(), shapes)
         parts = [junction.in_product(V_l) / len(junction.s) for junction, V_l in zip(meetings, V[1:], strict=True)]
-        return np.asarray(W * _flat([*parts, np.zeros(shapes[-1])]))
+        return np.asarray(W * in_node_order([*parts, np.zeros(shapes[-1])]))
 
     def transposed(u: Array) -> Array:
-        U = _by_layer(W * u.ravel(), shapes)
+        U = by_layer(W * u.ravel(), shapes)
         parts = [junction.out_product(U_l) / len(junction.s) for junction, U_l in zip(meetings, U[:-1], strict=True)]
-        return np.asarray(W * _flat([np.zeros(shapes[0]), *parts]))
+        return np.asarray(W * in_node_order([np.zeros(shapes[0]), *parts]))
 
     return LinearOperator(shape=(W.size, W.size), matvec=product, rmatvec=transposed, dtype=np.dtype(np.float64))
-
-
-def _by_layer(v: Array, shapes: list[tuple[int, ...]]) -> list[Array]:
-    """A vector over the weights, as kernels."""
-    ends = np.cumsum([prod(shape) for shape in shapes])
-    return [part.reshape(shape) for part, shape in zip(np.split(v, ends[:-1]), shapes, strict=True)]
-
-
-def _flat(kernels: list[Array]) -> Array:
-    return np.concatenate([kernel.ravel() for kernel in kernels])

@@ -163,10 +163,15 @@ def gradients(net: MLP, x: ArrayLike, y: ArrayLike) -> list[Array]:
     >>> [float(dW[0, 0]) for dW in gradients(net, [[1.0]], [[5.0]])]     # g_1 = 3: 1*3, 2*1, 6*1
     [3.0, 2.0, 6.0]
     """
-    z, s, g, p = families(net, x, y)
-    if net.depth > 1:
-        g = [s[0] * (g[0] @ net.layers[1].kernel.T), *g]
-    return [z_l.T @ g_l / len(p) for z_l, g_l in zip(z, g, strict=True)]
+    values = families(net, x, y)
+    return [z_l.T @ g_l / len(values.p) for z_l, g_l in zip(values.z, all_errors(net, values), strict=True)]
+
+
+def all_errors(net: MLP, values: Families) -> list[Array]:
+    """[g_1, ..., g_L], each (N, n_l): the families lack g_1, of which P has no use."""
+    if net.depth == 1:
+        return values.g
+    return [values.s[0] * (values.g[0] @ net.layers[1].kernel.T), *values.g]
 
 
 def softmax(a: Array) -> Array:

@@ -1,13 +1,13 @@
 """What is left of a network, and of its beta_eff, when nodes fail, links fail, or all links weaken."""
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from ncap.reference.arguments import choose, finite
+from ncap.reference.arguments import choose, finite, whole_number
 from ncap.reference.network import Links, Network, as_links, receivers
 from ncap.reference.resilience import beta_eff
 
@@ -40,7 +40,7 @@ def perturb(P: Network, remove: str = "nodes", fraction: float = 0.1, seed: int 
     if not isinstance(fraction, Real):
         raise ValueError(f"fraction must be one number in 0..1, got {fraction!r:.80}")
     (share,) = _fractions("fraction", [fraction])
-    order = _order(links, remove, _whole("seed", seed), _whole("repeat", repeat))
+    order = _order(links, remove, whole_number("seed", seed), whole_number("repeat", repeat))
     left = _without(links, remove, order, share).copy()  # no array shared with P
     left.eliminate_zeros()
     return left
@@ -72,7 +72,7 @@ def perturbation_curve(
     links = as_links(P)
     choose("remove", remove, REMOVALS)
     shares = _fractions("fractions", fractions)
-    repeats, seed = _whole("repeats", repeats, least=1), _whole("seed", seed)
+    repeats, seed = whole_number("repeats", repeats, least=1), whole_number("seed", seed)
     curves = []
     for repeat in range(repeats):
         order = _order(links, remove, seed, repeat)
@@ -107,9 +107,3 @@ def _fractions(name: str, value: Any) -> list[float]:
     if len(outside):
         raise ValueError(f"{name} must lie in 0..1, got {float(outside[0])}; pass 0.2 for 20 %")
     return [float(fraction) for fraction in array]
-
-
-def _whole(name: str, value: Any, least: int = 0) -> int:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r:.80}")
-    return int(value)

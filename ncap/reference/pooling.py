@@ -16,7 +16,36 @@ from ncap.reference.window import Window, pair, places, read_padding, whole, win
 
 
 @dataclass(frozen=True)
-class AveragePooling2D:
+class _WindowPooling:
+    """Windows that slide over images, channel by channel, as Keras': what their pooling has in common."""
+
+    pool_size: int | tuple[int, int] = 2
+    strides: int | tuple[int, int] | None = None
+    padding: str = "valid"
+
+    def __post_init__(self) -> None:
+        """Check every parameter once."""
+        pair("pool_size", self.pool_size)
+        if self.strides is not None:
+            pair("strides", self.strides)
+        read_padding(self.padding)
+
+    def windows(self, shape: Shape) -> tuple[Window, Window]:
+        """Rows and columns of the window on images of this shape."""
+        _check_image(self, shape)
+        size = pair("pool_size", self.pool_size)
+        strides = size if self.strides is None else pair("strides", self.strides)
+        rows, columns = (window(*axis, self.padding) for axis in zip(shape, size, strides, strict=False))
+        return rows, columns
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """(height, width, channels) of an output, from that of an input."""
+        rows, columns = self.windows(shape)
+        return rows.outputs, columns.outputs, shape[2]
+
+
+@dataclass(frozen=True)
+class AveragePooling2D(_WindowPooling):
     """Mean over windows, channel by channel, as Keras': padding is not counted.
 
     Args:
@@ -28,29 +57,13 @@ class AveragePooling2D:
     [[[[3.0]]]]
     """
 
-    pool_size: int | tuple[int, int] = 2
-    strides: int | tuple[int, int] | None = None
-    padding: str = "valid"
-
-    def __post_init__(self) -> None:
-        """Check every parameter once."""
-        _read_pooling(self)
-
-    def windows(self, shape: Shape) -> tuple[Window, Window]:
-        """Rows and columns of the window on images of this shape."""
-        return _windows(self, shape)
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """(height, width, channels) of an output, from that of an input."""
-        return _output_shape(self, shape)
-
     def at(self, z: Array) -> "Mean":
         """The mean, whatever z."""
         return Mean(*self.windows(z.shape[1:]), z.shape[1:])
 
 
 @dataclass(frozen=True)
-class MaxPooling2D:
+class MaxPooling2D(_WindowPooling):
     """Largest of each window, channel by channel, as Keras': padding is never chosen.
 
     Args:
@@ -62,22 +75,6 @@ class MaxPooling2D:
     >>> at.forward(np.array([4.0, 5.0, 6.0, 7.0]).reshape(1, 2, 2, 1)).item()     # the third is the largest
     6.0
     """
-
-    pool_size: int | tuple[int, int] = 2
-    strides: int | tuple[int, int] | None = None
-    padding: str = "valid"
-
-    def __post_init__(self) -> None:
-        """Check every parameter once."""
-        _read_pooling(self)
-
-    def windows(self, shape: Shape) -> tuple[Window, Window]:
-        """Rows and columns of the window on images of this shape."""
-        return _windows(self, shape)
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """(height, width, channels) of an output, from that of an input."""
-        return _output_shape(self, shape)
 
     def at(self, z: Array) -> "Choice":
         """The choice of the largest z, in row-major order the first of equal ones."""
@@ -212,26 +209,6 @@ Between = AveragePooling2D | MaxPooling2D | GlobalAveragePooling2D | Flatten
 Passage = Mean | Choice | ImageMean | Reshape
 
 
-def _windows(layer: AveragePooling2D | MaxPooling2D, shape: Shape) -> tuple[Window, Window]:
-    _check_image(layer, shape)
-    size = pair("pool_size", layer.pool_size)
-    strides = size if layer.strides is None else pair("strides", layer.strides)
-    rows, columns = (window(*axis, layer.padding) for axis in zip(shape, size, strides, strict=False))
-    return rows, columns
-
-
-def _output_shape(layer: AveragePooling2D | MaxPooling2D, shape: Shape) -> Shape:
-    rows, columns = layer.windows(shape)
-    return rows.outputs, columns.outputs, shape[2]
-
-
 def _check_image(layer: object, shape: Shape) -> None:
     if len(shape) != 3:
         raise ValueError(f"{type(layer).__name__} takes images (height, width, channels), got inputs of shape {shape}")
-
-
-def _read_pooling(layer: AveragePooling2D | MaxPooling2D) -> None:
-    pair("pool_size", layer.pool_size)
-    if layer.strides is not None:
-        pair("strides", layer.strides)
-    read_padding(layer.padding)

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
-from ncap.reference.arguments import choose, finite
+from ncap.reference.arguments import choose, finite, positive, relative_tolerance
 from ncap.reference.network import Links, Network, as_links, receivers
 from ncap.reference.resilience import beta_eff, network_average, ratio
 
@@ -94,8 +94,8 @@ def mutualistic(
     >>> mutualistic().f(np.array([0.0, 1.0, 5.0])).tolist()     # at C and at K immigration alone is left
     [0.1, 0.1, 0.1]
     """
-    B, E, H = (_parameter(name, value, 0) for name, value in (("B", B), ("E", E), ("H", H)))
-    C, D, K = (_parameter(name, value) for name, value in (("C", C), ("D", D), ("K", K)))
+    B, E, H = (_at_least_0(name, value) for name, value in (("B", B), ("E", E), ("H", H)))
+    C, D, K = (positive(name, value) for name, value in (("C", C), ("D", D), ("K", K)))
     return Dynamics(
         "mutualistic",
         lambda x: B + x * (1 - x / K) * (x / C - 1),
@@ -123,7 +123,7 @@ def epidemic(B: float = 1.0) -> Dynamics:
     >>> epidemic(B=2.0).f(np.array([0.5])).tolist(), epidemic().h(np.array([0.5]), np.array([0.5])).tolist()
     ([-1.0], [0.25])
     """
-    B = _parameter("B", B)
+    B = positive("B", B)
     return Dynamics(
         "epidemic",
         lambda x: -B * x,
@@ -149,7 +149,7 @@ def regulatory(B: float = 1.0, f: float = 1.0, h: float = 2.0) -> Dynamics:
     >>> regulatory().h(np.array([7.0]), np.array([1.0])).tolist()     # the receiver's own state does not matter
     [0.5]
     """
-    B, of_f, of_h = (_parameter(name, value) for name, value in (("B", B), ("f", f), ("h", h)))
+    B, of_f, of_h = (positive(name, value) for name, value in (("B", B), ("f", f), ("h", h)))
     return Dynamics(
         "regulatory",
         lambda x: -B * x**of_f,
@@ -281,8 +281,7 @@ def _start(P: Network, dynamics: Dynamics, x_0: Any, times: Any) -> tuple[Links,
 
 def _solve(what: str, rate: Callable[[float, Any], Any], x_0: States, times: States, rtol: Any, method: Any) -> States:
     choose("method", method, METHODS)
-    if not isinstance(rtol, Real) or not 1e-13 <= float(rtol) < 1:
-        raise ValueError(f"rtol must lie in 1e-13..1, got {rtol!r:.80}")
+    rtol = relative_tolerance(rtol)
     with np.errstate(all="ignore"):  # a step that goes too far is taken back; what stays wrong is said below
         if not np.isfinite(rate(times[0], x_0)).all():
             raise ArithmeticError(f"{what} has no finite rate at its start; look at f and h of x_0")
@@ -292,8 +291,8 @@ def _solve(what: str, rate: Callable[[float, Any], Any], x_0: States, times: Sta
             x_0,
             method=method,
             t_eval=times,
-            rtol=float(rtol),
-            atol=ATOL_OF_RTOL * float(rtol),
+            rtol=rtol,
+            atol=ATOL_OF_RTOL * rtol,
         )
     if not solution.success or not np.isfinite(solution.y).all():
         reached = solution.t[-1] if len(solution.t) else times[0]
@@ -304,9 +303,7 @@ def _solve(what: str, rate: Callable[[float, Any], Any], x_0: States, times: Sta
     return np.asarray(solution.y)
 
 
-def _parameter(name: str, value: Any, least: float | None = None) -> float:
-    if not isinstance(value, Real) or not isfinite(value) or (value <= 0 if least is None else value < least):
-        raise ValueError(
-            f"{name} must be a finite number {'above 0' if least is None else 'of at least 0'}, got {value!r:.80}"
-        )
+def _at_least_0(name: str, value: Any) -> float:
+    if not isinstance(value, Real) or not isfinite(value) or value < 0:
+        raise ValueError(f"{name} must be a finite number of at least 0, got {value!r:.80}")
     return float(value)

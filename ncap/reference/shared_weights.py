@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from ncap.reference.arguments import as_array
 from ncap.reference.cnn import CNN, kernels_of
 from ncap.reference.interaction import check_explicit
-from ncap.reference.junction import Junction, junctions
+from ncap.reference.junction import Junction, junctions, read_junctions
 from ncap.reference.mlp import MLP, Array
 from ncap.reference.verdict import Moments, Reading
 
@@ -57,11 +57,6 @@ def shared_sums(net: CNN, x: ArrayLike, y: ArrayLike, reading: Reading) -> Sums:
         magnitude = degree_moments(*_degrees(read_junctions(signed, "magnitude"), weights_of(net, sized)))
     error = _standard_error(meetings, V, own, moments) if n > 1 and moments.denominator else np.nan
     return Sums(moments, magnitude, error, n)
-
-
-def read_junctions(meetings: list[Junction], strength: str) -> list[Junction]:
-    """The junctions as a strength reads them."""
-    return [junction.sizes() for junction in meetings] if strength == "magnitude" else meetings
 
 
 def weights_of(net: MLP | CNN, reading: Reading) -> list[Array]:
