@@ -1,0 +1,188 @@
+"""The tables of one job, checked: what every rule, ranking and report reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from ncap.records.schema import FAILURES, OBSERVATIONS, READINGS, SCORES, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_JOB = ("settings", "target")
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """What is known of the candidates of one job.
+
+    observations, readings, scores, failures: tables as `ncap.records.schema` describes them, in the order of their keys.
+    settings, target: which job; first_reading: the one that was written first, "" for the one in the first row of `readings`;
+    facts: its parameters, versions and device, for a person to read.
+    """
+
+    observations: "pd.DataFrame"
+    readings: "pd.DataFrame"
+    scores: "pd.DataFrame"
+    failures: "pd.DataFrame"
+    settings: str = ""
+    target: str = ""
+    first_reading: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def candidates(self) -> list[str]:
+        """All names that any table has a row of, in alphabetical order."""
+        tables = (self.observations, self.scores, self.failures)
+        return sorted({name for table in tables for name in table["candidate"]})
+
+    @property
+    def reading(self) -> str:
+        """The job's first reading, which a rule reads unless another is named; "" where nothing was read."""
+        if self.first_reading or not len(self.readings):
+            return self.first_reading
+        return str(self.readings["reading"].iloc[0])
+
+    def of(
+        self,
+        candidates: "list[str] | None" = None,
+        runs: int | None = None,
+        epochs: float | None = None,
+        ticks: int | None = None,
+    ) -> "Records":
+        """The rows of some candidates, of the first runs, epochs or ticks; None takes all."""
+        observations, failures, scores = self.observations, self.failures, self.scores
+        if candidates is not None:
+            observations, failures, scores = (
+                table[table["candidate"].isin(candidates)] for table in (observations, failures, scores)
+            )
+        if runs is not None:
+            observations, failures = observations[observations["run"] < runs], failures[failures["run"] < runs]
+        if epochs is not None:
+            observations, failures = (
+                observations[observations["epoch"] <= epochs],
+                failures[failures["epoch"] <= epochs],
+            )
+        if ticks is not None:
+            observations = observations[observations["tick"] <= ticks]
+        kept = observations[list(OBSERVATIONS.key)]
+        readings = self.readings.merge(kept, on=list(OBSERVATIONS.key), how="inner")
+        return replace(
+            self,
+            observations=observations.reset_index(drop=True),
+            readings=readings,
+            scores=scores.reset_index(drop=True),
+            failures=failures.reset_index(drop=True),
+        )
+
+
+def load(
+    records: "str | PathLike[str] | Records | Mapping[str, pd.DataFrame]",
+    settings: str | None = None,
+    target: str | None = None,
+) -> Records:
+    """The tables of one job of a store or of a set of tables; of several jobs the newest.
+
+    Args:
+        records: the path of a store, Records, or {"observations": table[, "readings": ...][, "scores": ...][, "failures": ...]}.
+        settings, target: which job; None takes the newest in a store, the last rows' in tables.
+
+    Raises: TypeError or ValueError naming table, column and remedy.
+    """
+    if isinstance(records, Records):
+        return records
+    if isinstance(records, Mapping):
+        return _from_tables(records, settings, target)
+    from ncap.records.store import Store
+
+    with Store(records, create=False) as store:
+        return store.records(settings, target)
+
+
+def _from_tables(tables: "Mapping[str, pd.DataFrame]", settings: str | None, target: str | None) -> Records:
+    known = {table.name: table for table in (OBSERVATIONS, READINGS, SCORES, FAILURES)}
+    if unknown := sorted(map(str, set(tables) - set(known))):
+        raise ValueError(f"records: unknown table {unknown[0]!r}; pass {', '.join(known)}")
+    if "observations" not in tables:
+        raise ValueError(
+            f"records: the table 'observations' is missing; got {', '.join(map(str, tables)) or 'no table'}"
+        )
+    checked = {
+        name: checked_table(table, tables[name]) if name in tables else table.empty() for name, table in known.items()
+    }
+    last = checked["observations"]
+    if len(last):
+        settings = str(last["settings"].iloc[-1]) if settings is None else settings
+        target = (
+            str(last[last["settings"] == settings]["target"].iloc[-1])
+            if target is None and settings in set(last["settings"])
+            else target
+        )
+    wanted = {name: value for name, value in zip(_JOB, (settings, target), strict=True) if value is not None}
+    for name, table in checked.items():
+        kept = table
+        for column, value in wanted.items():
+            kept = kept[kept[column] == value]
+        checked[name] = kept.reset_index(drop=True)
+    if not any(map(len, checked.values())) and wanted:
+        raise ValueError(
+            f"records: no row of the job {', '.join(f'{name} {value!r}' for name, value in wanted.items())}"
+        )
+    kept_tables: dict[str, Any] = dict(checked)
+    return Records(**kept_tables, settings=settings or "", target=target or "")
+
+
+def checked_table(table: Table, rows: Any) -> "pd.DataFrame":
+    """Rows in the columns, types and order of a table; a missing column of floats is NaN, one of texts "", of counts 0.
+
+    Raises: TypeError for what is no DataFrame; ValueError for a key that is missing, not given in every row, or there twice, and for
+    values of another type, with the column.
+
+    >>> import pandas as pd
+    >>> checked_table(SCORES, pd.DataFrame({"settings": ["s"], "target": ["t"], "candidate": ["a"], "score": ["knn"]}))["note"].tolist()
+    ['']
+    """
+    import pandas as pd
+
+    if not isinstance(rows, pd.DataFrame):
+        raise TypeError(
+            f"{table.name} must be a pandas DataFrame, got {type(rows).__name__}; make one: pd.DataFrame(rows)"
+        )
+    if missing := [name for name in table.key if name not in rows.columns]:
+        raise ValueError(f"{table.name}: missing {missing}; the columns are {', '.join(table.names)}")
+    converted = {}
+    for name, kind in table.types.items():
+        column = rows[name] if name in rows.columns else pd.Series([kind()] * len(rows), index=rows.index, dtype=kind)
+        if name not in rows.columns and kind is float:
+            column = pd.Series(float("nan"), index=rows.index)
+        converted[name] = _converted(f"{table.name}.{name}", column, kind, required=name in table.key)
+    result = pd.DataFrame(converted).reset_index(drop=True)
+    if (twice := result.duplicated(list(table.key))).any():
+        row = ", ".join(map(str, result.loc[twice, list(table.key)].iloc[0]))
+        raise ValueError(f"{table.name}: one row per {', '.join(table.key)}, got several for {row}")
+    # The readings of a tick stay in the order in which they come: the first is the job's own.
+    order = [name for name in table.key if name != "reading"]
+    return result.sort_values(order, kind="stable", ignore_index=True)
+
+
+def _converted(name: str, column: "pd.Series[Any]", kind: type, required: bool) -> "pd.Series[Any]":
+    import pandas as pd
+
+    if kind is not float and column.isna().any():
+        if required:
+            raise ValueError(f"{name} must be given in every row, row {column.index[column.isna()][0]} lacks one")
+        column = column.where(column.notna(), kind())
+    if kind is str:
+        return column.astype(str)
+    if not pd.api.types.is_numeric_dtype(column) and column.dtype != object:
+        raise ValueError(f"{name} must hold numbers, got dtype {column.dtype}; convert it with pd.to_numeric")
+    try:
+        numbers = column.astype(float)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} must hold numbers, got {column.iloc[0]!r:.80}; convert it with pd.to_numeric"
+        ) from None
+    if kind is int and not (numbers == numbers.round()).all():
+        raise ValueError(f"{name} must hold whole numbers, got {numbers[numbers != numbers.round()].iloc[0]}")
+    return numbers.astype(kind)
