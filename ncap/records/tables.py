@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncap.records.schema import FAILURES, OBSERVATIONS, READINGS, SCORES, Table
@@ -96,7 +97,7 @@ def load(
         return _from_tables(records, settings, target)
     from ncap.records.store import Store
 
-    with Store(records, create=False) as store:
+    with Store(Path(records), create=False) as store:
         return store.records(settings, target)
 
 
