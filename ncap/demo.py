@@ -42,7 +42,7 @@ def run_demo(out: str | Path = "demo", seed: int = 0) -> None:
 
         console.print(f"Observing {len(resolved)} candidates on {target.name} for {OBSERVED} epochs")
         ranking = rank_records(observed(OBSERVED))
-        console.print(ranking_table(ranking.table))
+        console.print(ranking_table(ranking))
         console.print(f"Training on to {TRAINED} epochs")
         trained = observed(TRAINED)
     last = trained.observations[trained.observations["epoch"] == TRAINED]

@@ -71,7 +71,7 @@ def _readings(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words) or not words:
         raise TypeError(f"{name} must be a list of readings such as [{DEFAULT_READING!r}], got {value!r:.80}")
     for word in words:
-        check(word)
+        check(word).method_for()
     if len(set(words)) < len(words):
         raise ValueError(f"{name}: every reading once, got {list(words)}")
     return tuple(words)
@@ -157,7 +157,7 @@ class Job:
     )
     interaction: str = setting(
         "explicit",
-        "explicit, hessian or gradient; names one reading with the next two.",
+        "explicit or hessian; names one reading with the next two.",
         lambda _, v: v,
         stored="no",
         cli={},
@@ -203,6 +203,10 @@ def _all_readings(job: Job) -> Any:
 
     parts = (job.interaction, job.strength, job.weighting)
     if not job.readings:
+        if of(*parts).startswith("hessian/magnitude"):
+            raise ValueError(
+                f"interaction={job.interaction!r} can be read with strength='signed' only, got {job.strength!r}"
+            )
         return (of(*parts),)
     if "/".join(map(str, parts)) != DEFAULT_READING and of(*parts) not in job.readings:
         raise ValueError(

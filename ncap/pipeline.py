@@ -40,6 +40,7 @@ def rank(
     store: str | Path = "runs.db",
     out: str | Path | None = "out",
     rule: "str | Rule" = "capacitance",
+    horizon: float = 30.0,
     engine: str = "local",
     progress: bool = True,
     **settings: Any,
@@ -59,6 +60,7 @@ def rank(
         store: SQLite file of the records, made where it is missing.
         out: folder for ranking.csv, report.html and the figures; None writes nothing.
         rule: what predicts from the records; `ncap rules` lists the names. It changes nothing that is trained.
+        horizon: epoch whose accuracy is asked for, where a rule extrapolates that far.
         engine: who trains which run where; "local" trains here.
         progress: whether bars, and a line per finished candidate, are shown.
         {settings}
@@ -76,9 +78,9 @@ def rank(
     from ncap.arguments import make_folder, switch
     from ncap.engines import ENGINES
     from ncap.ranking.order import rank_records
-    from ncap.rules import find
+    from ncap.rules import resolve as resolve_rule
 
-    job, progress, chosen = Job(**settings), switch("progress", progress), find(rule)
+    job, progress, chosen = Job(**settings), switch("progress", progress), resolve_rule(rule)
     ENGINES.check(engine)
     resolved, load = sources.resolve(candidates), targets.resolve(target)
     if out is not None:
@@ -90,7 +92,7 @@ def rank(
     with Store(store) as opened, JobProgress(len(job.places()), job.runs, quiet=not progress) as shown:
         hash_of_settings = observe(job, resolved, loaded, opened, shown, engine)
         records = opened.records(hash_of_settings, loaded.name).of(list(resolved), job.runs, job.epochs)
-    ranking = rank_records(records, chosen, reading=job.readings[0])
+    ranking = rank_records(records, chosen, job.readings[0], horizon)
     if out is not None:
         from ncap.report import write_report
 
@@ -100,7 +102,7 @@ def rank(
     if progress:
         from ncap.report.terminal import ranking_table
 
-        shown.console.print(ranking_table(ranking.table))
+        shown.console.print(ranking_table(ranking))
     return ranking
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import tiny
 
-from ncap.engines import checkpoint
-from ncap.engines.local import Training
-from ncap.store import Store
+from ncap.training import checkpoint
+from ncap.training.run import Training
+from ncap.records.store import Store
 
 
 def start(store, log, epochs, runs):

@@ -21,8 +21,8 @@ from ncap.demo import run_demo
 from ncap.leaderboard import from_observations, from_store
 from ncap.probe import find_probe
 from ncap.report import write_report
-from ncap.select import NothingRankedError
-from ncap.store import Store, UnusableStoreError
+from ncap.pipeline import NothingRankedError
+from ncap.records.store import Store, UnusableStoreError
 
 REAL = "must be an array of real numbers"
 RAGGED = [np.ones((6, 6, 1)), np.ones((5, 5, 1))]

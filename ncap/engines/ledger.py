@@ -95,8 +95,8 @@ class Ledger:
             before, now = kept[name], tick.observation[name]
             if before is not None and not math.isclose(before, now, rel_tol=1e-6, abs_tol=1e-9):
                 warnings.warn(
-                    f"{key.candidate} run {key.run}, trained again, has {name} {now} at tick {tick.number}, not {before} as recorded: its new "
-                    "readings belong to another training than its accuracies; pass another store",
+                    f"{key.candidate} run {key.run}, trained again, has {name} {now} at tick {tick.number}, not {before} as recorded: its "
+                    "new readings belong to another training than its accuracies; pass another store",
                     stacklevel=3,
                 )
                 return

@@ -223,6 +223,29 @@ class Store:
             for settings, target, parameters, environment, first_used in rows
         ]
 
+    def summary(self) -> "pd.DataFrame":
+        """One row a job, the last written last: settings, target, first_used, candidates, runs, ticks, failures, readings, and what differs."""
+        import pandas as pd
+
+        jobs, lines = self.jobs(), []
+        for job in jobs:
+            records = self.records(job["settings"], job["target"])
+            observations = records.observations
+            lines.append(
+                {
+                    "settings": job["settings"],
+                    "target": job["target"],
+                    "first_used": job["first_used"],
+                    "candidates": len(records.candidates),
+                    "runs": len(observations[["candidate", "run"]].drop_duplicates()),
+                    "ticks": len(observations),
+                    "failures": len(records.failures),
+                    "readings": ", ".join(dict.fromkeys(records.readings["reading"])),
+                    "parameters": _differing(job["parameters"], [other["parameters"] for other in jobs]),
+                }
+            )
+        return pd.DataFrame(lines, columns=_SUMMARY)
+
     def job(self, settings: str | None = None, target: str | None = None) -> dict[str, Any]:
         """The job with these settings on this target, an entry of `jobs()`; of several the last written.
 
@@ -400,6 +423,15 @@ class Store:
             return self._db.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise UnusableStoreError(f"{self.path}: cannot be read as a store ({error})") from error
+
+
+_SUMMARY = ["settings", "target", "first_used", "candidates", "runs", "ticks", "failures", "readings", "parameters"]
+
+
+def _differing(parameters: dict[str, Any], others: Sequence[dict[str, Any]]) -> str:
+    """The parameters by which a job differs from some other, in words; the data's fingerprint tells a person nothing."""
+    shown = {name: value for name, value in parameters.items() if any(other.get(name) != value for other in others)}
+    return ", ".join(f"{name} {value}" for name, value in sorted(shown.items()) if name != "target")
 
 
 def _check_header(path: Path, create: bool) -> None:

@@ -33,11 +33,11 @@ class TrainingBatches(keras.utils.PyDataset):
     def __init__(self, target: "Target", shape: tuple[int | None, int | None, int], batch_size: int) -> None:
         super().__init__()
         self.target, self.shape, self.batch_size = target, shape, batch_size
-        self.chosen = np.arange(target.size("train"))
+        self.chosen = np.arange(target.lengths["train"])
 
     def check(self, place: Place) -> None:
         """Raise ValueError where an epoch has more ticks than batches."""
-        count = math.ceil(self.target.size("train") / self.batch_size)
+        count = math.ceil(self.target.lengths["train"] / self.batch_size)
         if place.parts > count:
             raise ValueError(
                 f"ticks_per_epoch: epoch {place.epoch} has {count} batches of {self.batch_size} samples, too few for {place.parts} ticks; "
@@ -57,5 +57,4 @@ class TrainingBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch `index`: images (b, h, w, c), labels (b,)."""
         chosen = self.chosen[index * self.batch_size : (index + 1) * self.batch_size]
-        ((x, y),) = self.target.batches("train", chosen, self.batch_size, self.shape)
-        return x, y
+        return self.target.read("train", chosen, self.shape)

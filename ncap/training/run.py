@@ -159,16 +159,16 @@ class Training:
             # A degenerate reading is a column of the table and a note of the ranking; a warning a tick adds nothing.
             warnings.filterwarnings("ignore", category=CapacitanceWarning)
             taken = take(self.model, *self.samples, self.job.readings, batch_size=EVALUATION_BATCH)
-        return [{"tick": number, "reading": name, **measurement.row()} for name, measurement in taken.items()]
+        return [{"tick": number, **measurement.row(name)} for name, measurement in taken.items()]
 
     def _evaluate(self, part: str) -> dict[str, float]:
-        order = np.arange(self.target.size(part))
-        return evaluate(self.model, self.target.batches(part, order, EVALUATION_BATCH, self.shape))
+        known = part in self.target.parts
+        return evaluate(self.model, self.target.batches(part, size=EVALUATION_BATCH, shape=self.shape) if known else ())
 
     def _order(self, epoch: int) -> np.ndarray:
         """The order of the training samples in an epoch, whatever ticks it has."""
         rng = np.random.default_rng(derived_seed(*self._parts(epoch), "order"))
-        return rng.permutation(self.target.size("train"))
+        return rng.permutation(self.target.lengths["train"])
 
     def _parts(self, epoch: int) -> tuple[str | int, ...]:
         """What the random numbers of an epoch come from."""

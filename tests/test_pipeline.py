@@ -10,11 +10,12 @@ import tiny
 from tiny import EPOCHS, TIMES, ranked, without_times
 
 import ncap
-from ncap.engines import checkpoint
-from ncap.engines.job import Job
-from ncap.engines.local import Training
-from ncap.select import NothingRankedError
-from ncap.store import RunKey, Store, StoreWriteError
+from ncap.training import checkpoint
+from ncap.job import Job
+from ncap.training.run import Training
+from ncap.pipeline import NothingRankedError
+from ncap.records.schema import RunKey
+from ncap.records.store import Store, StoreWriteError
 
 
 @pytest.fixture(scope="module", name="undisturbed")

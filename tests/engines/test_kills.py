@@ -15,9 +15,9 @@ import tiny
 from logged_job import events, start
 from tiny import ranked, without_times
 
-import ncap.store
-from ncap.interrupt import exit_on_interrupt
-from ncap.store import Store
+import ncap.records.store
+from ncap.cli.interrupt import exit_on_interrupt
+from ncap.records.store import Store
 
 RUN = ["candidate", "run"]
 
@@ -95,7 +95,7 @@ def test_a_job_killed_at_random_moments_equals_the_undisturbed_one(tmp_path, kil
 def test_a_checkpoint_is_on_the_disk_before_its_row(tmp_path, monkeypatch):
     """The order that a power cut can cut at any place: what a later step relies on was flushed before it."""
     trace = []
-    fsync, replace, connect = os.fsync, os.replace, ncap.store.sqlite3.connect
+    fsync, replace, connect = os.fsync, os.replace, ncap.records.store.sqlite3.connect
 
     def traced_fsync(descriptor):
         trace.append("flush folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "flush file")
@@ -112,7 +112,7 @@ def test_a_checkpoint_is_on_the_disk_before_its_row(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", traced_fsync)
     monkeypatch.setattr(os, "replace", traced_replace)
-    monkeypatch.setattr(ncap.store.sqlite3, "connect", traced_connect)
+    monkeypatch.setattr(ncap.records.store.sqlite3, "connect", traced_connect)
     ranked(tmp_path / "runs.db", epochs=2, runs=1)
     first = trace.index("flush file")
     steps = ["flush file", "rename", "flush folder", "BEGIN", "INSERT", "COMMIT"]
@@ -129,7 +129,7 @@ def test_a_store_waits_for_the_disk_at_every_commit(tmp_path):
 
 SWALLOWING = """
 import time
-from ncap.interrupt import exit_on_interrupt
+from ncap.cli.interrupt import exit_on_interrupt
 with exit_on_interrupt():
     print("ready", flush=True)
     while True:

@@ -184,7 +184,7 @@ def assert_refused(row, done):
 @pytest.mark.usefixtures("folder")
 def test_a_wrong_value_is_exit_code_2_and_a_short_message(row):
     if (row.command, row.option) in {("report", "--settings"), ("report", "--target")}:
-        from ncap.store import Store
+        from ncap.records.store import Store
 
         Store("runs.db").close()
     given = [row.option] if row.value is None else [row.option, row.value]
@@ -217,7 +217,7 @@ def test_a_row_of_light_ones_loads_no_framework(tmp_path):
 
 
 def test_a_report_folder_that_is_a_file(folder):
-    from ncap.store import OBSERVATION, Store
+    from ncap.records.store import OBSERVATION, Store
 
     with Store("runs.db") as store:
         settings = store.add_settings({"seed": 0}, {})

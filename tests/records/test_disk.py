@@ -16,9 +16,8 @@ from test_cli import NCAP, call
 from tiny import ranked, without_times
 
 from ncap.arguments import make_folder
-from ncap.engines import checkpoint
-from ncap.engines.checkpoint import Checkpoint
-from ncap.store import OBSERVATION, Store, StoreWriteError, UnusableStoreError
+from ncap.training import checkpoint
+from ncap.records.store import OBSERVATION, Store, StoreWriteError, UnusableStoreError
 
 EPOCHS = 3
 
@@ -215,7 +214,7 @@ def test_a_transaction_cut_off_by_a_kill_is_rolled_back(store):
         before = opened.observations()
     whole = store.read_bytes()
     cut_off = (
-        "import os, signal, sys; from ncap.store import Store\n"
+        "import os, signal, sys; from ncap.records.store import Store\n"
         "with Store(sys.argv[1]) as store, store._transaction() as db:\n"
         "    db.execute('PRAGMA cache_size = 2')  # so few pages of memory that changed ones go into the file\n"
         "    db.execute('UPDATE observations SET candidate = candidate || epoch')\n"

@@ -13,10 +13,11 @@ from test_cli import NCAP, call
 from tiny import EPOCHS, ranked, without_times
 
 from ncap.engines import local, turns
-from ncap.engines.job import Job
+from ncap.job import Job
 from ncap.engines.progress import JobProgress
 from ncap.engines.turns import take_turns
-from ncap.store import RunKey, Store, StoreWriteError
+from ncap.records.schema import RunKey
+from ncap.records.store import Store, StoreWriteError
 
 HOLD = (
     "import sys, time; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire(); print('held', flush=True); "
