@@ -19,10 +19,10 @@ from ncap.cost import measure_costs
 from ncap.data import Target
 from ncap.demo import run_demo
 from ncap.leaderboard import from_observations, from_store
-from ncap.probe import find_probe
-from ncap.report import write_report
 from ncap.pipeline import NothingRankedError
+from ncap.probe import find_probe
 from ncap.records.store import Store, UnusableStoreError
+from ncap.report import write_report
 
 REAL = "must be an array of real numbers"
 RAGGED = [np.ones((6, 6, 1)), np.ones((5, 5, 1))]

@@ -8,9 +8,9 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pandas as pd
 import pytest
+from ncap.store import OBSERVATION, RunKey, Store
 
 from ncap.leaderboard import COLUMNS, from_observations, from_store
-from ncap.store import OBSERVATION, RunKey, Store
 
 
 def observations(**runs):

@@ -10,6 +10,7 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from ncap.store import OBSERVATION
 from rich.console import Console
 
 from ncap.leaderboard import COLUMNS, from_observations
@@ -19,7 +20,6 @@ from ncap.report import write_report
 from ncap.report.figures import cost, fit
 from ncap.report.series import by_rank
 from ncap.report.terminal import ranking_table, truth_summary, truth_table
-from ncap.store import OBSERVATION
 
 FIGURES = ("fit", "learning_curves", "beta_eff", "cost")
 EIGHT = ("plain", "normalised", "residual", "dense", "depthwise", "inception", "squeeze", "mlp")

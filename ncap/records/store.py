@@ -224,7 +224,7 @@ class Store:
         ]
 
     def summary(self) -> "pd.DataFrame":
-        """One row a job, the last written last: settings, target, first_used, candidates, runs, ticks, failures, readings, and what differs."""
+        """One row a job, the last written last: which it is, what the store holds of it, and how its parameters differ from others'."""
         import pandas as pd
 
         jobs, lines = self.jobs(), []

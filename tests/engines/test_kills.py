@@ -17,6 +17,7 @@ from tiny import ranked, without_times
 
 import ncap.records.store
 from ncap.cli.interrupt import exit_on_interrupt
+from ncap.records.schema import OBSERVATIONS, READINGS
 from ncap.records.store import Store
 
 RUN = ["candidate", "run"]
@@ -42,11 +43,13 @@ def check_store(path, before):
     if not path.exists():
         return before
     with Store(path) as store:
-        rows = store.observations()
+        rows = store.table(OBSERVATIONS)
+        readings = store.table(READINGS)
+    assert readings[[*RUN, "tick"]].equals(rows[[*RUN, "tick"]])  # committed together
     for _, run in rows.groupby(RUN):
-        assert run["epoch"].tolist() == list(range(1, len(run) + 1))
+        assert run["tick"].tolist() == list(range(1, len(run) + 1))
     if before is not None:
-        kept = before[[*RUN, "epoch"]].merge(rows, how="left")[before.columns]
+        kept = before[[*RUN, "tick"]].merge(rows, how="left")[before.columns]
         pd.testing.assert_frame_equal(kept, before, check_exact=True)
     return rows
 
@@ -84,7 +87,7 @@ def test_a_job_killed_at_random_moments_equals_the_undisturbed_one(tmp_path, kil
     undisturbed = ranked(tmp_path / "undisturbed.db", tiny.TWO, epochs=epochs, runs=runs)
     resumed = ranked(store, tiny.TWO, epochs=epochs, runs=runs)
     pd.testing.assert_frame_equal(resumed.observations, rows)  # complete: nothing was trained now
-    for table in ("observations", "table", "runs"):
+    for table in ("observations", "readings", "table", "runs"):
         pd.testing.assert_frame_equal(
             *(without_times(getattr(ranking, table)) for ranking in (resumed, undisturbed)), check_exact=True
         )
@@ -115,9 +118,10 @@ def test_a_checkpoint_is_on_the_disk_before_its_row(tmp_path, monkeypatch):
     monkeypatch.setattr(ncap.records.store.sqlite3, "connect", traced_connect)
     ranked(tmp_path / "runs.db", epochs=2, runs=1)
     first = trace.index("flush file")
-    steps = ["flush file", "rename", "flush folder", "BEGIN", "INSERT", "COMMIT"]
-    assert trace[first : first + 12] == steps * 2
-    assert not {"flush file", "rename"} & set(trace[first + 12 :])
+    # the observation, its reading, the body; then the store is asked what it has
+    steps = ["flush file", "rename", "flush folder", "BEGIN", "INSERT", "INSERT", "INSERT", "COMMIT", "SELECT"]
+    assert trace[first : first + 18] == steps * 2
+    assert not {"flush file", "rename"} & set(trace[first + 18 :])
 
 
 def test_a_store_waits_for_the_disk_at_every_commit(tmp_path):

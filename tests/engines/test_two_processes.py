@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -12,12 +14,16 @@ from logged_job import events, start
 from test_cli import NCAP, call
 from tiny import EPOCHS, ranked, without_times
 
-from ncap.engines import local, turns
-from ncap.job import Job
+from ncap.engines import turns
+from ncap.engines.contract import attempt
+from ncap.engines.ledger import Ledger
 from ncap.engines.progress import JobProgress
 from ncap.engines.turns import take_turns
-from ncap.records.schema import RunKey
+from ncap.job import Job
+from ncap.pipeline import observe
+from ncap.records.schema import FAILURES, OBSERVATIONS, RunKey
 from ncap.records.store import Store, StoreWriteError
+from ncap.training.run import train
 
 HOLD = (
     "import sys, time; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire(); print('held', flush=True); "
@@ -67,7 +73,7 @@ def test_a_run_that_another_process_holds_is_put_off_and_taken_over_when_it_dies
         holder.kill()
 
     monkeypatch.setattr(turns, "POLL", 0.01)
-    take_turns(store, keys, done.append, waiting)
+    take_turns(keys, partial(lock_path, store), done.append, waiting)
     assert done == [*keys[1:], keys[0]]
     assert told == [[keys[0]]]
 
@@ -82,10 +88,11 @@ def free(store, key):
 
 def test_a_run_is_held_while_it_is_worked_on_and_free_afterwards(store, keys):
     seen = []
-    take_turns(store, keys, lambda _: seen.append([free(store, key) for key in keys]), pytest.fail)
+    locks = partial(lock_path, store)
+    take_turns(keys, locks, lambda _: seen.append([free(store, key) for key in keys]), pytest.fail)
     assert seen == [[False, True, True], [True, False, True], [True, True, False]]
     with pytest.raises(KeyboardInterrupt):
-        take_turns(store, keys, _interrupted, pytest.fail)
+        take_turns(keys, locks, _interrupted, pytest.fail)
     assert free(store, keys[0])
 
 
@@ -98,14 +105,14 @@ def test_a_lock_that_cannot_be_made_names_its_path(store, keys):
     with pytest.raises(
         StoreWriteError, match=r"runs\.db\.checkpoints.*: could not be written \(.*\); .*repeat the command"
     ):
-        take_turns(store, keys, pytest.fail, pytest.fail)
+        take_turns(keys, partial(lock_path, store), pytest.fail, pytest.fail)
 
 
 class Watched(JobProgress):
     """A progress that lets a test step in where a job would wait, and keeps its lines."""
 
     def __init__(self, job, on_wait):
-        super().__init__(job.epochs, job.runs, quiet=True)
+        super().__init__(len(job.places()), job.runs, quiet=True)
         self.on_wait, self.lines = on_wait, []
 
     def wait(self, runs):
@@ -121,9 +128,9 @@ JOB = Job(epochs=2, hidden=(8, 6), frozen=False)
 
 def settings_of(store):
     """The hash that the job's settings have, known after a first epoch."""
-    target = tiny.target()
-    first = Job(epochs=1, hidden=(8, 6), frozen=False)
-    return local.run(first, {"tiny": tiny.body}, target, store, Watched(first, pytest.fail)), target.name
+    target, first = tiny.target(), replace(JOB, epochs=1)
+    candidates = tiny.candidates_of({"tiny": tiny.body})
+    return observe(first, candidates, target, store, Watched(first, pytest.fail)), target.name
 
 
 def test_what_another_process_did_meanwhile_is_not_done_again(store, hold):
@@ -136,7 +143,9 @@ def test_what_another_process_did_meanwhile_is_not_done_again(store, hold):
         """What the other process has done by the time that it gives its runs up."""
         with Store(store.path) as other:
             other.add_failure(failing, 2, "OSError: no weights")
-            local.attempt(JOB, complete, tiny.body, tiny.target(), other, Watched(JOB, pytest.fail))
+            ledger = Ledger(other, JOB, [complete], Watched(JOB, pytest.fail))
+            candidate = tiny.candidates_of({"tiny": tiny.body})["tiny"]
+            attempt(complete, lambda key, start: train(JOB, candidate, tiny.target(), key.run, start), ledger)
         for holder in holders.values():
             holder.kill()
             holder.wait()
@@ -146,17 +155,17 @@ def test_what_another_process_did_meanwhile_is_not_done_again(store, hold):
         return tiny.body()
 
     progress = Watched(JOB, finish_others)
-    factories = {"failing": factory, "tiny": tiny.body, "narrow": tiny.narrow}
-    local.run(JOB, factories, tiny.target(), store, progress)
+    candidates = tiny.candidates_of({"failing": factory, "tiny": tiny.body, "narrow": tiny.narrow})
+    observe(JOB, candidates, tiny.target(), store, progress)
     assert made == []
     lines = dict(progress.lines)
     assert lines["failing"] == "failed in epoch 2, OSError: no weights"
     assert lines["tiny"].startswith("epoch 2, ")
     assert lines["narrow"].startswith("epoch 2, ")  # taken over
     assert len(progress.lines) == 3
-    local.run(JOB, factories, tiny.target(), store, progress)  # a call of its own tries again
+    observe(JOB, candidates, tiny.target(), store, progress)  # a call of its own tries again
     assert made == ["failing"]
-    assert store.failures().empty
+    assert store.table(FAILURES).empty
 
 
 def test_two_processes_share_the_work_and_agree(tmp_path):
@@ -166,10 +175,10 @@ def test_two_processes_share_the_work_and_agree(tmp_path):
     assert [one.returncode, other.returncode] == [0, 0], errors
     assert outputs[0] == outputs[1]  # the tables, times included
     with Store(store) as opened:
-        assert opened.failures().empty
-        rows = opened.observations()
+        assert opened.table(FAILURES).empty
+        rows = opened.table(OBSERVATIONS)
     trained = sorted((name, int(run), int(epoch)) for event, name, run, epoch in events(log) if event == "train")
-    assert trained == [tuple(row) for row in rows[["candidate", "run", "epoch"]].values.tolist()]
+    assert trained == [tuple(row) for row in rows[["candidate", "run", "tick"]].values.tolist()]
     assert len(trained) == 2 * EPOCHS
     undisturbed = ranked(tmp_path / "undisturbed.db", tiny.TWO, runs=1)
     pd.testing.assert_frame_equal(without_times(rows), without_times(undisturbed.observations), check_exact=True)

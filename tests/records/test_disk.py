@@ -16,8 +16,9 @@ from test_cli import NCAP, call
 from tiny import ranked, without_times
 
 from ncap.arguments import make_folder
-from ncap.training import checkpoint
-from ncap.records.store import OBSERVATION, Store, StoreWriteError, UnusableStoreError
+from ncap.records.schema import FAILURES, OBSERVATIONS
+from ncap.records.sql import insert, storable
+from ncap.records.store import Store, StoreWriteError, UnusableStoreError
 
 EPOCHS = 3
 
@@ -44,8 +45,8 @@ def _job(tmp_path_factory, images):
 
 def rows(store):
     with Store(store, create=False) as opened:
-        assert opened.failures().empty  # a full disk is no candidate's fault
-        return opened.observations()
+        assert opened.table(FAILURES).empty  # a full disk is no candidate's fault
+        return opened.table(OBSERVATIONS)
 
 
 @pytest.fixture(scope="module", name="one_epoch")
@@ -107,7 +108,7 @@ def test_a_quota_reached_by_the_store(tmp_path):
     with file_size_limit(limit), pytest.raises(StoreWriteError, match=r"runs\.db: could not be written"):
         ranked(store, candidates, runs=1, epochs=epochs)
     kept = rows(store).query("candidate == 'narrow'")
-    assert kept["epoch"].tolist() == list(range(1, len(kept) + 1))
+    assert kept["tick"].tolist() == list(range(1, len(kept) + 1))
     assert 1 < len(kept) < epochs
     resumed = ranked(store, candidates, runs=1, epochs=epochs).observations
     pd.testing.assert_frame_equal(resumed.head(len(kept)), kept.reset_index(drop=True))
@@ -117,11 +118,10 @@ def test_a_quota_reached_by_the_store(tmp_path):
 
 def fill(store, count):
     """Rows of another job, in one transaction."""
-    blank = {name: {str: "filler", int: 0, bool: False, float: 0.1}[kind] for name, kind in OBSERVATION.items()}
+    blank = {name: {str: "filler", int: 0, float: 0.1}[kind] for name, kind in OBSERVATIONS.types.items()}
     with Store(store) as opened, opened._transaction() as db:
-        for epoch in range(count):
-            values = list((blank | {"epoch": epoch}).values())
-            db.execute(f"INSERT INTO observations ({', '.join(blank)}) VALUES ({', '.join('?' * len(blank))})", values)
+        for tick in range(count):
+            db.execute(insert(OBSERVATIONS), storable(OBSERVATIONS, blank | {"tick": tick}))
 
 
 @contextlib.contextmanager
@@ -145,7 +145,7 @@ def test_a_disk_that_fills_up(tmp_path, job, undisturbed):
         done = call(*job(store, EPOCHS))
         assert done.exit_code == 3
         assert ".h5: could not be written (No space left on device)" in done.stderr
-        assert rows(store)["epoch"].tolist() == [1]
+        assert rows(store)["tick"].tolist() == [1]
         subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True)
         assert call(*job(store, EPOCHS)).exit_code == 0
         pd.testing.assert_frame_equal(without_times(rows(store)), undisturbed, check_exact=True)
@@ -159,7 +159,7 @@ def test_a_disk_that_is_full_from_the_start(tmp_path):
             Store(disk / "runs.db")
         subprocess.run(["mount", "-o", "remount,size=1m", disk], check=True)
         with Store(disk / "runs.db") as store:
-            assert store.observations().empty
+            assert store.table(OBSERVATIONS).empty
 
 
 # stores that are damaged
@@ -211,20 +211,20 @@ def test_a_store_damaged_in_the_middle_of_a_job_is_no_candidates_fault(tmp_path)
 def test_a_transaction_cut_off_by_a_kill_is_rolled_back(store):
     """The process dies with half of a transaction in the file itself: the journal beside it undoes that."""
     with Store(store) as opened:
-        before = opened.observations()
+        before = opened.table(OBSERVATIONS)
     whole = store.read_bytes()
     cut_off = (
         "import os, signal, sys; from ncap.records.store import Store\n"
         "with Store(sys.argv[1]) as store, store._transaction() as db:\n"
         "    db.execute('PRAGMA cache_size = 2')  # so few pages of memory that changed ones go into the file\n"
-        "    db.execute('UPDATE observations SET candidate = candidate || epoch')\n"
+        "    db.execute('UPDATE observations SET candidate = candidate || tick')\n"
         f"    os.kill(os.getpid(), {int(signal.SIGKILL)})"
     )
     assert subprocess.run([sys.executable, "-c", cut_off, store]).returncode == -signal.SIGKILL
     assert store.read_bytes() != whole
     assert store.with_name("runs.db-journal").stat().st_size > 0
     with Store(store, create=False) as opened:
-        pd.testing.assert_frame_equal(opened.observations(), before)
+        pd.testing.assert_frame_equal(opened.table(OBSERVATIONS), before)
     assert [file.name for file in store.parent.iterdir()] == ["runs.db"]
 
 
@@ -232,7 +232,7 @@ def test_a_store_that_can_only_be_read_is_reported_and_not_trained_on(store, tmp
     with mounted(tmp_path, "--bind", tmp_path):
         subprocess.run(["mount", "-o", "remount,bind,ro", tmp_path], check=True)
         with Store(store, create=False) as opened:
-            assert len(opened.observations()) == 200
+            assert len(opened.table(OBSERVATIONS)) == 200
         with pytest.raises(
             UnusableStoreError, match=r"cannot be used as a store \(attempt to write a readonly database\)"
         ):
@@ -241,13 +241,3 @@ def test_a_store_that_can_only_be_read_is_reported_and_not_trained_on(store, tmp
             Store(tmp_path / "new.db")
         with pytest.raises(ValueError, match="out must be a folder that can be written, got"):
             make_folder("out", tmp_path)
-
-
-def test_a_checkpoint_with_a_changed_value_counts_as_none(tmp_path):
-    weights = np.arange(1.0, 65.0)
-    path = tmp_path / "run.h5"
-    checkpoint.save(path, Checkpoint({"epoch": 1}, "body", [weights], []))
-    content = bytearray(path.read_bytes())
-    content[content.index(weights.tobytes())] ^= 1  # the last bit of one number, which HDF5 does not notice
-    path.write_bytes(content)
-    assert checkpoint.load(path) is None

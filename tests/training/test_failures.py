@@ -93,7 +93,7 @@ REASONS = {
 @pytest.fixture(scope="module", name="table")
 def _table(tmp_path_factory):
     candidates = {make.__name__: make for make in REASONS} | {"tiny": tiny.body}
-    size = -(-len(tiny.target().y_train) // BATCHES)
+    size = -(-tiny.target().lengths["train"] // BATCHES)
     store = tmp_path_factory.mktemp("failures") / "runs.db"
     return ranked(store, candidates, runs=1, batch_size=size).table
 
