@@ -142,7 +142,7 @@ def test_ticks_inside_an_epoch_change_no_number_at_its_end(tmp_path, undisturbed
 def test_a_run_that_goes_on_from_the_middle_of_an_epoch_equals_the_undisturbed_one(tmp_path, monkeypatch):
     given = {"runs": 1, "batch_size": 8, "ticks_per_epoch": 3, "epochs": 2}
     undisturbed = ranked(tmp_path / "undisturbed.db", {"random": drawing}, **given)
-    tick, fresh = Training.tick, Training.__init__
+    tick = Training.tick
     began = []
 
     def interrupted(training, number, place):
