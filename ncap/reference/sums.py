@@ -11,7 +11,11 @@ Degrees = tuple[list[Array], list[Array]]
 
 
 class Sums(NamedTuple):
-    """What capacitance judges: A and D as the reading has them, those of magnitude (None where a method has none), beta_eff's error, N."""
+    """What a capacitance is judged by.
+
+    moments: A and D in the reading. magnitude: those of its magnitudes, None where the method has none. standard_error: of
+    beta_eff over the samples. n_samples: N.
+    """
 
     moments: Moments
     magnitude: Moments | None
@@ -20,7 +24,12 @@ class Sums(NamedTuple):
 
 
 def degree_moments(delta_in: list[Array], delta_out: list[Array]) -> Moments:
-    """A, D and whether every degree is exactly 0, from all degrees."""
-    A = sum(float(np.vdot(out, into)) for into, out in zip(delta_in, delta_out, strict=True))
+    """A = <delta_out, delta_in>, D = sum(delta_in), and whether every degree is exactly 0.
+
+    >>> zero, one, two = (np.full((1, 1), value) for value in (0.0, 1.0, 2.0))
+    >>> degree_moments([one, two, zero], [zero, one, two])
+    Moments(numerator=2.0, denominator=3.0, vanishes=False)
+    """
+    A = float(sum(map(np.vdot, delta_out, delta_in)))
     D = float(sum(into.sum() for into in delta_in))
     return Moments(A, D, not any(d.any() for d in (*delta_in, *delta_out)))
