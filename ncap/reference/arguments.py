@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Array = NDArray[Any]
+
 
 def choose(name: str, value: object, allowed: tuple[str, ...]) -> None:
     """Raise ValueError unless a keyword has one of its allowed values."""

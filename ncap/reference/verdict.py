@@ -5,7 +5,7 @@ import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ncap.reference.resilience import ratio
+from ncap.reference.arguments import choose
 
 INTERACTIONS = ("explicit", "hessian")
 STRENGTHS = ("signed", "magnitude")
@@ -39,6 +39,14 @@ class Reading(NamedTuple):
         'explicit/magnitude/unit'
         """
         return "/".join(self)
+
+
+def read(interaction: str, strength: str, weighting: str) -> Reading:
+    """Check the three keywords of a reading and put them together; ValueError names the allowed values."""
+    choose("interaction", interaction, INTERACTIONS)
+    choose("strength", strength, STRENGTHS)
+    choose("weighting", weighting, WEIGHTINGS)
+    return Reading(interaction, strength, weighting)
 
 
 # T7 (b) has no P behind it: |.| of every weight's w dC/dw.
@@ -159,6 +167,18 @@ def judge(
         strength=reading.strength,
         weighting=reading.weighting,
     )
+
+
+def ratio(numerator: float, denominator: float, eps: float = 0.0) -> float:
+    """A / (D + sgn(D) eps) with sgn(0) = +1 and 0/0 = 0 (section 3).
+
+    >>> ratio(0.0, 0.0), ratio(-1.0, 0.0), ratio(1.0, -0.5, eps=0.5)
+    (0.0, -inf, -1.0)
+    """
+    regularised = denominator + (eps if denominator >= 0 else -eps)
+    if regularised == 0:
+        return 0.0 if numerator == 0 else math.copysign(math.inf, numerator)
+    return float(numerator / regularised)
 
 
 def _cancellation(magnitude: float, signed: float) -> float:

@@ -436,7 +436,7 @@ TABLES |= {
                 TypeError,
                 "layers[0] must be a layer of ncap.reference, such as Conv2D(kernel)",
             ),
-            ("layers", [ref.Flatten], TypeError, "got <class 'ncap.reference.pooling.Flatten'>"),
+            ("layers", [ref.Flatten], TypeError, "got <class 'ncap.reference.shared_weights.pooling.Flatten'>"),
             (
                 "layers",
                 [IMAGES, CNN.layers[2]],

@@ -14,11 +14,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ncap.reference import cnn
-from ncap.reference.cnn import CNN
-from ncap.reference.convolution import Dense, Layer, Shape
-from ncap.reference.mlp import MLP, Array, families, read_targets, softmax
-from ncap.reference.pooling import Passage
+from ncap.reference.arguments import Array
+from ncap.reference.loss import read_targets, softmax
+from ncap.reference.mlp.backpropagation import families
+from ncap.reference.mlp.perceptron import MLP
+from ncap.reference.shared_weights import cnn
+from ncap.reference.shared_weights.cnn import CNN
+from ncap.reference.shared_weights.convolution import Dense, Layer, Shape
+from ncap.reference.shared_weights.pooling import Passage
+from ncap.reference.verdict import Reading
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,14 @@ def junctions(net: MLP | CNN, x: ArrayLike, y: ArrayLike) -> list[Junction]:
 def read_junctions(meetings: list[Junction], strength: str) -> list[Junction]:
     """The junctions as a strength reads them."""
     return [junction.sizes() for junction in meetings] if strength == "magnitude" else meetings
+
+
+def check_explicit(reading: Reading) -> None:
+    """Raise ValueError unless shared weights can be read so."""
+    if reading.interaction != "explicit":
+        raise ValueError(
+            f"interaction={reading.interaction!r} is for an MLP; a CNN's shared weights are read with interaction='explicit'"
+        )
 
 
 def _of_cnn(net: CNN, x: ArrayLike, y: ArrayLike) -> list[Junction]:

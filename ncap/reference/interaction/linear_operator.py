@@ -4,12 +4,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
-from ncap.reference.cnn import CNN, check_network, kernels_of
-from ncap.reference.graph import by_layer, in_node_order
-from ncap.reference.interaction import read
-from ncap.reference.junction import junctions, read_junctions
-from ncap.reference.mlp import MLP, Array
-from ncap.reference.shared_weights import weights_of
+from ncap.reference.arguments import Array
+from ncap.reference.interaction.graph import by_layer, in_node_order
+from ncap.reference.mlp.perceptron import MLP
+from ncap.reference.shared_weights.closed_form import weights_of
+from ncap.reference.shared_weights.cnn import CNN, check_network, kernels_of
+from ncap.reference.shared_weights.junction import junctions, read_junctions
+from ncap.reference.verdict import read
 
 
 def interaction_operator(

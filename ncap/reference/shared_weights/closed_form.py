@@ -8,34 +8,22 @@ and those of one sample are needed only as products with V or with the degrees t
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ncap.reference.arguments import as_array
-from ncap.reference.cnn import CNN, kernels_of
-from ncap.reference.interaction import check_explicit
-from ncap.reference.junction import Junction, junctions, read_junctions
-from ncap.reference.mlp import MLP, Array
+from ncap.reference.arguments import Array, as_array
+from ncap.reference.mlp.perceptron import MLP
+from ncap.reference.shared_weights.cnn import CNN, kernels_of
+from ncap.reference.shared_weights.junction import Junction, check_explicit, junctions, read_junctions
+from ncap.reference.sums import Degrees, Sums, degree_moments
 from ncap.reference.verdict import Moments, Reading
-
-Degrees = tuple[list[Array], list[Array]]
-
-
-class Sums(NamedTuple):
-    """What capacitance judges: A and D as the reading has them, those of magnitude (None where a method has none), beta_eff's error, N."""
-
-    moments: Moments
-    magnitude: Moments | None
-    standard_error: float
-    n_samples: int
 
 
 def shared_degrees(net: CNN, x: ArrayLike, y: ArrayLike, reading: Reading) -> Degrees:
     """Degrees of the explicit reading, two lists of L arrays of the kernels' shapes.
 
-    >>> from ncap.reference.convolution import Dense
+    >>> from ncap.reference.shared_weights.convolution import Dense
     >>> net = CNN([Dense([[2.0]]), Dense([[3.0]]), Dense([[1.0]])], input_shape=(1,), loss="squared_error")
     >>> delta_in, delta_out = shared_degrees(net, [[1.0]], [[5.0]], Reading("explicit", "signed", "unit"))
     >>> [float(d[0, 0]) for d in delta_in], [float(d[0, 0]) for d in delta_out]
@@ -78,13 +66,6 @@ def _degrees(meetings: list[Junction], V: list[Array]) -> Degrees:
 
 def _between(meetings: list[Junction], V: list[Array]) -> Iterator[tuple[Junction, Array, Array]]:
     return zip(meetings, V[:-1], V[1:], strict=True)
-
-
-def degree_moments(delta_in: list[Array], delta_out: list[Array]) -> Moments:
-    """A, D and whether every degree is exactly 0, from all degrees."""
-    A = sum(float(np.vdot(out, into)) for into, out in zip(delta_in, delta_out, strict=True))
-    D = float(sum(into.sum() for into in delta_in))
-    return Moments(A, D, not any(d.any() for d in (*delta_in, *delta_out)))
 
 
 def _standard_error(meetings: list[Junction], V: list[Array], degrees: Degrees, moments: Moments) -> float:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ncap.reference import network
-from ncap.reference.cnn import CNN, kernels_of
-from ncap.reference.graph import line_graph, line_graph_size, weight_offsets
-from ncap.reference.mlp import MLP
-from ncap.reference.network import Network
+from ncap.reference.interaction.graph import line_graph, line_graph_size, weight_offsets
+from ncap.reference.mlp.perceptron import MLP
+from ncap.reference.network.links import Network, as_links, receivers
+from ncap.reference.shared_weights.cnn import CNN, kernels_of
 
 if TYPE_CHECKING:
     import networkx
@@ -42,7 +41,7 @@ def to_networkx(widths: Sequence[int] | MLP | CNN, P: "Network | None" = None) -
     links: Any = _links(widths, P)
     graph: networkx.DiGraph[int] = networkx.DiGraph()
     graph.add_nodes_from(_nodes(widths))
-    edges = zip(links.indices.tolist(), network.receivers(links).tolist(), links.data.tolist(), strict=True)
+    edges = zip(links.indices.tolist(), receivers(links).tolist(), links.data.tolist(), strict=True)
     if P is None:
         graph.add_edges_from((sender, receiver) for sender, receiver, _ in edges)
     else:
@@ -71,7 +70,7 @@ def write_graphml(path: "str | PathLike[str]", widths: Sequence[int] | MLP | CNN
 
 def _links(widths: Any, P: "Network | None") -> Any:
     size = line_graph_size(widths)
-    links = None if P is None else network.as_links(P)
+    links = None if P is None else as_links(P)
     count = size.links if links is None else links.nnz
     if count > MAX_LINKS:
         raise ValueError(

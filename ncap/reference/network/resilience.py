@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from ncap.reference import network
 from ncap.reference.arguments import finite
-from ncap.reference.network import Network
+from ncap.reference.network import links
+from ncap.reference.network.links import Network
+from ncap.reference.verdict import ratio
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -36,7 +37,7 @@ def beta_eff(P: Network, giant_component: bool = False) -> float:
     """
     if not isinstance(giant_component, bool | np.bool):
         raise TypeError(f"giant_component must be True or False, got {giant_component!r:.80}")
-    matrix = network.giant_component(P)[0] if giant_component else network.as_matrix(P)
+    matrix = links.giant_component(P)[0] if giant_component else links.as_matrix(P)
     delta_in, delta_out = (_sums(matrix, axis) for axis in (1, 0))
     return ratio(float(delta_out @ delta_in), float(delta_in.sum()))
 
@@ -59,7 +60,7 @@ def network_average(P: Network, v: ArrayLike) -> Any:
     >>> network_average([[0, 1, 0], [0, 0, 3], [0, 0, 0]], [10.0, 20.0, 40.0])     # out-degrees 0, 1, 3: 140 / 4
     35.0
     """
-    matrix = network.as_matrix(P)
+    matrix = links.as_matrix(P)
     values = finite("v", v)
     if values.ndim not in (1, 2) or len(values) != matrix.shape[0]:
         raise ValueError(
@@ -110,7 +111,7 @@ def decompose(P: Network) -> Decomposition:
     >>> d.mean_degree, d.heterogeneity, d.symmetry, d.beta_eff
     (2.0, 0.5, -1.0, 1.5)
     """
-    matrix = network.as_matrix(P)
+    matrix = links.as_matrix(P)
     n = matrix.shape[0]
     if not n:
         return Decomposition(0.0, 0.0, 0.0, 0.0, 0.0)
@@ -120,18 +121,6 @@ def decompose(P: Network) -> Decomposition:
     covariance = float((s_in - mean) @ (s_out - mean)) / n
     symmetry = float(np.clip(covariance / (sigma_in * sigma_out), -1, 1)) if sigma_in and sigma_out else 0.0
     return Decomposition(mean, ratio(sigma_in * sigma_out, mean), symmetry, sigma_in, sigma_out)
-
-
-def ratio(numerator: float, denominator: float, eps: float = 0.0) -> float:
-    """A / (D + sgn(D) eps) with sgn(0) = +1 and 0/0 = 0 (section 3).
-
-    >>> ratio(0.0, 0.0), ratio(-1.0, 0.0), ratio(1.0, -0.5, eps=0.5)
-    (0.0, -inf, -1.0)
-    """
-    regularised = denominator + (eps if denominator >= 0 else -eps)
-    if regularised == 0:
-        return 0.0 if numerator == 0 else float(np.copysign(np.inf, numerator))
-    return float(numerator / regularised)
 
 
 def _sums(matrix: Any, axis: int) -> NDArray[np.float64]:

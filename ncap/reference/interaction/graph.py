@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from ncap.reference.cnn import CNN
-from ncap.reference.convolution import Channels
+from ncap.reference.arguments import Array
 from ncap.reference.kernels import compiled
-from ncap.reference.mlp import MLP, Array
-from ncap.reference.pooling import Flatten
-from ncap.reference.window import Window, whole
+from ncap.reference.mlp.perceptron import MLP
+from ncap.reference.shared_weights.cnn import CNN
+from ncap.reference.shared_weights.convolution import Channels
+from ncap.reference.shared_weights.pooling import Flatten
+from ncap.reference.shared_weights.window import Window, whole
 
 MAX_LINKS = 200_000_000  # 1 GB of indices and values
 

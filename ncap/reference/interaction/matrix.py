@@ -6,13 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from ncap.reference.arguments import choose
-from ncap.reference.cnn import CNN, check_network, kernels_of
-from ncap.reference.connections import shared_block
-from ncap.reference.graph import line_graph_size, weight_offsets
-from ncap.reference.junction import junctions, read_junctions
-from ncap.reference.mlp import MLP, Array, Families, families
-from ncap.reference.verdict import INTERACTIONS, STRENGTHS, WEIGHTINGS, Reading
+from ncap.reference.arguments import Array
+from ncap.reference.interaction.graph import line_graph_size, weight_offsets
+from ncap.reference.mlp.backpropagation import families
+from ncap.reference.mlp.blocks import explicit_block, hessian_block
+from ncap.reference.mlp.perceptron import MLP
+from ncap.reference.shared_weights.cnn import CNN, check_network, kernels_of
+from ncap.reference.shared_weights.connections import shared_block
+from ncap.reference.shared_weights.junction import check_explicit, junctions, read_junctions
+from ncap.reference.verdict import Reading, read
 
 MAX_MAGNITUDE_HESSIAN_WEIGHTS = 2_000
 MAX_ENTRIES = 200_000_000  # 1.6 GB of values; the closed form needs none of them
@@ -63,9 +65,9 @@ def interaction_matrix(
     data: list[Array] = []
     for l in range(1, net.depth):
         if interaction == "explicit":
-            block, (receiver, sender) = _explicit_block(values, l, strength), _line_graph_indices(net.widths, l)
+            block, (receiver, sender) = explicit_block(values, l, strength), _line_graph_indices(net.widths, l)
         else:
-            block = _hessian_block(net, values, l, strength)
+            block = hessian_block(net, values, l, strength)
             receiver, sender = _all_indices(block.shape)
         rows.append(receiver.ravel() + offsets[l - 1])
         columns.append(sender.ravel() + offsets[l])
@@ -101,35 +103,12 @@ def _of_shared_weights(net: CNN, x: ArrayLike, y: ArrayLike, reading: Reading) -
     return P
 
 
-def check_explicit(reading: Reading) -> None:
-    """Raise ValueError unless shared weights can be read so."""
-    if reading.interaction != "explicit":
-        raise ValueError(
-            f"interaction={reading.interaction!r} is for an MLP; a CNN's shared weights are read with interaction='explicit'"
-        )
-
-
 def _weights_of(net: MLP | CNN, reading: Reading, nodes: Array) -> Array | float:
     """What weighting multiplies the entries of these nodes by."""
     if reading.weighting == "unit":
         return 1.0
     w = np.concatenate([kernel.ravel() for kernel in kernels_of(net)])
     return np.asarray((np.abs(w) if reading.strength == "magnitude" else w)[nodes])
-
-
-def read(interaction: str, strength: str, weighting: str) -> Reading:
-    """Check the three keywords of a reading and put them together; ValueError names the allowed values."""
-    choose("interaction", interaction, INTERACTIONS)
-    choose("strength", strength, STRENGTHS)
-    choose("weighting", weighting, WEIGHTINGS)
-    return Reading(interaction, strength, weighting)
-
-
-def _explicit_block(values: Families, l: int, strength: str) -> Array:
-    """[j, i, k] = mean_n s_l[n,i] z_{l-1}[n,j] g_{l+1}[n,k]."""
-    terms = values.z[l - 1], values.s[l - 1], values.g[l - 1]
-    z, s, g = map(np.abs, terms) if strength == "magnitude" else terms
-    return np.asarray(np.einsum("nj,ni,nk->jik", z, s, g, optimize=True) / len(z))
 
 
 def _line_graph_indices(widths: tuple[int, ...], l: int) -> tuple[Array, Array]:
@@ -142,33 +121,6 @@ def _all_indices(shape: tuple[int, ...]) -> tuple[Array, Array]:
     """Row and column of every entry of a block."""
     receiver, sender = np.indices(shape)
     return np.asarray(receiver), np.asarray(sender)
-
-
-def _hessian_block(net: MLP, values: Families, l: int, strength: str) -> Array:
-    """[(j, i), (i', k)] of d2C / dW_l dW_{l+1}, from per-sample terms so that magnitude can be taken of each."""
-    H = _output_curvature(net, values, l + 1)
-    n_in, n, n_out = net.widths[l - 1 : l + 2]
-    total = np.zeros((n_in, n, n, n_out))
-    for z_below, s, z, g, curvature in zip(
-        values.z[l - 1], values.s[l - 1], values.z[l], values.g[l - 1], H, strict=True
-    ):
-        # (i, i', k): the direct impact where i = i', then the impact through the curvature of the loss.
-        term = np.eye(n)[:, :, None] * g + np.einsum("m,ik->imk", z, net.layers[l].kernel @ curvature)
-        sample = np.einsum("j,i,imk->jimk", z_below, s, term)
-        total += np.abs(sample) if strength == "magnitude" else sample
-    return (total / len(values.p)).reshape(n_in * n, n * n_out)
-
-
-def _output_curvature(net: MLP, values: Families, l: int) -> Array:
-    """H_l[n], shape (N, n_l, n_l): curvature of the loss by a_l, by its recursion from the output down."""
-    p = values.p
-    if net.loss == "cross_entropy":
-        H = p[:, :, None] * np.eye(p.shape[1]) - p[:, :, None] * p[:, None, :]
-    else:
-        H = np.broadcast_to(np.eye(p.shape[1]), (*p.shape, p.shape[1]))
-    for layer, s in zip(net.layers[: l - 1 : -1], values.s[: l - 2 : -1], strict=True):
-        H = s[:, :, None] * (layer.kernel @ H @ layer.kernel.T) * s[:, None, :]
-    return np.asarray(H)
 
 
 def _blocks(widths: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:

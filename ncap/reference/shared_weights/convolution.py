@@ -15,9 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ncap.reference.arguments import finite
-from ncap.reference.mlp import Array
-from ncap.reference.window import Window, pair, places, read_padding, whole, window
+from ncap.reference.arguments import Array, finite
+from ncap.reference.shared_weights.window import Window, pair, places, read_padding, whole, window
 
 Shape = tuple[int, ...]
 

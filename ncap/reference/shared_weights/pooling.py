@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ncap.reference.convolution import Shape
-from ncap.reference.mlp import Array
-from ncap.reference.window import Window, pair, places, read_padding, whole, window
+from ncap.reference.arguments import Array
+from ncap.reference.shared_weights.convolution import Shape
+from ncap.reference.shared_weights.window import Window, pair, places, read_padding, whole, window
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from ncap.reference.arguments import choose, finite, whole_number
-from ncap.reference.network import Links, Network, as_links, receivers
-from ncap.reference.resilience import beta_eff
+from ncap.reference.network.links import Links, Network, as_links, receivers
+from ncap.reference.network.resilience import beta_eff
 
 REMOVALS = ("nodes", "links", "weights")
 

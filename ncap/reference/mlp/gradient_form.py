@@ -3,9 +3,11 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ncap.reference.closed_form import explicit_degrees
+from ncap.reference.arguments import Array
 from ncap.reference.kernels import row_dots
-from ncap.reference.mlp import MLP, Array, all_errors, check_net, families
+from ncap.reference.mlp.backpropagation import all_errors, families
+from ncap.reference.mlp.closed_form import explicit_degrees
+from ncap.reference.mlp.perceptron import MLP, check_net
 from ncap.reference.verdict import GRADIENT_FORM, Capacitance, Moments, Reading, judge, structural_reason
 
 

@@ -2,10 +2,13 @@
 
 import numpy as np
 
-from ncap.reference.mlp import MLP, Array, Families
+from ncap.reference.arguments import Array
+from ncap.reference.mlp.backpropagation import Families
+from ncap.reference.mlp.perceptron import MLP
+from ncap.reference.sums import Degrees
 
 
-def hessian_degrees(net: MLP, values: Families, weighting: str = "unit") -> tuple[list[Array], list[Array]]:
+def hessian_degrees(net: MLP, values: Families, weighting: str = "unit") -> Degrees:
     """Degrees of P = d2C / dW_l dW_{l+1} (adjacent layers), without P: L directional derivatives, O(L) products each.
 
     Let R be the derivative along W_m -> W_m + t V_m in layer m alone: V_m is all ones for weighting "unit", W_m for
@@ -25,7 +28,7 @@ def hessian_degrees(net: MLP, values: Families, weighting: str = "unit") -> tupl
     Shapes: L arrays (n_{l-1}, n_l) each; zeros for delta_in of layer L and delta_out of layer 1.
     Source: MATHEMATICS.md, section 2; the derivative is Pearlmutter's R-operator.
 
-    >>> from ncap.reference.mlp import families
+    >>> from ncap.reference.mlp.backpropagation import families
     >>> net = MLP([[[2.0]], [[3.0]], [[1.0]]], loss="squared_error")     # z = 1, 2, 6; every g is 1; H_3 = 1, H_2 = W_3^2 = 1
     >>> delta_in, delta_out = hessian_degrees(net, families(net, [[1.0]], [[5.0]]))
     >>> [float(d[0, 0]) for d in delta_in]     # z_0 (g_2 + z_1 W_2 H_2) = 1 + 2 * 3, z_1 (g_3 + z_2 W_3 H_3) = 2 (1 + 6)

@@ -14,10 +14,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ncap.reference.arguments import array_list, choose, finite
-from ncap.reference.convolution import Conv2D, Dense, DepthwiseConv2D, Layer, Shape
-from ncap.reference.mlp import LOSSES, MLP, Array
-from ncap.reference.pooling import AveragePooling2D, Between, Flatten, GlobalAveragePooling2D, MaxPooling2D, Passage
+from ncap.reference.arguments import Array, array_list, choose, finite
+from ncap.reference.loss import LOSSES
+from ncap.reference.mlp.perceptron import MLP
+from ncap.reference.shared_weights.convolution import Conv2D, Dense, DepthwiseConv2D, Layer, Shape
+from ncap.reference.shared_weights.pooling import (
+    AveragePooling2D,
+    Between,
+    Flatten,
+    GlobalAveragePooling2D,
+    MaxPooling2D,
+    Passage,
+)
 
 WITH_WEIGHTS = (Conv2D, DepthwiseConv2D, Dense)
 BETWEEN = (AveragePooling2D, MaxPooling2D, GlobalAveragePooling2D, Flatten)

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ncap.reference.cnn import CNN
-from ncap.reference.convolution import Channels, Layer, Shape
-from ncap.reference.junction import Junction
-from ncap.reference.pooling import Choice, ImageMean, Passage, Reshape
-from ncap.reference.window import Window, whole
+from ncap.reference.shared_weights.cnn import CNN
+from ncap.reference.shared_weights.convolution import Channels, Layer, Shape
+from ncap.reference.shared_weights.junction import Junction
+from ncap.reference.shared_weights.pooling import Choice, ImageMean, Passage, Reshape
+from ncap.reference.shared_weights.window import Window, whole
 
 
 class Connections(NamedTuple):
@@ -25,7 +25,7 @@ class Connections(NamedTuple):
 def connections(layer: Layer, image: Shape) -> Connections:
     """The connections of a layer on images (height, width, channels), (1, 1, n) for vectors; none leads from the padding.
 
-    >>> from ncap.reference.convolution import Conv2D
+    >>> from ncap.reference.shared_weights.convolution import Conv2D
     >>> connections(Conv2D([[[[1.0]], [[1.0]]]]), (1, 3, 1)).weight.tolist()     # two entries, two places each
     [0, 0, 1, 1]
     """
