@@ -193,7 +193,7 @@ def verify_command(seed: int) -> None:
     import keras
 
     from ncap.terminal import open_console
-    from ncap.verify import check_table, run_checks
+    from ncap.verification import check_table, run_checks
 
     checks = list(run_checks(seed))
     console = open_console()

@@ -26,8 +26,8 @@ from ncap.engines.failure import TrainingFailedError, describe
 from ncap.engines.job import BETA_SAMPLES, Job, derived_seed, fingerprint
 from ncap.engines.progress import JobProgress
 from ncap.engines.turns import take_turns
-from ncap.observe import CapacitanceCallback
-from ncap.probe import attach_probe
+from ncap.measure.callback import CapacitanceCallback
+from ncap.measure.probe import attach_probe
 from ncap.reference import CapacitanceWarning
 from ncap.store import RunKey, Store, StoreWriteError, UnusableStoreError
 
