@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what _HOME says below, for type checkers and editors
     from ncap.leaderboard import Ranking as Ranking
-    from ncap.measure import capacitance as capacitance
-    from ncap.measure import gradient_capacitance as gradient_capacitance
-    from ncap.observe import CapacitanceCallback as CapacitanceCallback
+    from ncap.measure.callback import CapacitanceCallback as CapacitanceCallback
+    from ncap.measure.measurement import capacitance as capacitance
+    from ncap.measure.measurement import gradient_capacitance as gradient_capacitance
+    from ncap.measure.probe import attach_probe as attach_probe
+    from ncap.measure.probe import detach_probe as detach_probe
+    from ncap.measure.readings import list_readings as list_readings
     from ncap.predict import CapacitancePredictor as CapacitancePredictor
-    from ncap.probe import attach_probe as attach_probe
-    from ncap.probe import detach_probe as detach_probe
     from ncap.ranking import kendall as kendall
     from ncap.ranking import regret as regret
     from ncap.ranking import spearman as spearman
@@ -28,11 +29,12 @@ __version__ = version("ncap")
 # Public name -> the module that defines it. Loaded on first use, because most of them need a deep-learning framework.
 _HOME = {
     # the probe and its capacitance
-    "attach_probe": "ncap.probe",
-    "detach_probe": "ncap.probe",
-    "capacitance": "ncap.measure",
-    "gradient_capacitance": "ncap.measure",
-    "CapacitanceCallback": "ncap.observe",
+    "attach_probe": "ncap.measure.probe",
+    "detach_probe": "ncap.measure.probe",
+    "capacitance": "ncap.measure.measurement",
+    "gradient_capacitance": "ncap.measure.measurement",
+    "CapacitanceCallback": "ncap.measure.callback",
+    "list_readings": "ncap.measure.readings",
     # from observations to a prediction
     "CapacitancePredictor": "ncap.predict",
     # the main job

@@ -19,8 +19,8 @@ from ncap.cost import measure_costs
 from ncap.data import Target
 from ncap.demo import run_demo
 from ncap.leaderboard import from_observations, from_store
+from ncap.measure.probe import find_probe
 from ncap.pipeline import NothingRankedError
-from ncap.probe import find_probe
 from ncap.records.store import Store, UnusableStoreError
 from ncap.report import write_report
 
@@ -191,7 +191,10 @@ SETTINGS = [
     ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', got 'relative'"),
     ("interaction", "hessian", ValueError, "gives interaction='explicit' only; use method='autodiff' for 'hessian'"),
     ("strength", "loud", ValueError, "strength must be one of 'signed', 'magnitude', got 'loud'"),
-    ("weighting", None, ValueError, "weighting must be one of 'unit', 'relative', got None"),
+    ("weighting", "", ValueError, "weighting must be one of 'unit', 'relative', got ''"),
+    ("reading", "explicit/magnitud/unit", ValueError, "did you mean 'explicit/magnitude/unit'?"),
+    ("reading", "hessian/magnitude/unit", ValueError, "by the oracle alone", "use ncap.reference.capacitance"),
+    ("reading", 3, TypeError, "reading must be a name such as 'explicit/magnitude/unit', got 3"),
     ("loss", keras.losses.Huber(), ValueError, "loss must be one of 'cross_entropy', 'squared_error', got <Loss"),
     *(
         ("batch_size", value, ValueError, f"batch_size must be a whole number of at least 1, got {value!r}")
@@ -225,7 +228,21 @@ TABLES = {
     "autodiff": Table(
         ncap.capacitance,
         READABLE | {"method": "autodiff"},
-        [("strength", "magnitude", ValueError, "gives strength='signed' only", "use method='closed_form'")],
+        [
+            ("strength", "magnitude", ValueError, "gives strength='signed' only", "use method='closed_form'"),
+            (
+                "reading",
+                "explicit/magnitude/unit",
+                ValueError,
+                "gives strength='signed' only",
+                "use method='closed_form'",
+            ),
+        ],
+    ),
+    "a reading and its parts": Table(
+        ncap.capacitance,
+        READABLE | {"weighting": "unit"},
+        [("reading", "explicit/signed/relative", ValueError, "and weighting='unit' contradict each other")],
     ),
     "CapacitanceCallback": Table(ncap.CapacitanceCallback, {"x": IMAGES, "y": LABELS}, SETTINGS),
     "fit with CapacitanceCallback": Table(

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from ncap.precision import matmul_precision
+from ncap.measure.precision import matmul_precision
 
 
 def tf32_is_allowed():

@@ -21,10 +21,18 @@ import keras
 import numpy as np
 from keras import ops
 
-from ncap.probe import Probe
-from ncap.reference.verdict import Moments
+from ncap.measure.method import ProbeData, Sums
+from ncap.measure.probe import Probe
+from ncap.reference.verdict import GRADIENT_FORM, Moments, Reading
 
 BACKENDS = ("tensorflow", "jax")
+
+
+def measure(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
+    """A and D of a signed reading or of the gradient form; no magnitudes and no standard error; see ncap.measure.method."""
+    if reading == GRADIENT_FORM:
+        return Sums(gradient_moments(*data, batch_size), None, np.nan)
+    return Sums(moments(*data, reading.interaction, reading.weighting, batch_size), None, np.nan)
 
 
 def moments(
@@ -78,7 +86,7 @@ def _add_up(
         raise ValueError(
             f"method='autodiff' needs the Keras backend {' or '.join(BACKENDS)}, this is {backend!r}; use method='closed_form'"
         )
-    sums_of = getattr(import_module(f"ncap.autodiff.{backend}"), function)
+    sums_of = getattr(import_module(f"ncap.measure.autodiff.{backend}"), function)
     total: Any = None
     for start in range(0, len(features), batch_size):
         part = slice(start, start + batch_size)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import keras
 
-from ncap.probe import Probe
+from ncap.measure.probe import Probe
 
 Degrees = tuple[list[jax.Array], list[jax.Array]]
 
@@ -19,7 +19,7 @@ _compiled: WeakKeyDictionary[Probe, dict[tuple[Any, ...], Any]] = WeakKeyDiction
 
 
 def degree_sums(probe: Probe, x: jax.Array, y: jax.Array, loss: str, interaction: str, weighting: str) -> Degrees:
-    """N times delta_in and delta_out of one batch; see ncap.autodiff for the contract."""
+    """N times delta_in and delta_out of one batch; see ncap.measure.autodiff for the contract."""
     return _run(_degree_sums, probe, x, y, loss, interaction, weighting)
 
 

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import tensorflow as tf
 
-from ncap.probe import Probe
+from ncap.measure.probe import Probe
 
 Degrees = tuple[list[tf.Tensor], list[tf.Tensor]]
 
@@ -18,7 +18,7 @@ _graphs: WeakKeyDictionary[Probe, Any] = WeakKeyDictionary()
 
 
 def degree_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, interaction: str, weighting: str) -> Degrees:
-    """N times delta_in and delta_out of one batch; see ncap.autodiff for the contract."""
+    """N times delta_in and delta_out of one batch; see ncap.measure.autodiff for the contract."""
     return _graph(probe, _degree_sums, loss, interaction, weighting)(probe, x, y)
 
 

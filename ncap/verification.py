@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from ncap import autodiff, closed_form
 from ncap import reference as ref
-from ncap.precision import TF32_EPS, has_tf32, matmul_precision
-from ncap.probe import Probe
+from ncap.measure import autodiff, closed_form
+from ncap.measure.precision import TF32_EPS, has_tf32, matmul_precision
+from ncap.measure.probe import Probe
 from ncap.reference.mlp import read_targets, softmax
 from ncap.reference.rounding import ROUNDINGS, uncancelled_degrees, uncancelled_families
 from ncap.reference.shared_weights import Degrees

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ncap import autodiff, closed_form, verify
+from ncap import verification
 from ncap.cli import main
+from ncap.measure import autodiff, closed_form
 
 pytestmark = pytest.mark.filterwarnings("ignore::ncap.reference.CapacitanceWarning")
 
@@ -13,18 +14,20 @@ pytestmark = pytest.mark.filterwarnings("ignore::ncap.reference.CapacitanceWarni
 @pytest.fixture
 def tiny(monkeypatch):
     """A small network in float32 alone instead of all: what is tested here is the command."""
-    monkeypatch.setattr(verify, "WIDTHS", ((4, 6, 3, 5, 2),))
+    monkeypatch.setattr(verification, "WIDTHS", ((4, 6, 3, 5, 2),))
     monkeypatch.setattr(
-        verify, "arithmetics", lambda every=verify.arithmetics: [a for a in every() if a.name == "float32"]
+        verification, "arithmetics", lambda every=verification.arithmetics: [a for a in every() if a.name == "float32"]
     )
 
 
 def test_every_check_passes_on_this_machine():
-    checks = list(verify.run_checks())
+    checks = list(verification.run_checks())
     assert all(check.passed for check in checks), [check for check in checks if not check.passed]
-    for arithmetic in verify.arithmetics():
+    for arithmetic in verification.arithmetics():
         compared = [c for c in checks if c.dtype.startswith(arithmetic.name) and "against oracle" in c.what]
-        made = [method for method, _ in verify.METHODS if arithmetic.weights != "bfloat16" or method == "closed form"]
+        made = [
+            method for method, _ in verification.METHODS if arithmetic.weights != "bfloat16" or method == "closed form"
+        ]
         assert len(compared) == len(made)
         assert all(check.difference > 0 for check in compared)  # something was computed, and rounded
 
@@ -70,13 +73,13 @@ def test_a_wrong_gradient_form_is_found(tiny, monkeypatch, error, part):
 
 def test_a_gpus_tf32_has_its_own_rows(monkeypatch):
     """A CPU computes them in float32, so that only the plumbing is tested here; on a GPU `ncap verify` is the test."""
-    monkeypatch.setattr(verify, "has_tf32", lambda: True)
-    (arithmetic,) = [a for a in verify.arithmetics() if a.name == "TF32"]
-    check = verify._largest_difference(verify.METHODS[0], arithmetic, seed=0)
+    monkeypatch.setattr(verification, "has_tf32", lambda: True)
+    (arithmetic,) = [a for a in verification.arithmetics() if a.name == "TF32"]
+    check = verification._largest_difference(verification.METHODS[0], arithmetic, seed=0)
     assert 0 < check.difference < check.bound
     assert check.where != "64-256-128-10"  # no sample is clear of all its 384 kinks by TF32's rounding
 
 
 def test_no_comparison_is_no_pass(monkeypatch):
-    monkeypatch.setattr(verify, "WIDTHS", ())
-    assert not any(check.passed for check in verify.run_checks() if "against oracle" in check.what)
+    monkeypatch.setattr(verification, "WIDTHS", ())
+    assert not any(check.passed for check in verification.run_checks() if "against oracle" in check.what)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from ncap.measure import capacitance, check_data, check_settings
+from ncap.measure.measurement import capacitance, check_data, check_settings
 
 if TYPE_CHECKING:
     from ncap.reference import Capacitance
@@ -23,7 +23,7 @@ class CapacitanceCallback(keras.callbacks.Callback):
     Args:
         x: inputs, shape (N, ...), as the model takes them.
         y: labels, shape (N,), or targets, shape (N, classes).
-        method, interaction, strength, weighting, loss, batch_size: as in `ncap.capacitance`.
+        method, interaction, strength, weighting, loss, batch_size, reading: as in `ncap.capacitance`.
 
     Attributes: `last`, the newest Capacitance, None before the first; `seconds`, what that reading took.
 
@@ -43,12 +43,13 @@ class CapacitanceCallback(keras.callbacks.Callback):
         self,
         x: Any,
         y: Any,
-        method: str = "closed_form",
-        interaction: str = "explicit",
+        method: str | None = None,
+        interaction: str | None = None,
         strength: str | None = None,
-        weighting: str = "unit",
+        weighting: str | None = None,
         loss: str | None = None,
         batch_size: int = 256,
+        reading: str | None = None,
     ) -> None:
         super().__init__()
         self.x, self.y = x, y
@@ -59,6 +60,7 @@ class CapacitanceCallback(keras.callbacks.Callback):
             "weighting": weighting,
             "loss": loss,
             "batch_size": batch_size,
+            "reading": reading,
         }
         check_settings(**self.options)
         self.last: Capacitance | None = None

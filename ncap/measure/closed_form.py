@@ -14,8 +14,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from ncap.probe import HiddenUnit, Probe
-from ncap.reference.verdict import Moments
+from ncap.measure.method import ProbeData, Sums
+from ncap.measure.probe import HiddenUnit, Probe
+from ncap.reference.verdict import GRADIENT_FORM, Moments, Reading
 
 
 class Families(NamedTuple):
@@ -43,7 +44,7 @@ class Factors(NamedTuple):
     u: Any
 
 
-class Sums(NamedTuple):
+class StrengthSums(NamedTuple):
     """What one strength leaves behind on N samples: degrees of the layers in `span` (means over n) and D."""
 
     delta_in: list[np.ndarray]
@@ -56,6 +57,13 @@ class Sums(NamedTuple):
         # No BLAS: its threads would wait for those of the backend, longer than such a sum takes.
         A = sum(float((d_out * d_in).sum()) for d_in, d_out in zip(self.delta_in, self.delta_out, strict=True))
         return Moments(A, self.denominator, False)
+
+
+def measure(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
+    """A, D, their magnitudes and the standard error of an explicit reading or of the gradient form; see ncap.measure.method."""
+    if reading == GRADIENT_FORM:
+        return Sums(*gradient_moments(*data, batch_size))
+    return Sums(*explicit_moments(*data, reading.strength, reading.weighting, batch_size))
 
 
 def explicit_moments(
@@ -120,7 +128,7 @@ def degrees(
     return [*sums.delta_in, last], [first, *sums.delta_out]
 
 
-def _sum_up(batches: list[Families], strengths: tuple[str, ...], weighting: str, span: str) -> dict[str, Sums]:
+def _sum_up(batches: list[Families], strengths: tuple[str, ...], weighting: str, span: str) -> dict[str, StrengthSums]:
     """Degrees and D by strength, added up over batches on the device; beta_eff of batches is never averaged."""
     total: Any = None
     static: dict[str, Any] = {"strengths": strengths, "weighting": weighting, "span": span}
@@ -129,10 +137,10 @@ def _sum_up(batches: list[Families], strengths: tuple[str, ...], weighting: str,
         total = part if total is None else keras.tree.map_structure(ops.add, total, part)
     n = sum(families.z[0].shape[0] for families in batches)
     mean = keras.tree.map_structure(lambda part: np.asarray(ops.convert_to_numpy(part), np.float64) / n, total)
-    return {name: Sums(mean[name][0], mean[name][1], float(mean[name][2])) for name in strengths}
+    return {name: StrengthSums(mean[name][0], mean[name][1], float(mean[name][2])) for name in strengths}
 
 
-def _standard_error(batches: list[Families], strength: str, weighting: str, sums: Sums) -> float:
+def _standard_error(batches: list[Families], strength: str, weighting: str, sums: StrengthSums) -> float:
     """sd(psi) / sqrt(N), psi_n = (<out, in_n> + <out_n, in> - 2A) / D - beta (D_n - D) / D (delta method)."""
     A, D, _ = sums.moments
     static = {"strength": strength, "weighting": weighting}

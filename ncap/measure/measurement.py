@@ -1,36 +1,39 @@
-"""Capacitance of a Keras model with a probe: reads model and data, then hands features to one of the methods."""
+"""Measurements: readings of beta_eff of a Keras model with a probe, in one forward pass of its body."""
 
 from __future__ import annotations
 
+import time
 import warnings
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
-from ncap import autodiff, closed_form
 from ncap.arguments import numbers, whole_number
-from ncap.precision import matmul_precision
-from ncap.probe import Probe, detach_probe, find_probe
+from ncap.measure import readings as table
+from ncap.measure.method import Measure, ProbeData
+from ncap.measure.precision import matmul_precision
+from ncap.measure.probe import Probe, body_under, find_probe
+from ncap.measure.readings import Entry
 from ncap.reference.arguments import choose
-from ncap.reference.interaction import read
 from ncap.reference.mlp import LOSSES, read_targets
-from ncap.reference.verdict import GRADIENT_FORM, Capacitance, Moments, Reading, judge, structural_reason
-
-METHODS = ("closed_form", "autodiff")
+from ncap.reference.verdict import Capacitance, judge, structural_reason
 
 
 def capacitance(
     model: keras.Model,
     x: Any,
     y: Any,
-    method: str = "closed_form",
-    interaction: str = "explicit",
+    method: str | None = None,
+    interaction: str | None = None,
     strength: str | None = None,
-    weighting: str = "unit",
+    weighting: str | None = None,
     loss: str | None = None,
     batch_size: int = 256,
+    reading: str | None = None,
 ) -> Capacitance:
     """Neural capacitance beta_eff = 1'PP1 / 1'P1 of a model's probe on data, in one forward pass of the body (Eq. 2, 7).
 
@@ -39,10 +42,11 @@ def capacitance(
     Args:
         model: a Keras model with an ncap probe, as attach_probe returns it, loaded from a file or not.
         x: inputs of the body, N samples. y: integer labels (N,), one-hot or soft targets (N, classes).
-        method: "closed_form" (explicit; signed or magnitude, with error and cancellation) or "autodiff" (explicit and
-            hessian, signed only; no error, and no cancellation, so that rounding noise is not told from a value).
-        interaction, weighting: as in ncap.reference.interaction_matrix.
-        strength: None means magnitude for closed_form, signed for autodiff.
+        method: "closed_form" (with error and cancellation), or "autodiff" (no error, and no cancellation, so that rounding noise is
+            not told from a value). None means the cheapest that gives the reading; closed_form where none is named.
+        reading: the name of a reading, as `ncap.list_readings()` lists them.
+        interaction, strength, weighting: the parts of that name, in its place; as in ncap.reference.interaction_matrix. Left out they
+            mean explicit and unit, and magnitude for closed_form but signed for autodiff.
         loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
         batch_size: samples on the device at a time.
 
@@ -54,21 +58,13 @@ def capacitance(
     >>> import keras, numpy as np, ncap
     >>> body = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="relu")])
     >>> model = ncap.attach_probe(body, classes=2, hidden=(5, 4))
-    >>> c = ncap.capacitance(model, np.eye(3, dtype="float32"), [0, 1, 0])
+    >>> c = ncap.capacitance(model, np.eye(3, dtype="float32"), [0, 1, 0], reading="explicit/magnitude/unit")
     >>> c.strength, c.n_samples, c.degenerate, c.beta_eff > 0
     ('magnitude', 3, False, True)
     """
-    reading = check_settings(method, interaction, strength, weighting, loss, batch_size)
-    data = _probe_data(model, x, y, method, loss, batch_size)
-    with matmul_precision("float32"):
-        if method == "closed_form":
-            moments, magnitude, standard_error = closed_form.explicit_moments(
-                *data, reading.strength, weighting, batch_size
-            )
-        else:
-            moments = autodiff.moments(*data, interaction, weighting, batch_size)
-            magnitude, standard_error = None, np.nan
-    return _judged(moments, magnitude, standard_error, reading, data)
+    wanted = check_settings(method, interaction, strength, weighting, loss, batch_size, reading)
+    (measured,) = _measure(model, x, y, [wanted], loss, batch_size)
+    return measured.capacitance
 
 
 def gradient_capacitance(
@@ -84,7 +80,8 @@ def gradient_capacitance(
         beta_eff = sum_{l=2..L-1} sum q_l^2 / sum_{l<L} sum |q_l|,   q_l = W_l * dC/dW_l
 
     It lies in [0, max |q|], is 0 wherever the gradient by the probe's weights is, and does not change when relu units are
-    rescaled. A frozen probe is never stationary: train it (frozen=False) where that matters.
+    rescaled. A frozen probe is never stationary: train it (frozen=False) where that matters. `ncap.capacitance` takes it as
+    reading="gradient".
 
     Args:
         model: a Keras model with an ncap probe, as attach_probe returns it, loaded from a file or not.
@@ -104,73 +101,130 @@ def gradient_capacitance(
     >>> c.interaction, c.n_samples, c.degenerate, c.beta_eff > 0
     ('gradient', 3, False, True)
     """
-    _check_work(method, loss, batch_size)
-    data = _probe_data(model, x, y, method, loss, batch_size)
-    with matmul_precision("float32"):
-        if method == "closed_form":
-            moments, uncancelled, standard_error = closed_form.gradient_moments(*data, batch_size)
-        else:
-            moments, uncancelled, standard_error = autodiff.gradient_moments(*data, batch_size), None, np.nan
-    return _judged(moments, uncancelled, standard_error, GRADIENT_FORM, data)
+    choose("method", method, table.METHODS)
+    return capacitance(model, x, y, method, loss=loss, batch_size=batch_size, reading="gradient")
 
 
-class _ProbeData(NamedTuple):
-    """What a method reads: the probe, its features (N, n_0) and targets (N, n_L) in the dtype of the computation, and the loss."""
+class Measurement(NamedTuple):
+    """One reading as it was taken: the capacitance, and the seconds it took.
 
-    probe: Probe
-    features: np.ndarray
-    targets: np.ndarray
-    loss: str
+    seconds: of the reading itself, and its equal share of what all readings of one `take` need: checks and the pass of the body.
+    """
+
+    capacitance: Capacitance
+    seconds: float
+
+    def row(self, reading: str) -> dict[str, Any]:
+        """What the table of readings keeps of it: its columns from `reading` to `seconds`."""
+        c = self.capacitance
+        return {
+            "reading": reading,
+            "beta_eff": float(c.beta_eff),
+            "beta_eff_error": float(c.standard_error),
+            "numerator": float(c.numerator),
+            "denominator": float(c.denominator),
+            "cancellation": float(c.cancellation),
+            "reason": c.reason,
+            "n_samples": int(c.n_samples),
+            "seconds": float(self.seconds),
+        }
 
 
-def _probe_data(model: keras.Model, x: Any, y: Any, method: str, loss: str | None, batch_size: int) -> _ProbeData:
-    probe, x, targets, loss = check_data(model, x, y, loss)
-    _check_weights(model)
-    own_precision = probe.compute_dtype == probe.variable_dtype and probe.compute_dtype in ("float32", "float64")
-    if method == "autodiff" and not own_precision:
-        raise ValueError(
-            f"method='autodiff' runs the probe's own layers, and they compute in {probe.compute_dtype} on {probe.variable_dtype} weights; "
-            "use method='closed_form', or build the body with a float32 dtype policy"
-        )
-    features = _features(model, probe, x, batch_size)
-    return _ProbeData(probe, features, targets.astype(features.dtype), loss)
+def take(
+    model: keras.Model, x: Any, y: Any, readings: Sequence[str], batch_size: int = 256, loss: str | None = None
+) -> dict[str, Measurement]:
+    """Several readings of one state of training, each by its cheapest method, all from one forward pass of the body.
+
+    Args:
+        model: a Keras model with an ncap probe. x: inputs of the body, N samples. y: labels (N,) or targets (N, classes).
+        readings: names of readings, as `ncap.list_readings()` lists them, each at most once.
+        batch_size: samples on the device at a time.
+        loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
+
+    Returns: name -> Measurement, in the order of `readings`; a degenerate one warns with CapacitanceWarning.
+
+    Raises: TypeError or ValueError as `ncap.capacitance` does.
+
+    >>> import keras, numpy as np, ncap
+    >>> body = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="relu")])
+    >>> model = ncap.attach_probe(body, classes=2, hidden=(5, 4))
+    >>> taken = take(model, np.eye(3, dtype="float32"), [0, 1, 0], ["explicit/magnitude/unit", "gradient"])
+    >>> list(taken), taken["gradient"].capacitance.n_samples, taken["gradient"].seconds > 0
+    (['explicit/magnitude/unit', 'gradient'], 3, True)
+    """
+    if isinstance(readings, str) or not isinstance(readings, Sequence) or not readings:
+        raise TypeError(f"readings must be a list of names such as ['explicit/magnitude/unit'], got {readings!r:.80}")
+    wanted = [table.chosen(table.check(name).name) for name in readings]
+    if len(set(readings)) < len(readings):
+        raise ValueError(f"readings must name each reading once, got {list(readings)!r:.200}")
+    _check_work(loss, batch_size)
+    return dict(zip(readings, _measure(model, x, y, wanted, loss, batch_size), strict=True))
 
 
-def _judged(
-    moments: Moments, magnitude: Moments | None, standard_error: float, reading: Reading, data: _ProbeData
-) -> Capacitance:
+def _measure(
+    model: keras.Model, x: Any, y: Any, wanted: Sequence[tuple[Entry, str]], loss: str | None, batch_size: int
+) -> list[Measurement]:
+    """Every wanted (reading, method), from one pass of the body."""
+    start = time.perf_counter()
+    data = _probe_data(model, x, y, [method for _, method in wanted], loss, batch_size)
+    shared = (time.perf_counter() - start) / len(wanted)
+    measured = []
+    for entry, method in wanted:
+        start = time.perf_counter()
+        capacitance = _one(entry, entry.methods[method], data, batch_size)
+        measured.append(Measurement(capacitance, shared + time.perf_counter() - start))
+    return measured
+
+
+def _one(entry: Entry, module: str, data: ProbeData, batch_size: int) -> Capacitance:
+    """One reading by the method in `module`, with the verdict on it."""
+    measure: Measure = import_module(module).measure
     probe, features, _, loss = data
+    with matmul_precision("float32"):
+        sums = measure(data, entry.parts, batch_size)
     return judge(
-        moments,
-        reading,
-        structural=structural_reason(len(probe.hidden) + 1, loss, reading),
-        magnitude=magnitude,
-        standard_error=standard_error,
+        sums.moments,
+        entry.parts,
+        structural=structural_reason(len(probe.hidden) + 1, loss, entry.parts),
+        magnitude=sums.uncancelled,
+        standard_error=sums.standard_error,
         n_samples=len(features),
         interior_weights=sum(unit.dense.kernel.shape[0] * unit.dense.units for unit in probe.units[1:]),
         rounding=float(np.finfo(features.dtype).eps),
     )
 
 
-def check_settings(
-    method: str, interaction: str, strength: str | None, weighting: str, loss: str | None, batch_size: int
-) -> Reading:
-    """The reading with the method's default strength; ValueError for keywords that no model and no data could be read with."""
-    _check_work(method, loss, batch_size)
-    default = "magnitude" if method == "closed_form" else "signed"
-    reading = read(interaction, default if strength is None else strength, weighting)
-    if method == "closed_form" and reading.interaction == "hessian":
-        raise ValueError("method='closed_form' gives interaction='explicit' only; use method='autodiff' for 'hessian'")
-    if method == "autodiff" and reading.strength == "magnitude":
+def _probe_data(
+    model: keras.Model, x: Any, y: Any, methods: Sequence[str], loss: str | None, batch_size: int
+) -> ProbeData:
+    probe, x, targets, loss = check_data(model, x, y, loss)
+    _check_weights(model)
+    own_precision = probe.compute_dtype == probe.variable_dtype and probe.compute_dtype in ("float32", "float64")
+    if "autodiff" in methods and not own_precision:
         raise ValueError(
-            "method='autodiff' gives strength='signed' only, a gradient sums before |.| can be taken; "
-            "use method='closed_form' for 'magnitude'"
+            f"method='autodiff' runs the probe's own layers, and they compute in {probe.compute_dtype} on {probe.variable_dtype} weights; "
+            "use method='closed_form', or build the body with a float32 dtype policy"
         )
-    return reading
+    features = _features(model, probe, x, batch_size)
+    return ProbeData(probe, features, targets.astype(features.dtype), loss)
 
 
-def _check_work(method: str, loss: str | None, batch_size: int) -> None:
-    choose("method", method, METHODS)
+def check_settings(
+    method: str | None,
+    interaction: str | None,
+    strength: str | None,
+    weighting: str | None,
+    loss: str | None,
+    batch_size: int,
+    reading: str | None,
+) -> tuple[Entry, str]:
+    """The reading and its method; TypeError or ValueError for keywords that no model and no data could be read with."""
+    wanted = table.chosen(reading, method, interaction, strength, weighting)
+    _check_work(loss, batch_size)
+    return wanted
+
+
+def _check_work(loss: str | None, batch_size: int) -> None:
     if loss is not None:
         choose("loss", loss, LOSSES)
     whole_number("batch_size", batch_size, least=1)
@@ -252,7 +306,7 @@ def _snake_case(name: str) -> str:
 
 def _features(model: keras.Model, probe: Probe, x: np.ndarray, batch_size: int) -> np.ndarray:
     """z_0 of every sample, shape (N, n_0), in the probe's dtype: the one forward pass of the body."""
-    body = detach_probe(model)
+    body = body_under(model, probe)
     features = np.concatenate(
         [_batch_features(body, probe, x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
     )

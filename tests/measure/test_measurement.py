@@ -13,7 +13,10 @@ from probes import BACKEND, denses, parameters
 
 import ncap
 from ncap import reference as ref
-from ncap.probe import find_probe
+from ncap.measure import readings
+from ncap.measure.measurement import take
+from ncap.measure.probe import Probe, find_probe
+from ncap.records.schema import READINGS
 
 
 def trained_model(hidden=(6, 5, 4), loss=None, dtype="float32", seed=0):
@@ -70,6 +73,69 @@ def test_it_is_the_oracle_on_the_bodys_features(keywords, reading, batch_size):
     else:
         assert got.standard_error == pytest.approx(want.standard_error, rel=10 * tolerance)
         assert got.cancellation == pytest.approx(want.cancellation, rel=10 * tolerance)
+
+
+TAKEN = readings.names(of_models=True)
+
+
+@pytest.mark.filterwarnings("ignore::ncap.reference.CapacitanceWarning")
+def test_all_readings_are_taken_from_one_pass_of_the_body(monkeypatch):
+    model, (x, y) = trained_model(), data()
+    passes, run = [], keras.Model.predict_on_batch
+
+    def counted(body, batch):
+        passes.append(len(batch))
+        return run(body, batch)
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", counted)
+    taken = take(model, x, y, TAKEN, batch_size=20)
+    assert passes == [20, 20, 10]
+    monkeypatch.undo()
+    assert list(taken) == TAKEN
+    for name, measured in taken.items():
+        # the same function on the same weights: equal, not close; repr, because NaN differs from itself
+        assert repr(measured.capacitance) == repr(ncap.capacitance(model, x, y, reading=name, batch_size=20))
+        assert measured.seconds > 0
+
+
+def test_a_measurement_fills_its_row_of_the_table():
+    model, (x, y) = trained_model(), data()
+    for name, measured in take(model, x, y, ["explicit/magnitude/unit", "hessian/signed/unit"]).items():
+        row = measured.row(name)
+        assert tuple(row) == READINGS.names[5:]
+        assert {column: type(value) for column, value in row.items()} == {
+            column: READINGS.types[column] for column in row
+        }
+        c = measured.capacitance
+        assert (row["reading"], row["beta_eff"], row["numerator"], row["n_samples"]) == (
+            name,
+            c.beta_eff,
+            c.numerator,
+            50,
+        )
+    assert np.isnan(row["beta_eff_error"])
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "message"),
+    [
+        ("gradient", TypeError, "readings must be a list of names"),
+        ([], TypeError, "readings must be a list of names"),
+        (["gradient", "gradient"], ValueError, "each reading once"),
+        (["gradient", "gradiant"], ValueError, "did you mean 'gradient'"),
+        ([["gradient"]], TypeError, "reading must be a name"),
+    ],
+)
+def test_what_cannot_be_taken(names, error, message):
+    with pytest.raises(error, match=message):
+        take(trained_model(), *data(), names)
+
+
+@pytest.mark.parametrize("method", ["closed_form", "autodiff"])
+def test_the_gradient_form_is_read_by_its_name_too(method):
+    model, (x, y) = trained_model(), data()
+    named = ncap.capacitance(model, x, y, method, reading="gradient")
+    assert repr(named) == repr(ncap.gradient_capacitance(model, x, y, method))
 
 
 @pytest.mark.parametrize("method", ["closed_form", "autodiff"])
@@ -182,7 +248,7 @@ def test_a_loss_that_borrows_a_name_is_refused():
 def test_half_precision_is_read_in_closed_form_and_float32(policy):
     keras.utils.set_random_seed(0)
     body = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "relu", dtype=policy)])
-    probe = ncap.probe.Probe(2, (4, 4), dtype=policy)
+    probe = Probe(2, (4, 4), dtype=policy)
     model = keras.Model(body.inputs, probe(body.outputs[0]))
     features = ops.convert_to_numpy(ops.cast(body(np.eye(3)), "float32"))
     want = ref.capacitance(ref.MLP(*parameters(probe)), features, [0, 1, 0], strength="magnitude")
@@ -236,7 +302,7 @@ def test_a_float64_probe_in_float32_jax_is_pointed_out():
     if jax.config.jax_enable_x64:
         pytest.skip("JAX_ENABLE_X64 is set")
     body = keras.Sequential([keras.Input((3,)), keras.layers.Identity(dtype="float64")], name="wide")
-    probe = ncap.probe.Probe(2, (4, 4), dtype="float64")
+    probe = Probe(2, (4, 4), dtype="float64")
     model = keras.Model(body.inputs, probe(body.outputs[0]))
     with pytest.warns(UserWarning, match="set JAX_ENABLE_X64=1"):
         ncap.capacitance(model, np.eye(3), [0, 1, 0])

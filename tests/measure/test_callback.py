@@ -31,6 +31,16 @@ def test_every_epoch_is_read_and_the_last_is_the_models_own(model):
     assert history["beta_eff_error"][-1] == expected.standard_error
 
 
+@pytest.mark.parametrize("reading", ["gradient", "hessian/signed/relative"])
+def test_it_takes_any_reading_of_the_table(model, reading):
+    target = tiny.target()
+    callback = ncap.CapacitanceCallback(target.x_train, target.y_train, reading=reading)
+    history = model.fit(target.x_train, target.y_train, verbose=0, callbacks=[callback]).history
+    expected = ncap.capacitance(model, target.x_train, target.y_train, reading=reading)
+    assert callback.last.interaction == reading.split("/")[0]
+    assert history["beta_eff"] == [expected.beta_eff]
+
+
 def test_reading_changes_no_training(model):
     target = tiny.target()
     start = model.get_weights()

@@ -185,10 +185,15 @@ def detach_probe(model: keras.Model) -> keras.Model:
     >>> import keras, ncap
     >>> inputs = keras.Input((4,))
     >>> features = keras.layers.Dense(3, activation="relu")(inputs)
-    >>> ncap.detach_probe(keras.Model(inputs, ncap.probe.Probe(classes=2, hidden=(5, 4))(features))).output_shape
+    >>> ncap.detach_probe(keras.Model(inputs, Probe(classes=2, hidden=(5, 4))(features))).output_shape
     (None, 3)
     """
-    features = find_probe(model).input
+    return body_under(model, find_probe(model))
+
+
+def body_under(model: keras.Model, probe: Probe) -> keras.Model:
+    """The part of a model below its probe, for whoever has found the probe already."""
+    features = probe.input
     history = features._keras_history
     body = history.operation
     # A model that is called inside a larger graph is the last part of the body only.

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from probes import BACKEND, eagerly, probe_of
 from strategies import cases
 
-from ncap import autodiff, closed_form
 from ncap import reference as ref
+from ncap.measure import autodiff, closed_form
 
 FLOAT64, FLOAT32 = np.finfo(np.float64).eps, np.finfo(np.float32).eps
 PROBE_NORMS = ("none", "after")

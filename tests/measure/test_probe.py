@@ -8,7 +8,7 @@ from probes import parameters
 
 import ncap
 from ncap import reference as ref
-from ncap.probe import find_probe
+from ncap.measure.probe import Probe, find_probe
 
 
 def body_of(shape=(6,), width=5):
@@ -104,7 +104,7 @@ def test_the_seed_decides_the_probe_and_dropout_does_not():
 def test_a_graph_with_the_probe_inside_gives_back_its_part_below():
     inputs = keras.Input((6,))
     hidden = keras.layers.Dense(5, activation="relu")(inputs)
-    probe = ncap.probe.Probe(3, (7, 4))
+    probe = Probe(3, (7, 4))
     body = ncap.detach_probe(keras.Model(inputs, probe(hidden)))
     assert body.output_shape == (None, 5)
 
@@ -113,7 +113,7 @@ def test_a_nested_model_is_not_taken_for_the_whole_body():
     """Between the input and the nested model lies a layer, which belongs to the body too."""
     inputs = keras.Input((6,))
     nested = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, activation="relu")])
-    model = keras.Model(inputs, ncap.probe.Probe(3, (7, 4))(nested(keras.layers.Dense(5)(inputs))))
+    model = keras.Model(inputs, Probe(3, (7, 4))(nested(keras.layers.Dense(5)(inputs))))
     x, y = np.random.default_rng(0).normal(size=(9, 6)).astype("float32"), np.arange(9) % 3
     features = ops.convert_to_numpy(nested(model.layers[1](x)))
     net = ref.MLP(*parameters(find_probe(model)))
