@@ -124,14 +124,15 @@ def demo_command(out: Path, seed: int) -> None:
 @click.option("--progress/--quiet", default=True, help="Show bars and a line per finished candidate.")
 def rank_command(hidden: str, **options: Any) -> None:
     """Train candidates a few epochs and rank them. The same command resumes; more epochs or runs train on."""
-    from ncap import data, models
+    from ncap import candidates as collections
+    from ncap import targets
     from ncap.engines.job import Job
 
     # What is mistyped need not wait for the framework.
     options["hidden"] = _widths(hidden)
     Job(**{field.name: options[field.name] for field in fields(Job) if field.name in options})
-    models.resolve(options["candidates"])
-    data.resolve(options["target"])
+    collections.resolve(options["candidates"])
+    targets.resolve(options["target"])
     _load_framework()
     from ncap.report.page import caution
     from ncap.select import rank
@@ -175,12 +176,13 @@ def report_command(store: Path, out: Path, settings: str | None, target: str | N
 @seed_option("splits, probes and sample order")
 def bench_command(candidates: str, target: str, n_train: int, repeats: int, seed: int) -> None:
     """Time a reading of beta_eff against an epoch of training, per candidate."""
-    from ncap import data, models
+    from ncap import candidates as collections
+    from ncap import targets
     from ncap.cost import cost_table, measure_costs
     from ncap.terminal import open_console
 
-    models.resolve(candidates)
-    data.resolve(target)
+    collections.resolve(candidates)
+    targets.resolve(target)
     _load_framework()
     open_console().print(cost_table(measure_costs(candidates, target, n_train=n_train, repeats=repeats, seed=seed)))
 
@@ -209,18 +211,18 @@ def verify_command(seed: int) -> None:
 @main.command("models")
 def models_command() -> None:
     """List the candidates that can be named."""
-    from ncap.models import describe
+    from ncap.candidates import describe
 
     _print_table(
         ["name", "family", "parameters", "input"],
-        [(name, family, f"{parameters:,}", _shape(shape)) for name, family, parameters, shape in describe()],
+        [(name, family, f"{parameters:,}", _shape(shape)) for name, family, _, parameters, shape in describe()],
     )
 
 
 @main.command("datasets")
 def datasets_command() -> None:
     """List the targets that can be named."""
-    from ncap.data import describe
+    from ncap.targets import describe
 
     _print_table(
         ["name", "images", "classes", "source"],

@@ -17,7 +17,8 @@ def run_demo(out: str | Path = "demo", seed: int = 0) -> None:
     Offline; a minute and a half on two CPU cores. What is in out/runs.db already is not trained again. The true accuracy is that of the
     test images, which no prediction reads, after 30 epochs. Raises ValueError where `out` can be no folder, or for a bad seed.
     """
-    from ncap import data, models
+    from ncap import candidates as collections
+    from ncap import targets
     from ncap.arguments import make_folder
     from ncap.engines import local
     from ncap.engines.job import Job
@@ -30,8 +31,8 @@ def run_demo(out: str | Path = "demo", seed: int = 0) -> None:
 
     console, out = open_console(), make_folder("out", out)
     job = Job(epochs=OBSERVED, seed=seed)
-    factories = models.resolve(CANDIDATES)
-    target = data.load("digits", seed).few(TRAINING_IMAGES, seed)
+    factories = {name: one.build for name, one in collections.resolve(CANDIDATES).items()}
+    target = targets.load("digits", seed).few(TRAINING_IMAGES, seed)
     with Store(out / "runs.db") as store:
         console.print(f"Observing {len(factories)} candidates on {target.name} for {OBSERVED} epochs")
         with JobProgress(OBSERVED, job.runs) as progress:

@@ -13,7 +13,7 @@ from ncap.store import Store
 if TYPE_CHECKING:
     import keras
 
-    from ncap.data import Target
+    from ncap.targets import Target
 
 
 class NothingRankedError(RuntimeError):
@@ -79,7 +79,8 @@ def rank(
     Raises: ValueError or TypeError for an argument that cannot be used, a store of another program included; OSError where store or
     report cannot be written; NothingRankedError when every candidate failed.
     """
-    from ncap import data, models
+    from ncap import candidates as collections
+    from ncap import targets
     from ncap.arguments import make_folder, switch
     from ncap.engines.job import Job
     from ncap.engines.progress import JobProgress
@@ -90,8 +91,8 @@ def rank(
         interaction=interaction, strength=strength, weighting=weighting,
     )  # fmt: skip
     progress = switch("progress", progress)
-    factories = models.resolve(candidates)
-    loaded = data.load(target, seed=job.seed)
+    factories = {name: one.build for name, one in collections.resolve(candidates).items()}
+    loaded = targets.load(target, seed=job.seed)
     run_job = _engine(engine)
     if out is not None:
         make_folder("out", out)

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 import ncap
-from ncap import data
+from ncap import targets
 
 # Times differ from call to call; everything else is a function of the seed.
 TIMES = ["seconds_train", "seconds_beta"]
@@ -44,7 +44,7 @@ def diverging():
 
 
 def target():
-    return data.load("digits").few(60, seed=0)
+    return targets.load("digits").few(60, seed=0)
 
 
 def ranked(store, candidates=None, **options):

@@ -14,7 +14,7 @@ from ncap.arguments import hidden_widths, rate, seed_number, switch, whole_numbe
 from ncap.reference.interaction import read
 
 if TYPE_CHECKING:
-    from ncap.data import Target
+    from ncap.targets import Target
 
 BETA_SAMPLES = 4096  # training samples that beta_eff is read on, at most
 
@@ -84,18 +84,13 @@ class Job:
     def parameters(self, target: "Target", backend: str) -> dict[str, Any]:
         """All that changes a row, as JSON values; not `epochs` and `runs`, so that a job can be trained on."""
         own = {name: value for name, value in asdict(self).items() if name not in ("epochs", "runs")}
-        return own | {"beta_samples": BETA_SAMPLES, "backend": backend, "target": target_fingerprint(target)}
+        return own | {"beta_samples": BETA_SAMPLES, "backend": backend, "target": target.fingerprint}
 
 
 def _learning_rate(value: Any) -> float:
     if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) < math.inf:
         raise ValueError(f"learning_rate must be positive and finite, got {value!r:.80}")
     return float(value)
-
-
-def target_fingerprint(target: "Target") -> str:
-    """The fingerprint of the target's arrays."""
-    return fingerprint([target.x_train, target.y_train, target.x_val, target.y_val, target.x_test, target.y_test])
 
 
 def fingerprint(arrays: Iterable[Any]) -> str:

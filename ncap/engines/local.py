@@ -19,7 +19,6 @@ import numpy as np
 from scipy.special import logsumexp
 
 from ncap.arguments import suggestion
-from ncap.data import Target, stratified_subset
 from ncap.engines import checkpoint
 from ncap.engines.checkpoint import Checkpoint
 from ncap.engines.failure import TrainingFailedError, describe
@@ -30,6 +29,7 @@ from ncap.observe import CapacitanceCallback
 from ncap.probe import attach_probe
 from ncap.reference import CapacitanceWarning
 from ncap.store import RunKey, Store, StoreWriteError, UnusableStoreError
+from ncap.targets import Target
 
 Factory = Callable[[], keras.Model]
 
@@ -141,12 +141,10 @@ class Training:
         self.model.optimizer.build(self.model.trainable_variables)
         # Metrics make their variables on first use; made inside the first step, they would have TensorFlow trace it twice.
         self.model.compute_metrics(x=None, y=np.zeros(1, np.int64), y_pred=np.zeros((1, target.classes), np.float32))
-        self.target = target.resized(body.input_shape[1:])
-        self.batches = Batches(self.target.x_train, self.target.y_train, job.batch_size)
-        chosen = stratified_subset(target.y_train, BETA_SAMPLES, job.seed)
+        self.target, self.shape = target, body.input_shape[1:]
+        self.batches = Batches(target, self.shape, job.batch_size)
         self.callback = CapacitanceCallback(
-            self.target.x_train[chosen],
-            self.target.y_train[chosen],
+            *target.sample("train", BETA_SAMPLES, job.seed, self.shape),
             method=job.method,
             interaction=job.interaction,
             strength=job.strength,
@@ -177,18 +175,17 @@ class Training:
 
     def epoch(self, epoch: int) -> dict[str, Any]:
         """Train one epoch, counted from 1, and return its row of the table."""
-        target = self.target
         start = time.perf_counter()
         with warnings.catch_warnings():
             # A degenerate reading is a column of the table and a note of the ranking; a warning an epoch adds nothing.
             warnings.filterwarnings("ignore", category=CapacitanceWarning)
             logs = self.fit(epoch, [self.callback])
         seconds = time.perf_counter() - start - self.callback.seconds
-        val = self._evaluate(target.x_val, target.y_val)
+        val = self._evaluate("val")
         for name, loss in (("training", logs["loss"]), ("validation", val["loss"])):
             if not math.isfinite(loss):
                 raise TrainingFailedError(epoch, f"the {name} loss is {loss}")
-        test = self._evaluate(target.x_test, target.y_test)
+        test = self._evaluate("test")
         capacitance = self.callback.last
         assert capacitance is not None  # a finite loss has been read
         return self.key._asdict() | {
@@ -236,14 +233,17 @@ class Training:
         np.random.seed(derived_seed(*parts))  # noqa: NPY002  the generator that a stranger's layer may use
         for index, state in enumerate(self.generators):
             state.assign(np.array([derived_seed(*parts, "generator", index), 0], dtype=state.dtype))
-        self.batches.order = np.random.default_rng(derived_seed(*parts, "order")).permutation(len(self.target.y_train))
+        self.batches.order = np.random.default_rng(derived_seed(*parts, "order")).permutation(
+            self.target.lengths["train"]
+        )
 
-    def _evaluate(self, x: np.ndarray | None, y: np.ndarray | None) -> dict[str, float]:
-        if x is None or y is None:
+    def _evaluate(self, part: str) -> dict[str, float]:
+        if part not in self.target.parts:
             return {"accuracy": math.nan, "loss": math.nan}
         # model.evaluate would build a pipeline anew each time, which costs small sets more than the evaluation itself.
-        batches = (x[start : start + EVALUATION_BATCH] for start in range(0, len(y), EVALUATION_BATCH))
-        return accuracy_and_loss(np.concatenate([self.model.predict_on_batch(batch) for batch in batches]), y)
+        batches = self.target.batches(part, size=EVALUATION_BATCH, shape=self.shape)
+        logits = np.concatenate([self.model.predict_on_batch(x) for x, _ in batches])
+        return accuracy_and_loss(logits, self.target.labels(part))
 
 
 def accuracy_and_loss(logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
@@ -260,21 +260,21 @@ def accuracy_and_loss(logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
 
 
 class Batches(keras.utils.PyDataset):
-    """The training samples in the order of an epoch, gathered batch by batch."""
+    """The training samples in the order of an epoch, read and resized batch by batch."""
 
-    def __init__(self, x: np.ndarray, y: np.ndarray, batch_size: int) -> None:
+    def __init__(self, target: Target, shape: tuple[int | None, int | None, int], batch_size: int) -> None:
         super().__init__()
-        self.x, self.y, self.batch_size = x, y, batch_size
-        self.order = np.arange(len(y))
+        self.target, self.shape, self.batch_size = target, shape, batch_size
+        self.order = np.arange(target.lengths["train"])
 
     def __len__(self) -> int:
         """The number of batches; the last may be smaller."""
-        return math.ceil(len(self.y) / self.batch_size)
+        return math.ceil(len(self.order) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch `index`: images (b, h, w, c), labels (b,)."""
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.x[chosen], self.y[chosen]
+        return self.target.read("train", chosen, self.shape)
 
 
 def environment() -> dict[str, str]:
