@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ncap import data, models
+from ncap import candidates, targets
 from ncap.cost import METHODS, prepare, read_beta
 from ncap.demo import TRAINING_IMAGES
 
@@ -35,10 +35,10 @@ def _seconds(request):
         print(f"  {'the paper':12} {paper['ratio']['value']:6.3f}   {paper['gpus']['value']} {paper['gpus']['unit']}")
 
 
-@pytest.fixture(scope="module", params=models.resolve("mini"), name="training")
+@pytest.fixture(scope="module", params=candidates.resolve("mini"), name="training")
 def _training(request):
-    target = data.load("digits").few(TRAINING_IMAGES, seed=0)
-    training = prepare(request.param, models.resolve("mini")[request.param], target)
+    target = targets.load("digits").few(TRAINING_IMAGES, seed=0)
+    training = prepare(request.param, candidates.resolve("mini")[request.param].build, target)
     training.fit(1)
     return training
 

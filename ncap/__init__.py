@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what _HOME says below, for type checkers and editors
+    from ncap.candidates.catalog import list_candidates as list_candidates
     from ncap.leaderboard import Ranking as Ranking
     from ncap.measure.callback import CapacitanceCallback as CapacitanceCallback
     from ncap.measure.measurement import capacitance as capacitance
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # what _HOME says below, for type checkers and editors
     from ncap.ranking import spearman as spearman
     from ncap.ranking import weighted_tau as weighted_tau
     from ncap.select import rank as rank
+    from ncap.targets.catalog import list_targets as list_targets
 
 __version__ = version("ncap")
 
@@ -40,6 +42,9 @@ _HOME = {
     # the main job
     "rank": "ncap.select",
     "Ranking": "ncap.leaderboard",
+    # what there is to rank, and numbers that need no training
+    "list_candidates": "ncap.candidates.catalog",
+    "list_targets": "ncap.targets.catalog",
     # quality of a ranking
     "spearman": "ncap.ranking",
     "kendall": "ncap.ranking",

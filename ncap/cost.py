@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from ncap.data import Target
     from ncap.engines.local import Training
     from ncap.reference import Capacitance
+    from ncap.targets import Target
 
 # The timed methods of ncap.capacitance, each in its default strength; the work does not depend on it.
 METHODS = {"closed_form": "magnitude", "autodiff": "signed"}
@@ -37,18 +37,19 @@ def measure_costs(
     import keras
     import pandas as pd
 
-    from ncap import data, models
+    from ncap import candidates as collections
+    from ncap import targets
     from ncap.arguments import whole_number
     from ncap.engines.local import check_backend
 
     check_backend()
     n_train, repeats = whole_number("n_train", n_train, least=1), whole_number("repeats", repeats, least=1)
-    loaded = data.load(target, seed)
-    if n_train < len(loaded.y_train):
+    loaded = targets.load(target, seed)
+    if n_train < loaded.lengths["train"]:
         loaded = loaded.few(n_train, seed)
     lines = []
-    for candidate, factory in models.resolve(candidates).items():
-        training = prepare(candidate, factory, loaded, seed)
+    for candidate, known in collections.resolve(candidates).items():
+        training = prepare(candidate, known.build, loaded, seed)
         seconds = {"train": median_seconds(training.fit, repeats)}
         for method in METHODS:
             seconds[method] = median_seconds(partial(_read, training, method), repeats)

@@ -14,9 +14,9 @@ from refusals import Made, Table, assert_refused, cases, untabled
 from sklearn.exceptions import NotFittedError
 
 import ncap
-from ncap import data, models
+from ncap import candidates, targets
 from ncap.cost import measure_costs
-from ncap.data import Target
+from ncap.targets import ArrayTarget, Target
 from ncap.demo import run_demo
 from ncap.leaderboard import from_observations, from_store
 from ncap.measure.probe import find_probe
@@ -412,7 +412,7 @@ NAMES = [
     ("spec", file("table.csv", b"a,b"), ValueError, "table.csv: not an .npz archive"),
     ("spec", file("pickled.npz", pickle.dumps({"x": X})), ValueError, "pickled.npz: not an .npz archive"),
     ("spec", Made(truncated), ValueError, "mine.npz: not an .npz archive"),
-    ("spec", None, TypeError, "target must be a name, the path of a .npz file or an ncap.data.Target, got NoneType"),
+    ("spec", None, TypeError, "target must be a name, the path of a .npz file or an ncap.targets.Target, got NoneType"),
     ("spec", (X, Y), TypeError, "got tuple; save arrays with numpy.savez(path, x=x, y=y)"),
     ("spec", {"x": X, "y": Y}, TypeError, "got dict", "Target.from_parts(name, {'all': (x, y)}, seed=0)"),
 ]
@@ -488,7 +488,24 @@ SEEDS = [
 WHOLE = {
     "name": "whole", "x_train": X, "y_train": Y, "x_val": X, "y_val": Y, "x_test": X, "y_test": Y, "classes": 3
 }  # fmt: skip
-TARGET = Target(**WHOLE)
+TARGET = ArrayTarget(**WHOLE)
+PART = [
+    ("part", value, ValueError, f"part must be one of 'train', 'val', 'test' of 'whole', got {value!r}")
+    for value in ("validation", "all", None, 0)
+]
+
+
+def rows_of(argument):
+    return [
+        *(
+            (argument, value, ValueError, f"{argument} must be a list of indices of the train part, whole numbers")
+            for value in (0, "0", [0.5], [[0]], [True])
+        ),
+        (argument, [0, 30], ValueError, f"{argument} must lie in 0..29, the indices of the train part, got 30"),
+        (argument, [-1], ValueError, "got -1"),
+    ]
+
+
 PARTS = 'parts must be {"all": (x, y)}, or "train" with or without "val" and "test", each a pair (x, y), got '
 
 
@@ -505,11 +522,11 @@ def part_rows(part):
 
 
 TABLES |= {
-    "data.load": Table(data.load, {"spec": "digits"}, [*SEEDS]),
-    "data.load of names": Table(data.load, {"spec": "digits"}, NAMES + FILES, own_words=False),
-    "data.resolve": Table(data.resolve, {"spec": "digits"}, NAMES, own_words=False),
-    "data.stratified_subset": Table(
-        data.stratified_subset,
+    "targets.load": Table(targets.load, {"spec": "digits"}, [*SEEDS]),
+    "targets.load of names": Table(targets.load, {"spec": "digits"}, NAMES + FILES, own_words=False),
+    "targets.resolve": Table(targets.resolve, {"spec": "digits"}, NAMES, own_words=False),
+    "targets.stratified_subset": Table(
+        targets.stratified_subset,
         {"y": Y, "n": 6, "seed": 0},
         [
             *SEEDS,
@@ -523,8 +540,8 @@ TABLES |= {
             ("y", np.eye(3)[Y], ValueError, "if they are one-hot: y = y.argmax(axis=1)"),
         ],
     ),
-    "Target": Table(
-        Target,
+    "ArrayTarget": Table(
+        ArrayTarget,
         WHOLE,
         [
             *(row for part in ("train", "val", "test") for row in part_rows(part)),
@@ -552,17 +569,39 @@ TABLES |= {
             ("parts", {"train": (X,)}, ValueError, "parts['train'] must be a pair", "got tuple"),
         ],
     ),
-    "Target.resized": Table(
-        TARGET.resized,
-        {"input_shape": (4, 4, 1)},
+    "Target.read": Table(
+        TARGET.read,
+        {"part": "train", "rows": [0], "shape": None},
         [
+            *PART,
+            *rows_of("rows"),
             *(
-                ("input_shape", value, ValueError, f"input_shape: images have the shape (h, w, c), got {value!r}")
-                for value in (None, 8, (8, 8), "8x8x1", (64,))
+                ("shape", value, ValueError, f"shape: images have the shape (h, w, c), got {value!r}")
+                for value in (8, (8, 8), "8x8x1", (64,))
             ),
-            ("input_shape", (0, 8, 1), ValueError, "positive integers or None for h and w, got (0, 8, 1)"),
-            ("input_shape", (8, 8, 3.0), ValueError, "got (8, 8, 3.0)"),
-            ("input_shape", (8, 8, None), ValueError, "give the candidate's Input a definite number of channels"),
+            ("shape", (0, 8, 1), ValueError, "positive integers or None for h and w, got (0, 8, 1)"),
+            ("shape", (8, 8, 3.0), ValueError, "got (8, 8, 3.0)"),
+            ("shape", (8, 8, None), ValueError, "give the candidate's Input a definite number of channels"),
+        ],
+    ),
+    "Target.batches": Table(
+        TARGET.batches,
+        {"part": "train", "order": None, "size": 8, "shape": None},
+        [
+            *PART,
+            *rows_of("order"),
+            *(("size", value, ValueError, f"size must be a whole number of at least 1, got {value!r}") for value in (0, 2.5, "3", None)),
+            ("shape", (8, 8), ValueError, "shape: images have the shape (h, w, c), got (8, 8)"),
+        ],
+    ),
+    "Target.sample": Table(
+        TARGET.sample,
+        {"part": "train", "n": 6, "seed": 0, "shape": None},
+        [
+            *PART,
+            *SEEDS,
+            *(("n", value, ValueError, f"n must be a whole number of at least 1, got {value!r}") for value in (0, 2.5, "3", None)),
+            ("shape", (8, 8), ValueError, "shape: images have the shape (h, w, c), got (8, 8)"),
         ],
     ),
     "Target.few": Table(
@@ -613,8 +652,19 @@ CANDIDATES = [
     ),
     ({"mine": lambda width: BODY}, TypeError, "the function of 'mine' must take no argument"),
 ]
-TABLES["models.resolve"] = Table(
-    models.resolve, {"spec": "mini"}, [("spec", *row) for row in CANDIDATES], own_words=False
+TABLES["FactoryCandidate"] = Table(
+    candidates.FactoryCandidate,
+    {"name": "mine", "factory": tiny.body},
+    [
+        ("name", 3, TypeError, f"{FACTORY}{{3: <function body"),
+        ("name", "", TypeError, f"{FACTORY}{{'': <function body"),
+        ("factory", 3, TypeError, f"{FACTORY}{{'mine': 3}}"),
+        ("factory", BODY, TypeError, "the function of 'mine' must take no argument and return a fresh body", "a model itself"),
+    ],
+    own_words=False,
+)
+TABLES["candidates.resolve"] = Table(
+    candidates.resolve, {"spec": "mini"}, [("spec", *row) for row in CANDIDATES], own_words=False
 )
 
 
@@ -731,7 +781,7 @@ TABLES |= {
             ),
             ("n_train", 9, ValueError, "n_train: must lie between the number of classes, 10, and of training images, 60, got 9"),
             *(("candidates", *row) for row in CANDIDATES if row[1] is TypeError),
-            ("target", None, TypeError, "target must be a name, the path of a .npz file or an ncap.data.Target, got NoneType"),
+            ("target", None, TypeError, "target must be a name, the path of a .npz file or an ncap.targets.Target, got NoneType"),
         ],
     ),
     "run_demo": Table(
@@ -841,8 +891,10 @@ EXEMPT = {
     "from_store": {"store", "candidates", "epochs", "runs"},  # made by ncap.rank, whose own rows these are
 }
 PUBLIC = {name: getattr(ncap, name) for name in ncap.__all__ if name != "__version__"} | {
-    "data.load": data.load, "data.resolve": data.resolve, "data.stratified_subset": data.stratified_subset,
-    "Target": Target, "Target.from_parts": Target.from_parts, "models.resolve": models.resolve, "Store": Store,
+    "targets.load": targets.load, "targets.resolve": targets.resolve, "targets.stratified_subset": targets.stratified_subset,
+    "ArrayTarget": ArrayTarget, "Target.from_parts": Target.from_parts, "candidates.resolve": candidates.resolve,
+    "FactoryCandidate": candidates.FactoryCandidate, "Target.read": TARGET.read, "Target.batches": TARGET.batches, "Target.sample": TARGET.sample,
+    "Store": Store,
     "from_observations": from_observations, "from_store": from_store, "write_report": write_report,
     "measure_costs": measure_costs, "run_demo": run_demo, "find_probe": find_probe,
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """Train the candidates' weights on Fashion-MNIST (Zalando, MIT licence) and write them with their card.
 
-    python -m ncap.models.pretrain --out ncap/models/weights --seed 0 --epochs 15
+    python -m ncap.candidates.pretrain --out ncap/models/weights --seed 0 --epochs 15
 
 Fashion-MNIST comes from $NCAP_DATA/images/fashion_mnist.npz or from keras.datasets, is shrunk to 16 x 16, and gives 10,000
 stratified training images. Each body is trained under a linear head, which is thrown away, from a seed made of (seed,
@@ -11,15 +11,15 @@ import argparse
 import json
 import time
 import zlib
-from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from ncap import data
-from ncap.models.hdf5 import save_weights
-from ncap.models.mini import BODIES, INPUT_SHAPE
+from ncap import targets
+from ncap.candidates.bodies import BODIES, INPUT_SHAPE
+from ncap.candidates.hdf5 import save_weights
+from ncap.targets import ArrayTarget
 
 _IMAGES = 10_000
 _BATCH_SIZE = 64
@@ -28,7 +28,7 @@ _LEARNING_RATE = 2e-3
 
 def main(arguments: list[str] | None = None) -> None:
     """Train every body in turn and write <out>/<name>.h5 and <out>/mini.json."""
-    parser = argparse.ArgumentParser(prog="python -m ncap.models.pretrain", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m ncap.candidates.pretrain", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights and their card")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=15)
@@ -63,16 +63,17 @@ def main(arguments: list[str] | None = None) -> None:
     (options.out / "mini.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 
-def pretraining_target(seed: int) -> data.Target:
+def pretraining_target(seed: int) -> ArrayTarget:
     """Fashion-MNIST at 16 x 16 with at most 10,000 training images."""
-    target = data.load("fashion_mnist", seed).resized(INPUT_SHAPE)
+    target = targets.load("fashion_mnist", seed)
+    small = {part: target.read(part, np.arange(n), INPUT_SHAPE) for part, n in target.lengths.items()}
     # no model is selected here, so what was split off for validation is trained on too
-    x, y = np.concatenate([target.x_train, target.x_val]), np.concatenate([target.y_train, target.y_val])
-    whole = replace(target, x_train=x, y_train=y)
+    x, y = (np.concatenate(both) for both in zip(small["train"], small["val"], strict=True))
+    whole = ArrayTarget(target.name, x, y, *small["val"], *small.get("test", (None, None)), target.classes)
     return whole.few(min(_IMAGES, len(y)), seed)
 
 
-def train(body: keras.Model, target: data.Target, epochs: int) -> float:
+def train(body: keras.Model, target: ArrayTarget, epochs: int) -> float:
     """Train the body in place under a linear head; the accuracy on the test images, in 0..1."""
     features = body.output if body.output.ndim == 2 else keras.layers.GlobalAveragePooling2D()(body.output)
     model = keras.Model(body.input, keras.layers.Dense(target.classes)(features))

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ncap.data.images import as_images
-from ncap.data.labels import as_labels, count_classes
-from ncap.data.splits import hold_out, three_way
+from ncap.targets.images import as_images
+from ncap.targets.labels import as_labels, count_classes
+from ncap.targets.splits import hold_out, three_way
 
 Part = tuple[np.ndarray, np.ndarray]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ncap.arguments import seed_number, whole_number
-from ncap.data.labels import as_labels
+from ncap.targets.labels import as_labels
 
 # with five samples of a class, 60/20/20 and 80/20 leave at least one of it in every part
 _FEWEST = 5

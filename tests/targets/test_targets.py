@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import pytest
 
-from ncap import data
-from ncap.data.images import as_images, resize, with_channels
-from ncap.data.labels import as_labels
-from ncap.data.parts import complete
+from ncap import targets
+from ncap.targets.images import as_images, complete_shape, resize, with_channels
+from ncap.targets.labels import as_labels
+from ncap.targets.parts import complete
 
 PARTS = ("train", "val", "test")
 
@@ -68,7 +68,7 @@ def test_channels_are_repeated_or_averaged():
     np.testing.assert_array_equal(with_channels(grey, 3), np.array([[[[10.0] * 3, [20.0] * 3]]]))
     np.testing.assert_array_equal(with_channels(colour, 1), [[[[30.0]]]])
     with pytest.raises(ValueError, match="3 channels into 4"):
-        with_channels(colour, 4)
+        complete_shape((1, 1, 3), (1, 1, 4))
 
 
 # labels
@@ -113,7 +113,7 @@ def test_splits_are_a_stratified_partition(counts, given):
 
 
 def test_splits_follow_the_seed():
-    once, again, other = (data.load("digits", seed) for seed in (0, 0, 1))
+    once, again, other = (targets.load("digits", seed) for seed in (0, 0, 1))
     for part in PARTS:
         np.testing.assert_array_equal(getattr(once, f"x_{part}"), getattr(again, f"x_{part}"))
     assert not np.array_equal(once.x_test, other.x_test)
@@ -122,7 +122,7 @@ def test_splits_follow_the_seed():
 @pytest.mark.parametrize("n", [1, 9, 30, 44, 45])
 def test_a_stratified_subset_keeps_the_shares(n):
     y = labelled((30, 14, 1))[1]
-    chosen = data.stratified_subset(y, n, seed=0)
+    chosen = targets.stratified_subset(y, n, seed=0)
     assert len(chosen) == n == np.unique(chosen).size
     np.testing.assert_array_equal(chosen, np.sort(chosen))
     # rounding to whole samples
@@ -131,16 +131,16 @@ def test_a_stratified_subset_keeps_the_shares(n):
 
 def test_a_stratified_subset_follows_the_seed_and_never_asks_for_more_than_there_is():
     y = labelled((30, 15))[1]
-    np.testing.assert_array_equal(data.stratified_subset(y, 9, seed=1), data.stratified_subset(y, 9, seed=1))
-    assert not np.array_equal(data.stratified_subset(y, 9, seed=1), data.stratified_subset(y, 9, seed=2))
-    np.testing.assert_array_equal(data.stratified_subset(y, 4096, seed=0), np.arange(45))
+    np.testing.assert_array_equal(targets.stratified_subset(y, 9, seed=1), targets.stratified_subset(y, 9, seed=1))
+    assert not np.array_equal(targets.stratified_subset(y, 9, seed=1), targets.stratified_subset(y, 9, seed=2))
+    np.testing.assert_array_equal(targets.stratified_subset(y, 4096, seed=0), np.arange(45))
 
 
 # targets
 
 
 def test_digits_are_scaled_to_255():
-    digits = data.load("digits")
+    digits = targets.load("digits")
     assert digits.x_train.dtype == np.float32
     assert digits.y_train.dtype == np.int64
     assert digits.x_train.max() == 255
@@ -148,26 +148,23 @@ def test_digits_are_scaled_to_255():
     assert np.unique(digits.y_train).tolist() == list(range(digits.classes))
 
 
-def test_resized_converts_every_part_and_leaves_the_target_alone():
+def test_reading_converts_and_leaves_the_target_alone():
     x, y = labelled((10, 10), shape=(6, 6, 3))
-    target = data.Target("three", x, y, x, y, None, None, classes=2)
-    small = target.resized((4, 5, 1))
-    assert small.x_train.shape == small.x_val.shape == (20, 4, 5, 1)
-    assert small.x_test is None
-    assert small.x_train.dtype == np.float32
+    target = targets.ArrayTarget("three", x, y, x[::-1], y, None, None, classes=2)
+    for part in ("train", "val"):
+        images, _ = target.read(part, np.arange(20), (4, 5, 1))
+        assert images.shape == (20, 4, 5, 1)
+        assert images.dtype == np.float32
     assert target.input_shape == (6, 6, 3)
-    assert target.resized((None, 5, 3)).input_shape == (
-        6,
-        5,
-        3,
-    )  # a fully convolutional body takes the images' own size
+    # a fully convolutional body takes the images' own size
+    assert target.read("train", [0], (None, 5, 3))[0].shape == (1, 6, 5, 3)
     for shape in [(4, 4), (0, 4, 1), (4, 4, None)]:
         with pytest.raises(ValueError, match=r"\(h, w, c\)"):
-            target.resized(shape)
+            target.batches("train", shape=shape)
 
 
 def test_few_takes_training_images_only():
-    digits = data.load("digits")
+    digits = targets.load("digits")
     few = digits.few(300, seed=0)
     assert len(few.x_train) == len(few.y_train) == 300
     assert few.x_val is digits.x_val
@@ -181,7 +178,7 @@ def test_few_takes_training_images_only():
             digits.few(n, seed=0)
     x, y = labelled((98, 1, 1))
     with pytest.raises(ValueError, match=r"3 images, .* leave a class without any"):
-        data.Target("rare", x, y, x, y, None, None, classes=3).few(3, seed=0)
+        targets.ArrayTarget("rare", x, y, x, y, None, None, classes=3).few(3, seed=0)
 
 
 X, Y = labelled((6, 6, 6))
@@ -207,7 +204,7 @@ def test_npz_with_and_without_parts(tmp_path, keys, sizes, dtype, shape):
     path = tmp_path / "mine.npz"
     suffixes = ["" if key == "all" else f"_{key}" for key in keys]
     np.savez(path, **{f"x{s}": x.astype(dtype) for s in suffixes}, **{f"y{s}": y for s in suffixes}, classes=["a", "b"])
-    target = data.load(path, seed=0)
+    target = targets.load(path, seed=0)
     assert target.name == "mine"
     assert target.classes == 2
     assert target.input_shape == (4, 3, shape[2] if len(shape) == 3 else 1)
@@ -228,7 +225,7 @@ def test_a_pickle_in_an_npz_is_never_executed(tmp_path):
     path = tmp_path / "mine.npz"
     np.savez(path, x=X, y=np.array([Payload()] * len(X), dtype=object))
     with pytest.raises(ValueError, match="object arrays are pickles"):
-        data.load(path)
+        targets.load(path)
     assert not marker.exists()
 
 
@@ -242,32 +239,32 @@ def test_a_damaged_archive_is_refused(tmp_path):
     path = tmp_path / "mine.npz"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"mine\.npz: x cannot be read"):
-        data.load(path)
+        targets.load(path)
 
 
 # names
 
 
 def test_a_target_is_passed_through():
-    digits = data.load("digits", seed=1)
-    assert data.load(digits, seed=2) is digits
+    digits = targets.load("digits", seed=1)
+    assert targets.load(digits, seed=2) is digits
 
 
 def test_named_targets_are_what_their_description_says():
-    assert [row[0] for row in data.describe()] == data.names()
-    name, input_shape, classes, _ = data.describe()[0]
-    digits = data.load(name)
+    assert [row[0] for row in targets.describe()] == targets.names()
+    name, input_shape, classes, _ = targets.describe()[0]
+    digits = targets.load(name)
     assert (digits.name, digits.input_shape, digits.classes) == (name, input_shape, classes)
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "cifar10"])
 def test_a_folder_of_images_comes_before_a_download(tmp_path, monkeypatch, name):
-    _, input_shape, _, _ = data.describe()[data.names().index(name)]
+    _, input_shape, _, _ = targets.describe()[targets.names().index(name)]
     x, y = labelled((10,) * 10, input_shape)
     (tmp_path / "images").mkdir()
     np.savez(tmp_path / "images" / f"{name}.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     monkeypatch.setenv("NCAP_DATA", str(tmp_path))
-    assert repr(data.load(name)) == (
+    assert repr(targets.load(name)) == (
         f"Target('{name}', 80 training, 20 validation, 100 test images of shape {input_shape}, 10 classes)"
     )
 
@@ -279,11 +276,14 @@ def test_a_data_set_out_of_reach_names_both_ways(tmp_path, monkeypatch):
     monkeypatch.setattr(keras.datasets.fashion_mnist, "load_data", refuse)
     monkeypatch.setenv("NCAP_DATA", str(tmp_path))
     with pytest.raises(ValueError, match=r"no file images/fashion_mnist\.npz, and keras\.datasets.*set NCAP_DATA"):
-        data.load("fashion_mnist")
+        targets.load("fashion_mnist")
 
 
 def test_importing_the_package_stays_light():
-    script = "import sys, ncap.data; print([m for m in ('sklearn', 'scipy', 'keras', 'pandas') if m in sys.modules])"
+    script = (
+        "import sys; from ncap import targets; targets.describe(); targets.resolve('cifar10');"
+        "print([m for m in ('sklearn', 'scipy', 'keras', 'pandas') if m in sys.modules])"
+    )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 
@@ -292,5 +292,5 @@ def test_npz_of_fractions_is_read_as_fractions_of_255(tmp_path):
     np.savez(tmp_path / "fractions.npz", x=X / 255, y=Y)
     np.savez(tmp_path / "whole.npz", x=X, y=Y)
     with pytest.warns(UserWarning, match=r"x: floats in 0\.\.1 are read as fractions of 255"):
-        fractions = data.load(tmp_path / "fractions.npz")
-    np.testing.assert_allclose(fractions.x_train, data.load(tmp_path / "whole.npz").x_train, rtol=1e-6)  # float32
+        fractions = targets.load(tmp_path / "fractions.npz")
+    np.testing.assert_allclose(fractions.x_train, targets.load(tmp_path / "whole.npz").x_train, rtol=1e-6)  # float32

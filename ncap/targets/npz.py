@@ -1,4 +1,4 @@
-"""The .npz files that users bring."""
+"""Targets in .npz files."""
 
 import warnings
 import zipfile
@@ -7,25 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
-from ncap.data.parts import Part
-from ncap.data.target import Target
+from ncap.targets.arrays import ArrayTarget
+from ncap.targets.contract import Format
+from ncap.targets.parts import Part
 
 _LAYOUT = "x_train, y_train[, x_val, y_val][, x_test, y_test], or x, y"
 _PARTS = {"all": ("x", "y")} | {part: (f"x_{part}", f"y_{part}") for part in ("train", "val", "test")}
 
 
-def read(path: str | Path, seed: int) -> Target:
+def read(path: str | Path, seed: int) -> ArrayTarget:
     """The target in the .npz file at `path`, named by the file's stem; missing parts are split off by `seed`.
 
-    Keys: x_train, y_train[, x_val, y_val][, x_test, y_test], or x, y; others are ignored unless they begin with x_ or
-    y_. Images (n, h, w[, c]), integers or floats from 0 to 255 (floats in 0..1
-    are multiplied by 255, with a warning); labels the integers 0..C-1. Pickled (object) arrays are
-    never loaded. Raises ValueError, naming file, key and remedy, for anything else.
+    Keys: x_train, y_train[, x_val, y_val][, x_test, y_test], or x, y; others are ignored unless they begin with x_ or y_.
+    Images (n, h, w[, c]), integers or floats from 0 to 255 (floats in 0..1 are multiplied by 255, with a warning); labels the
+    integers 0..C-1. Pickled (object) arrays are never loaded. Raises ValueError, naming file, key and remedy, for anything else.
     """
     path = Path(path)
     check_file(path)
     try:
-        return Target.from_parts(path.stem, _parts(path), seed)
+        return ArrayTarget.from_parts(path.stem, _parts(path), seed)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -81,3 +81,10 @@ def _array(archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
         raise ValueError(
             f"{key} cannot be read ({error}); save arrays of numbers, object arrays are pickles and never loaded"
         ) from error
+
+
+def _accepts(path: Path) -> bool:
+    return path.name.endswith(".npz") or (len(str(path)) < 256 and path.exists())  # the system refuses longer names
+
+
+FORMAT = Format("the path of a .npz file", _accepts, check_file, read)

@@ -1,0 +1,51 @@
+"""Networks of your own: a name, and a function that returns a fresh pre-trained body."""
+
+from collections.abc import Callable
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+from ncap.candidates.contract import Candidate
+
+if TYPE_CHECKING:
+    import keras
+
+
+class FactoryCandidate(Candidate):
+    """A candidate of which nothing is known but how to build it.
+
+    Args:
+        name: what tables and stores call it.
+        factory: takes no argument and returns a fresh pre-trained keras.Model without its head, whose first layer takes raw images 0..255.
+
+    Raises: TypeError for a name that is not a text and for anything but such a function, a model itself among it.
+
+    >>> FactoryCandidate("mine", lambda: None)
+    FactoryCandidate('mine')
+    """
+
+    def __init__(self, name: str, factory: "Callable[[], keras.Model]") -> None:
+        if not isinstance(name, str) or not name or not callable(factory):
+            raise TypeError(
+                f"candidates: {{name: function that returns a body}} is needed, got {{{name!r:.80}: {factory!r:.80}}}"
+            )
+        # A model is callable too; looked at without importing Keras.
+        if hasattr(factory, "get_weights") or not _takes_no_argument(factory):
+            raise TypeError(
+                f"candidates: the function of {name!r} must take no argument and return a fresh body, got {factory!r:.80}; "
+                "a model itself is passed as a function that builds it"
+            )
+        self.name, self.factory = name, factory
+
+    def build(self) -> "keras.Model":
+        """What the function returns."""
+        return self.factory()
+
+
+def _takes_no_argument(factory: Callable[..., Any]) -> bool:
+    try:
+        signature(factory).bind()
+    except TypeError:
+        return False
+    except ValueError:  # a builtin, whose signature Python does not know
+        return True
+    return True

@@ -1,0 +1,90 @@
+"""ArrayTarget: a target whose images are arrays in memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from ncap.arguments import whole_number
+from ncap.targets.contract import Target
+from ncap.targets.labels import as_labels, count_classes
+from ncap.targets.parts import Part, as_part, complete
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ArrayTarget(Target):
+    """Images (n, h, w, c) with values 0..255 in the number type given, labels int64 (n,) with values 0..classes-1.
+
+    x_test and y_test are None for a target without a test part. Images (n, h, w) get a channel axis, labels (n, 1) are flattened;
+    ValueError names the array that does not fit. The images are not copied: bytes stay bytes, and become float32 batch by batch.
+    """
+
+    name: str
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_val: np.ndarray
+    y_val: np.ndarray
+    x_test: np.ndarray | None
+    y_test: np.ndarray | None
+    classes: int
+
+    def __post_init__(self) -> None:
+        """Check the arrays, part by part against the training part."""
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"name: a target is named by a text that is not empty, got {self.name!r:.80}")
+        object.__setattr__(self, "classes", whole_number("classes", self.classes, least=2))
+        if (self.x_test is None) != (self.y_test is None):
+            raise ValueError("x_test and y_test must be given together, or both be None")
+        for part in self.parts:
+            x_name, y_name = f"x_{part}", f"y_{part}"
+            x, y = as_part(getattr(self, x_name), getattr(self, y_name), x_name, y_name)
+            object.__setattr__(self, x_name, x)
+            object.__setattr__(self, y_name, y)
+            if part == "train" and count_classes(y, y_name) != self.classes:
+                raise ValueError(f"classes={self.classes}, but y_train has {y.max() + 1} classes")
+            if x.shape[1:] != self.input_shape:
+                raise ValueError(f"{x_name}: images of shape {x.shape[1:]}, but x_train has {self.input_shape}")
+            if y.max() >= self.classes:
+                raise ValueError(f"{y_name}: label {y.max()}, but the classes of y_train are 0..{self.classes - 1}")
+
+    @classmethod
+    def from_parts(cls, name: str, parts: Mapping[str, Part], seed: int) -> Self:
+        """The target made of (images, labels) under "train"[, "val"][, "test"], or "all"; `seed` splits off the rest.
+
+        Stratified: "all" alone is split into 60 % training, 20 % validation and 20 % test; without "val", 20 % of "train" is held out;
+        without "test" there is no test part. Raises ValueError as the class does, and when a class is too small to be split.
+
+        >>> x, y = np.zeros((20, 8, 8), np.uint8), np.repeat([0, 1], 10)
+        >>> ArrayTarget.from_parts("black", {"train": (x, y)}, seed=0)
+        Target('black', 16 training, 4 validation, no test images of shape (8, 8, 1), 2 classes)
+        """
+        whole = complete(parts, seed)
+        x_test, y_test = whole.get("test", (None, None))
+        classes = count_classes(as_labels(whole["train"][1], "y_train"), "y_train")
+        return cls(name, *whole["train"], *whole["val"], x_test, y_test, classes)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        _, height, width, channels = self.x_train.shape
+        return height, width, channels
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that there are."""
+        return ("train", "val") if self.y_test is None else ("train", "val", "test")
+
+    def labels(self, part: str) -> np.ndarray:
+        """The labels of a part."""
+        y: np.ndarray = getattr(self, f"y_{self.check_part(part)}")
+        return y
+
+    def images(self, part: str, rows: np.ndarray) -> np.ndarray:
+        """The images of a part at `rows`."""
+        x: np.ndarray = getattr(self, f"x_{self.check_part(part)}")
+        return x[rows]
+
+    def with_training_rows(self, rows: np.ndarray) -> Self:
+        """The target whose training part is its `rows`, which are copied."""
+        return replace(self, x_train=self.x_train[rows], y_train=self.y_train[rows])

@@ -1,0 +1,217 @@
+"""What every target keeps, however its images are stored.
+
+Laws, tested over every member by `ncap.testing.targets.check_target`:
+
+1. The parts are "train", "val" and, where there is one, "test"; no sample is in two of them. Every class 0..classes-1 occurs in "train".
+2. `batches` yields float32 images (b, h, w, c) with values 0..255 and int64 labels (b,), in the order asked for, each index once;
+   only the last batch may be smaller.
+3. A pixel does not depend on how it is read: alone, in a batch of any size, in any order, twice.
+4. Images are converted batch by batch: channels first, then the size. Nothing of the size of a whole part is made in the shape asked for.
+5. The fingerprint is a function of the images and labels of all parts, and of nothing else: arrays and a stream of them share one.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from ncap.arguments import as_array, whole_number
+from ncap.targets.fingerprint import content_fingerprint
+from ncap.targets.images import complete_shape, convert
+from ncap.targets.parts import Part
+from ncap.targets.splits import stratified_subset
+
+Shape = Sequence[int | None]
+
+
+class Target(ABC):
+    """One data set, split for training, validation and test: what a member defines, and what follows from it.
+
+    A member defines `name`, `classes`, `input_shape`, `parts`, `labels`, `images` and `with_training_rows`; everything else is derived.
+    """
+
+    name: str
+    classes: int
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image as it is stored."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> tuple[str, ...]:
+        """("train", "val") or ("train", "val", "test")."""
+
+    @abstractmethod
+    def labels(self, part: str) -> np.ndarray:
+        """The labels of a part, int64 (n,), values 0..classes-1; ValueError for a part that the target does not have."""
+
+    @abstractmethod
+    def images(self, part: str, rows: np.ndarray) -> np.ndarray:
+        """The images of a part at `rows` (b,), in that order, (b, h, w, c) of any number type, values 0..255."""
+
+    @abstractmethod
+    def with_training_rows(self, rows: np.ndarray) -> Self:
+        """The target whose training part is its `rows` (b,), in that order; the other parts are the same."""
+
+    @classmethod
+    def from_parts(cls, name: str, parts: Mapping[str, Part], seed: int) -> "Target":
+        """A target of arrays in memory: {"train": (images, labels)[, "val"][, "test"]} or {"all": (images, labels)}.
+
+        `seed` splits off what is missing: see `ncap.targets.ArrayTarget.from_parts`.
+
+        >>> x, y = np.zeros((20, 8, 8), np.uint8), np.repeat([0, 1], 10)
+        >>> Target.from_parts("black", {"all": (x, y)}, seed=0)
+        Target('black', 12 training, 4 validation, 4 test images of shape (8, 8, 1), 2 classes)
+        """
+        arrays = import_module("ncap.targets.arrays")  # by name: the contract does not depend on its members
+        target: Target = arrays.ArrayTarget.from_parts(name, parts, seed)
+        return target
+
+    def __repr__(self) -> str:
+        """Sizes and shapes, not the pixels."""
+        return (
+            f"Target({self.name!r}, {self.lengths['train']} training, {self.lengths['val']} validation, "
+            f"{self.lengths.get('test', 'no')} test images of shape {self.input_shape}, {self.classes} classes)"
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of all images (as float32) and labels; reads everything once."""
+        return content_fingerprint(self)
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """The number of samples of each part that the target has."""
+        return {part: len(self.labels(part)) for part in self.parts}
+
+    def check_part(self, part: str) -> str:
+        """The part itself; ValueError where the target does not have it."""
+        if part not in self.parts:
+            raise ValueError(
+                f"part must be one of {', '.join(map(repr, self.parts))} of {self.name!r:.80}, got {part!r:.80}"
+            )
+        return part
+
+    def read(self, part: str, rows: Any, shape: Shape | None = None) -> Part:
+        """The samples at `rows` (b,): images float32 (b, h, w, c) in `shape`, labels int64 (b,).
+
+        Args:
+            part: "train", "val" or "test".
+            rows: indices from 0 to `lengths[part]` - 1, in any order.
+            shape: (h, w, c) to convert to: one channel is repeated, several are averaged into one, and the size is interpolated bilinearly;
+                None for h or w keeps the image's own, None for the whole keeps all three.
+
+        Raises: ValueError for a part that is missing, rows out of range, and a shape that the images cannot take.
+
+        >>> from ncap import targets
+        >>> x, y = targets.load("digits").read("train", [5, 0], shape=(16, 16, 3))
+        >>> x.shape, x.dtype, y.shape
+        ((2, 16, 16, 3), dtype('float32'), (2,))
+        """
+        rows = self._rows(part, rows, "rows")
+        shape = complete_shape(self.input_shape, shape)
+        return convert(self.images(part, rows), shape), self.labels(part)[rows]
+
+    def batches(self, part: str, order: Any = None, size: int = 64, shape: Shape | None = None) -> Iterator[Part]:
+        """The samples of a part, `size` at a time, as `read` returns them.
+
+        Args:
+            part: "train", "val" or "test".
+            order: the indices to read, (n,); None reads every index from the first to the last.
+            size: samples in a batch; the last batch may be smaller.
+            shape: as in `read`.
+
+        Raises: as `read` does, at the call and not at the first batch.
+
+        >>> from ncap import targets
+        >>> digits = targets.load("digits")
+        >>> [len(y) for x, y in digits.batches("val", size=200)]
+        [200, 159]
+        """
+        rows, size = self._rows(part, order, "order"), whole_number("size", size, least=1)
+        whole = complete_shape(self.input_shape, shape)
+        return (self.read(part, rows[start : start + size], whole) for start in range(0, len(rows), size))
+
+    def sample_rows(self, part: str, n: int, seed: int) -> np.ndarray:
+        """Sorted indices of min(n, length) samples of a part in which each class keeps its share; `seed` decides which."""
+        return stratified_subset(self.labels(self.check_part(part)), n, seed)
+
+    def sample(self, part: str, n: int, seed: int, shape: Shape | None = None) -> Part:
+        """A stratified sample of min(n, length) images float32 (b, h, w, c) in `shape`, and their labels int64 (b,).
+
+        Raises ValueError as `read` does, for n < 1 and for a seed outside 0..2^32-1.
+
+        >>> from ncap import targets
+        >>> x, y = targets.load("digits").sample("train", 20, seed=0)
+        >>> np.bincount(y)
+        array([2, 2, 2, 2, 2, 2, 2, 2, 2, 2])
+        """
+        return self.read(part, self.sample_rows(part, n, seed), shape)
+
+    def few(self, n_train: int, seed: int) -> Self:
+        """The target with a stratified sample of `n_train` training images; validation and test stay the same.
+
+        Raises ValueError when n_train is more than there are, or leaves a class without any image.
+
+        >>> from ncap import targets
+        >>> targets.load("digits").few(100, seed=0)
+        Target('digits', 100 training, 359 validation, 360 test images of shape (8, 8, 1), 10 classes)
+        """
+        available = self.lengths["train"]
+        if not self.classes <= whole_number("n_train", n_train) <= available:
+            raise ValueError(
+                f"n_train: must lie between the number of classes, {self.classes}, and of training images, {available}, got {n_train}"
+            )
+        rows = self.sample_rows("train", n_train, seed)
+        if len(np.unique(self.labels("train")[rows])) < self.classes:
+            raise ValueError(
+                f"n_train: {n_train} images, each class by its share, leave a class without any; take more"
+            )
+        return self.with_training_rows(rows)
+
+    def _rows(self, part: str, rows: Any, name: str) -> np.ndarray:
+        length = len(self.labels(self.check_part(part)))
+        if rows is None:
+            return np.arange(length)
+        given, rows = rows, as_array(name, rows)
+        if rows.ndim != 1 or (rows.dtype.kind not in "ui" and rows.size):
+            raise ValueError(f"{name} must be a list of indices of the {part} part, whole numbers, got {given!r:.80}")
+        if rows.size and not 0 <= rows.min() <= rows.max() < length:
+            outside = rows[(rows < 0) | (rows >= length)][0]
+            raise ValueError(f"{name} must lie in 0..{length - 1}, the indices of the {part} part, got {outside}")
+        return rows.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A target that can be loaded by name, described without reading it: `load` takes the seed of its splits.
+
+    `input_shape` is (h, w, c), `source` says where the data comes from.
+    """
+
+    name: str
+    input_shape: tuple[int, int, int]
+    classes: int
+    source: str
+    load: Callable[[int], Target]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to keep a target on disk.
+
+    `accepts(path)` tells whether a path is meant for this format, `check(path)` raises ValueError where it cannot be one, without reading
+    what it holds, and `read(path, seed)` loads it. `what` ends the message about an unknown target.
+    """
+
+    what: str
+    accepts: Callable[[Path], bool]
+    check: Callable[[Path], None]
+    read: Callable[[Path, int], Target]

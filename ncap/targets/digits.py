@@ -1,0 +1,18 @@
+"""The handwritten digits that come with scikit-learn: 1797 images of 8 x 8, offline."""
+
+import numpy as np
+
+from ncap.targets.arrays import ArrayTarget
+from ncap.targets.contract import Source, Target
+
+
+def load(seed: int) -> Target:
+    """The digits, their sixteen grey levels spread over 0..255; `seed` decides the splits."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    pixels = (images.reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.float32)
+    return ArrayTarget.from_parts("digits", {"all": (pixels, labels)}, seed)
+
+
+SOURCE = Source("digits", (8, 8, 1), 10, "scikit-learn, offline", load)

@@ -1,0 +1,122 @@
+"""Images as ncap passes them: shape (n, h, w, c), values 0..255, float32 in the shape that a candidate takes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ncap.arguments import as_array, whole_number
+
+_CHUNK = 2**18  # pixels that are interpolated at a time, 2 MiB in float64: a few images stay in the cache
+
+
+def as_images(x: ArrayLike, name: str) -> np.ndarray:
+    """x as an array (n, h, w, c) of its own number type, not copied; a missing channel axis is added.
+
+    x: integers or floats from 0 to 255, shape (n, h, w) or (n, h, w, c); `name` is what an error calls it.
+    Raises ValueError for another dtype or shape, for no images, for channels that come first, and for values that are not finite
+    or out of range.
+
+    >>> as_images(np.zeros((2, 8, 8), np.uint8), "x").shape
+    (2, 8, 8, 1)
+    """
+    given, x = x, as_array(name, x)
+    if x.dtype.kind not in "uif":
+        got = f"dtype {x.dtype}" if x.ndim else f"{given!r:.80}"
+        raise ValueError(f"{name}: images must be integers or floats from 0 to 255, got {got}")
+    if x.ndim not in (3, 4) or 0 in x.shape:
+        raise ValueError(f"{name}: images must have shape (n, h, w) or (n, h, w, c), none of them 0, got {x.shape}")
+    if x.ndim == 4 and x.shape[1] in (1, 3) and min(x.shape[2:]) > 4:
+        raise ValueError(
+            f"{name}: images must have shape (n, h, w, c), got {x.shape}, where the channels seem to come first; "
+            "pass x.transpose(0, 2, 3, 1)"
+        )
+    # min and max are NaN as soon as one value is, and a comparison with NaN is false
+    lowest, highest = x.min(), x.max()
+    if not (lowest >= 0 and highest <= 255):
+        raise ValueError(
+            f"{name}: values must lie in 0..255, got {lowest} to {highest}; rescale them before saving, "
+            "normalising is the candidate's own first layer"
+        )
+    return x if x.ndim == 4 else x[..., np.newaxis]
+
+
+def complete_shape(own: tuple[int, int, int], shape: Sequence[int | None] | None) -> tuple[int, int, int]:
+    """The shape (h, w, c) that images of the shape `own` are converted to; None keeps h, w, or all three.
+
+    Raises ValueError for a shape that is not three positive integers, and for channels that cannot be converted: which ones to drop from
+    four, for instance, is not ours to guess.
+
+    >>> complete_shape((8, 8, 1), (None, 16, 3))
+    (8, 16, 3)
+    """
+    if shape is None:
+        return own
+    if isinstance(shape, str) or not isinstance(shape, Sequence | np.ndarray) or len(shape) != 3:
+        raise ValueError(f"shape: images have the shape (h, w, c), got {shape!r:.80}")
+    sides = [mine if side is None else side for mine, side in zip(own[:2], shape, strict=False)]
+    try:
+        height, width, channels = (whole_number("side", n, least=1) for n in (*sides, shape[2]))
+    except ValueError:
+        raise ValueError(
+            f"shape: images are resized to (h, w, c), positive integers or None for h and w, got {tuple(shape)}; "
+            "give the candidate's Input a definite number of channels"
+        ) from None
+    if channels != own[2] and 1 not in (channels, own[2]):
+        raise ValueError(
+            f"shape: cannot turn images of {own[2]} channels into {channels}: one channel is repeated, several are averaged "
+            "into one; convert the images before loading them"
+        )
+    return height, width, channels
+
+
+def convert(x: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Images x (b, h, w, c) of any number type as float32 (b, *shape): first the channels, then the size."""
+    height, width, channels = shape
+    return resize(with_channels(np.asarray(x, np.float32), channels), height, width)
+
+
+def with_channels(x: np.ndarray, channels: int) -> np.ndarray:
+    """One channel repeated, or several averaged into one; x: (n, h, w, c) -> (n, h, w, channels).
+
+    >>> with_channels(np.array([[[[30.0, 60.0, 90.0]]]]), 1).ravel()
+    array([60.])
+    """
+    if channels == x.shape[-1]:
+        return x
+    if x.shape[-1] == 1:
+        return np.repeat(x, channels, axis=-1)
+    return np.asarray(x.mean(axis=-1, keepdims=True))
+
+
+def resize(x: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bilinear interpolation at half-pixel centres, edges repeated, no smoothing before shrinking.
+
+    Output pixel i reads the input at p = (i + 1/2) h_in / h_out - 1/2, clipped to 0..h_in-1, as keras.ops.image.resize does:
+    (1 - t) x[k] + t x[k+1] with k = floor(p), t = p - k. Computed here in float64, one axis after the other, so that a pixel depends
+    neither on Keras' backend nor on the images beside it. x: float32 (n, h, w, c) -> float32 (n, height, width, c).
+
+    >>> resize(np.array([0, 100], np.float32).reshape(1, 1, 2, 1), 1, 4).ravel()
+    array([  0.,  25.,  75., 100.], dtype=float32)
+    """
+    if x.shape[1:3] == (height, width):
+        return x
+    n, channels = len(x), x.shape[3]
+    resized = np.empty((n, height, width, channels), np.float32)
+    step = max(1, _CHUNK // (height * width * channels))
+    for start in range(0, n, step):
+        chunk = slice(start, start + step)
+        resized[chunk] = _stretch(_stretch(x[chunk], 1, height), 2, width)
+    return resized
+
+
+def _stretch(x: np.ndarray, axis: int, length: int) -> np.ndarray:
+    old = x.shape[axis]
+    if old == length:
+        return x
+    at = np.clip((np.arange(length) + 0.5) * old / length - 0.5, 0, old - 1)
+    low = np.minimum(at.astype(np.int64), max(old - 2, 0))
+    start = x.take(low, axis).astype(np.float64)
+    step = x.take(np.minimum(low + 1, old - 1), axis) - start
+    step *= (at - low).reshape([-1 if dimension == axis else 1 for dimension in range(x.ndim)])
+    return start + step
