@@ -10,17 +10,20 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what _HOME says below, for type checkers and editors
-    from ncap.leaderboard import Ranking as Ranking
     from ncap.measure import capacitance as capacitance
     from ncap.measure import gradient_capacitance as gradient_capacitance
     from ncap.observe import CapacitanceCallback as CapacitanceCallback
-    from ncap.predict import CapacitancePredictor as CapacitancePredictor
     from ncap.probe import attach_probe as attach_probe
     from ncap.probe import detach_probe as detach_probe
-    from ncap.ranking import kendall as kendall
-    from ncap.ranking import regret as regret
-    from ncap.ranking import spearman as spearman
-    from ncap.ranking import weighted_tau as weighted_tau
+    from ncap.ranking.agreement import kendall as kendall
+    from ncap.ranking.agreement import regret as regret
+    from ncap.ranking.agreement import spearman as spearman
+    from ncap.ranking.agreement import weighted_tau as weighted_tau
+    from ncap.ranking.comparison import compare as compare
+    from ncap.ranking.order import Ranking as Ranking
+    from ncap.ranking.prediction import predict as predict
+    from ncap.rules import list_rules as list_rules
+    from ncap.rules.regression import CapacitancePredictor as CapacitancePredictor
     from ncap.select import rank as rank
 
 __version__ = version("ncap")
@@ -33,16 +36,19 @@ _HOME = {
     "capacitance": "ncap.measure",
     "gradient_capacitance": "ncap.measure",
     "CapacitanceCallback": "ncap.observe",
-    # from observations to a prediction
-    "CapacitancePredictor": "ncap.predict",
+    # from records to predictions
+    "CapacitancePredictor": "ncap.rules.regression",
+    "list_rules": "ncap.rules",
+    "predict": "ncap.ranking.prediction",
     # the main job
     "rank": "ncap.select",
-    "Ranking": "ncap.leaderboard",
-    # quality of a ranking
-    "spearman": "ncap.ranking",
-    "kendall": "ncap.ranking",
-    "weighted_tau": "ncap.ranking",
-    "regret": "ncap.ranking",
+    "Ranking": "ncap.ranking.order",
+    # quality of a ranking, and of rules
+    "compare": "ncap.ranking.comparison",
+    "spearman": "ncap.ranking.agreement",
+    "kendall": "ncap.ranking.agreement",
+    "weighted_tau": "ncap.ranking.agreement",
+    "regret": "ncap.ranking.agreement",
 }
 
 __all__ = ["__version__", *_HOME]

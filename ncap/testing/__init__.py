@@ -1,0 +1,1 @@
+"""Conformance kits: the laws of each contract as tests, for members in and outside ncap."""
