@@ -66,6 +66,10 @@ class Records:
                 failures[failures["epoch"] <= epochs],
             )
         if ticks is not None:
+            # A run that was seen at the last of these ticks failed later, if it did.
+            seen = observations.loc[observations["tick"] >= ticks, ["candidate", "run"]].drop_duplicates()
+            later = failures.merge(seen, on=["candidate", "run"], how="left", indicator=True)["_merge"] == "both"
+            failures = failures[~later.to_numpy()]
             observations = observations[observations["tick"] <= ticks]
         kept = observations[list(OBSERVATIONS.key)]
         readings = self.readings.merge(kept, on=list(OBSERVATIONS.key), how="inner")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import BayesianRidge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ncap.predict import CONSTANT, CapacitancePredictor, bic, choose_t0
+from ncap.rules.regression import CONSTANT, CapacitancePredictor, bic, choose_t0
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -249,7 +249,7 @@ def test_t0_on_scripted_sequences(beta, accuracy, t0):
 
 
 def test_suffixes_of_one_score_tie_to_the_longest(monkeypatch):
-    monkeypatch.setattr("ncap.predict.bic", lambda rss, rows, features: 0.0)
+    monkeypatch.setattr("ncap.rules.regression.bic", lambda rss, rows, features: 0.0)
     beta, accuracy = _line(9, [0.9, 0.1, 0.8])
     assert choose_t0(beta[:, None], accuracy) == 0
 

@@ -91,6 +91,15 @@ def distance_of_zero(X: FloatArray) -> float:
     return float(np.max(np.maximum(np.maximum(low, -high), 0.0) / (high - low)))
 
 
+def is_flat(fitted: FloatArray, accuracy: FloatArray) -> bool:
+    """Whether h, given at the rows that it was fitted to, varies by less than a hundredth of what the accuracies do.
+
+    >>> is_flat(np.array([0.5, 0.5001]), np.array([0.4, 0.6]))
+    True
+    """
+    return bool(np.ptp(fitted) < FLAT * np.ptp(accuracy))
+
+
 class CapacitancePredictor(RegressorMixin, BaseEstimator):
     """Predict final accuracy as I* = h(0), h the Bayesian ridge of accuracy on beta_eff (MATHEMATICS.md, section 6).
 
@@ -103,6 +112,7 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
 
     Attributes:
         accuracy_: I* = h(0), clipped to [0, 1]; in a fallback the last accuracy seen, clipped too.
+        unclipped_: The same before clipping, by which candidates are ordered.
         std_: Predictive standard deviation at 0, before clipping; NaN in a fallback. As scikit-learn computes it: noise
             and slope, not the intercept.
         t0_: 0-based index of the first row used (in a fallback: considered; it may lie behind the last row).
@@ -186,7 +196,7 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
         self.extrapolation_ = distance_of_zero(scaled)
         if self.extrapolation_ >= FAR:
             self._note(f"0 lies {self.extrapolation_:.2g} beta ranges away")
-        if np.ptp(self.ridge_.predict(scaled)) < FLAT * np.ptp(y):
+        if is_flat(self.ridge_.predict(scaled), y):
             self._note("h is flat, I* is about the mean accuracy")
         self._set_accuracy(float(mean[0]), "h(0)")
 
@@ -198,6 +208,7 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
         self._set_accuracy(last_seen, "last-seen accuracy")
 
     def _set_accuracy(self, value: float, name: str) -> None:
+        self.unclipped_ = value
         self.accuracy_ = min(max(value, 0.0), 1.0)
         self.clipped_ = self.accuracy_ != value
         if self.clipped_:
@@ -219,6 +230,11 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
             return self.ridge_.predict(beta / self.scale_, return_std=return_std)
         mean = np.full(len(beta), self._last_seen)
         return (mean, np.full(len(beta), np.nan)) if return_std else mean
+
+    def line(self, beta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """h and its standard deviation along one feature: beta of shape (k,) -> two arrays of shape (k,)."""
+        mean, std = self.predict(beta[:, None], return_std=True)
+        return mean, std
 
 
 def _check_finite(X: FloatArray) -> None:
