@@ -92,7 +92,9 @@ def rank(
     with Store(store) as opened, JobProgress(len(job.places()), job.runs, quiet=not progress) as shown:
         hash_of_settings = observe(job, resolved, loaded, opened, shown, engine)
         records = opened.records(hash_of_settings, loaded.name).of(list(resolved), job.runs, job.epochs)
-    ranking = rank_records(records, chosen, job.readings[0], horizon)
+    # Where every candidate failed there may be no reading to name.
+    reading = job.readings[0] if job.readings[0] in set(records.readings["reading"]) else None
+    ranking = rank_records(records, chosen, reading, horizon)
     if out is not None:
         from ncap.report import write_report
 
