@@ -10,19 +10,19 @@ import pandas as pd
 import pytest
 import tiny
 from keras import layers
+from ncap.leaderboard import from_observations, from_store
 from refusals import Made, Table, assert_refused, cases, untabled
 from sklearn.exceptions import NotFittedError
 
 import ncap
 from ncap import candidates, targets
 from ncap.cost import measure_costs
-from ncap.targets import ArrayTarget, Target
 from ncap.demo import run_demo
-from ncap.leaderboard import from_observations, from_store
 from ncap.measure.probe import find_probe
 from ncap.pipeline import NothingRankedError
 from ncap.records.store import Store, UnusableStoreError
 from ncap.report import write_report
+from ncap.targets import ArrayTarget, Target
 
 REAL = "must be an array of real numbers"
 RAGGED = [np.ones((6, 6, 1)), np.ones((5, 5, 1))]
@@ -659,7 +659,13 @@ TABLES["FactoryCandidate"] = Table(
         ("name", 3, TypeError, f"{FACTORY}{{3: <function body"),
         ("name", "", TypeError, f"{FACTORY}{{'': <function body"),
         ("factory", 3, TypeError, f"{FACTORY}{{'mine': 3}}"),
-        ("factory", BODY, TypeError, "the function of 'mine' must take no argument and return a fresh body", "a model itself"),
+        (
+            "factory",
+            BODY,
+            TypeError,
+            "the function of 'mine' must take no argument and return a fresh body",
+            "a model itself",
+        ),
     ],
     own_words=False,
 )

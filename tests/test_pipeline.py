@@ -10,16 +10,16 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 import tiny
-from ncap.ranking.order import rank_records
-from ncap.rules import RULES
 from tiny import EPOCHS, ranked, without_times
 
 import ncap
 from ncap.job import Job
 from ncap.pipeline import NothingRankedError
+from ncap.ranking.order import rank_records
 from ncap.records.schema import FAILURES, OBSERVATIONS, RunKey
 from ncap.records.store import Store, StoreWriteError
 from ncap.records.tables import load
+from ncap.rules import RULES
 from ncap.training import checkpoint
 from ncap.training.run import Training
 
@@ -398,6 +398,8 @@ def test_a_migrated_job_is_predicted_to_the_last_digit(tmp_path, name):
         numbers = ["predicted_accuracy", "predicted_std", "last_seen_accuracy", "best_seen_accuracy", "beta_eff"]
         pd.testing.assert_frame_equal(got[numbers], expected[numbers], check_exact=True)
         same = ["candidate", "epochs", "runs", "status", "note"]
-        pd.testing.assert_frame_equal(got[same], expected[same].astype({"note": object}).fillna({"note": ""}), check_dtype=False)
+        pd.testing.assert_frame_equal(
+            got[same], expected[same].astype({"note": object}).fillna({"note": ""}), check_dtype=False
+        )
         tried = expected["status"] != "failed"  # 0.1 had no reading to name where nothing was read
         assert got["reading"][tried].tolist() == expected["reading"][tried].tolist()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import click
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import call
 
 from ncap.cli import main
 
@@ -156,10 +156,6 @@ def _folder(tmp_path, monkeypatch):
         Path(name).write_text("hello")
     np.savez("keys.npz", images=np.zeros((3, 2, 2)), labels=np.arange(3))
     return tmp_path
-
-
-def call(*words):
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="ncap")
 
 
 def rows(wrong):

@@ -11,17 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from commands import NCAP, call
 
 import ncap.demo
-from ncap.cli import main
-
-COMMANDS = ["demo", "rank", "report", "bench", "verify", "models", "datasets"]
-NCAP = [sys.executable, "-c", "from ncap.cli import main; main()"]
-
-
-def call(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+from ncap.cli import COMMANDS
 
 
 @pytest.fixture(name="images")

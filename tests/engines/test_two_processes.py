@@ -9,9 +9,9 @@ from functools import partial
 import pandas as pd
 import pytest
 import tiny
+from commands import NCAP, call
 from filelock import FileLock, Timeout
 from logged_job import events, start
-from test_cli import NCAP, call
 from tiny import EPOCHS, ranked, without_times
 
 from ncap.engines import turns

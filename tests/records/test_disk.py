@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny
-from test_cli import NCAP, call
+from commands import NCAP, call
 from tiny import ranked, without_times
 
 from ncap.arguments import make_folder

@@ -10,11 +10,11 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from ncap.leaderboard import COLUMNS, from_observations
+from ncap.predict import CapacitancePredictor
 from ncap.store import OBSERVATION
 from rich.console import Console
 
-from ncap.leaderboard import COLUMNS, from_observations
-from ncap.predict import CapacitancePredictor
 from ncap.ranking import spearman
 from ncap.report import write_report
 from ncap.report.figures import cost, fit
