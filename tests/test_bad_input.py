@@ -176,7 +176,7 @@ READ = [
     ("y", LABELS[:-1], ValueError, "got (8,)"),
     ("y", np.eye(5)[LABELS], ValueError, "got (9, 5)"),
     ("y", LABELS + 1, ValueError, "labels y must lie in 0..2, one for each output, got 1..3"),
-    ("y", LABELS / 2, ValueError, "got dtype float64; pass y.astype(int) once they are whole numbers, 0.5 is none"),
+    ("y", LABELS / 2, ValueError, "got dtype float64; pass y.astype(int) once they are whole numbers, 0.5 is not"),
     (
         "y",
         pd.Series(list("abcabcabc"), dtype="category"),

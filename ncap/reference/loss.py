@@ -19,7 +19,7 @@ def softmax(a: Array) -> Array:
 
 
 def read_targets(y: ArrayLike, n: int, classes: int, loss: str) -> Array:
-    """Y as float64 of shape (n, classes): integer labels become one-hot, float targets are checked.
+    """The targets as float64 of shape (n, classes): integer labels become one-hot, float targets are checked.
 
     Raises: ValueError for labels outside 0..classes-1, fractional labels, wrong shapes, NaN, and for cross_entropy
     targets that are negative or do not sum to 1.
@@ -61,4 +61,4 @@ def _label_remedy(labels: Array) -> str:
     if labels.dtype.kind not in "bf":
         return "number the classes, y = np.unique(y, return_inverse=True)[1]"
     fractional = labels[~np.isin(labels % 1, 0)] if labels.dtype.kind == "f" else labels[:0]
-    return "pass y.astype(int)" + (f" once they are whole numbers, {fractional[0]} is none" if len(fractional) else "")
+    return "pass y.astype(int)" + (f" once they are whole numbers, {fractional[0]} is not" if len(fractional) else "")

@@ -1,4 +1,4 @@
-"""The scale of rounding errors: what two correct implementations of the degrees may differ by."""
+"""The scale of rounding errors: by how much two correct implementations of the degrees may differ."""
 
 import numpy as np
 from numpy.typing import ArrayLike

@@ -1,4 +1,4 @@
-"""Capacitance: beta_eff with the facts that say whether it can be believed (MATHEMATICS.md, section 5)."""
+"""Capacitance: beta_eff with the facts that tell whether to believe it (MATHEMATICS.md, section 5)."""
 
 import math
 import warnings
@@ -59,8 +59,8 @@ class Capacitance:
 
     beta_eff: A / D; exactly 0.0 where it is 0 by structure, NaN where only rounding is left.
     numerator, denominator: A = 1'PP1 and D = 1'P1, D before any eps.
-    standard_error: of beta_eff over the samples (delta method); NaN where the method cannot give it or N = 1. A signed ratio has
-        no such spread where D is within a few of its own standard errors from 0: there it is too small.
+    standard_error: of beta_eff over the samples (delta method); NaN where the method cannot give it or N = 1. It is too
+        small for a signed ratio whose D lies within a few of its own standard errors of 0: such a ratio has no spread.
     cancellation: magnitude / |signed|, the larger of A's and D's; 1 for magnitude, NaN where the method cannot give it. For the
         gradient form D with every sample's |w dC/dw| / D: how far the samples' gradients cancel.
     degenerate, reason: "" or "depth", "softmax", "zero" (beta_eff is 0.0), "rounding" (beta_eff is NaN).
@@ -119,7 +119,7 @@ def judge(
 
     cancellation = max over A and D of magnitude / |signed|; rounding noise when it exceeds 1 / (10 eps_m log2(2m)),
     eps_m = `rounding`, the spacing of the computing dtype at 1, and m = N times the number of interior weights. The gradient
-    form keeps its value there, which has no pole, and loses its standard error.
+    form, which has no pole, keeps its value there and loses its standard error.
 
     Args:
         magnitude: the sums of magnitudes; None where the method has none (cancellation is then NaN).

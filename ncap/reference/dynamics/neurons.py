@@ -25,12 +25,12 @@ def node_dynamics(net: MLP, x: ArrayLike) -> Derivative:
 
         dz_l/dt = -z_l + relu(z_{l-1} W_l + b_l)   for l < L,      dz_L/dt = -z_L + z_{L-1} W_L + b_L,      z_0 = x
 
-    with the norm after the relu or before it, as the network has it. The forward pass is its only fixed point.
+    with the norm before or after the relu, as in the network. The forward pass is its only fixed point.
 
     Args:
         net: the network. x: (N, n_0).
 
-    Returns: a function of (t, state), as scipy's solvers take it; t is not read. The state is z_1, ..., z_L one after
+    Returns: a function of (t, state), as scipy's solvers take it; t is ignored. The state is z_1, ..., z_L one after
         another, each (N, n_l) in C order.
 
     Raises: TypeError or ValueError for bad data. Source: MATHEMATICS.md, section 1.

@@ -3,10 +3,10 @@
     full     dx_i/dt = f(x_i) + sum_j P_ij h(x_i, x_j)
     reduced  dx_eff/dt = f(x_eff) + beta_eff h(x_eff, x_eff),   x_eff = L_P(x)
 
-The row of P receives, the column sends. The reduction puts f(L_P(x)) for L_P(f(x)), delta_in(i) h(x_i, x_eff) for what node
-i receives, and beta_eff h(x_eff, x_eff) for the average of that. The three are exact while all nodes are in one state, and
-nodes that start so stay so where all in-degrees are equal, whatever the out-degrees and the signs. Everywhere else it is an
-approximation, and reduction_error says how good a one. What is known of its limits:
+The row of P receives, the column sends. The reduction replaces L_P(f(x)) by f(L_P(x)), what node i
+receives by delta_in(i) h(x_i, x_eff), and the average of that by beta_eff h(x_eff, x_eff). All three are exact while all
+nodes are in one state, and nodes that start in one stay in one where all in-degrees are equal, whatever the out-degrees and
+the signs. Everywhere else it is an approximation, whose error reduction_error measures. What is known of its limits:
 
 1. Dispersion. The error grows with the spread of the states over the nodes, which broad degrees cause (Kundu, Kori and
    Masuda, arXiv:2110.07140, 2021; Phys. Rev. E 105, 024305, 2022). A star of n leaves has beta_eff = (n + 1) / 2, while its
@@ -17,8 +17,8 @@ approximation, and reduction_error says how good a one. What is known of its lim
    weights add up to 0, and states can leave the range that f and h are meant for. Some such networks are reduced well all
    the same, and the assumptions above are neither necessary nor sufficient (Tu, Grilli, Schuessler and Suweis,
    arXiv:1606.09630, 2016; Phys. Rev. E 95, 062307, 2017).
-4. Thresholds. Close to where a stable state ends, or to what divides two of them, small differences decide which state a
-   node reaches: nodes of degrees 1.9 and 2.1 under regulatory() are on either side of it, while beta_eff is 2.005.
+4. Thresholds. Where a stable state is about to end, or near the boundary between two, small differences decide which
+   state a node reaches: nodes of degrees 1.9 and 2.1 under regulatory() are on either side of it, while beta_eff is 2.005.
 """
 
 from collections.abc import Callable
@@ -59,6 +59,7 @@ def simulate(
 
     Raises: TypeError or ValueError for bad arguments; ArithmeticError where the solution cannot be followed to the end.
 
+    >>> from ncap.reference import epidemic
     >>> x = simulate([[0, 1], [1, 0]], epidemic(B=0.5), 0.1, [0, 50])     # two that infect each other: 1 - B / 1
     >>> x[:, -1].round(6).tolist()
     [0.5, 0.5]
@@ -88,8 +89,9 @@ def simulate_reduced(
 
     Returns: (T,).
 
-    Raises: as simulate, and ValueError for weights that add up to 0: there is nothing to average over.
+    Raises: as simulate, and ValueError for weights that add up to 0, over which nothing can be averaged.
 
+    >>> from ncap.reference import regulatory
     >>> x_eff = simulate_reduced([[4.0]], regulatory(), [2.0], [0, 50])     # (4 + sqrt(12)) / 2
     >>> float(x_eff[-1].round(6))
     3.732051
@@ -97,7 +99,7 @@ def simulate_reduced(
     links, x_0, times = _start(P, dynamics, x_0, times)
     if not links.sum():
         raise ValueError(
-            "P has no links, or weights that add up to 0: it has no average, and no reduction; pass one with links"
+            "P has no links, or its weights add up to 0, so that it has no average and no reduction; pass a network with links"
         )
     beta = beta_eff(links)
 
@@ -117,15 +119,16 @@ def reduction_error(
 
         error(t) = |x_eff(t) - L_P(x(t))| / |L_P(x(t))|
 
-    Both start at L_P(x_0), so it is 0 at first. It compares solutions to within rtol: what is below some rtol is rounding.
+    Both start at L_P(x_0), so it is 0 at first. The solutions hold to within rtol, so an error of a few rtol is rounding.
 
     Args:
         P, dynamics, x_0, times, rtol, method: as for simulate.
 
-    Returns: (T,); 0 where both are 0, infinity where the full system alone is.
+    Returns: (T,); 0 where both are 0, infinity where only the full system is 0.
 
     Raises: as simulate_reduced.
 
+    >>> from ncap.reference import mutualistic
     >>> ring = np.roll(np.eye(5), 1, axis=0) + np.roll(np.eye(5), 2, axis=0)     # all in-degrees 2, one state: exact
     >>> bool(reduction_error(ring, mutualistic(), 2.0, [0, 1, 10]).max() < 1e-6)
     True

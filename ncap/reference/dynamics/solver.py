@@ -36,7 +36,7 @@ def read_times(times: ArrayLike, numbers: int) -> Array:
     """Times (T,) that increase from 0, few enough for states of so many numbers each."""
     moments = finite("times", times)
     if moments.ndim != 1 or not len(moments) or moments[0] != 0 or (np.diff(moments) <= 0).any():
-        raise ValueError(f"times must be a list that increases from 0, the moment of the start, got {times!r:.80}")
+        raise ValueError(f"times must be a list of numbers that increase from 0, the start, got {times!r:.80}")
     check_room("times", len(moments), numbers)
     return moments
 
@@ -45,6 +45,6 @@ def check_room(name: str, moments: int, numbers: int) -> None:
     """Raise ValueError where so many states of so many numbers would not fit in memory."""
     if moments * numbers > MAX_NUMBERS:
         raise ValueError(
-            f"{name} ask for {moments:,} states of {numbers:,} numbers each, more than {MAX_NUMBERS:,} in all; "
-            f"take fewer {name} at once and start the next ones where they end"
+            f"{name} would give {moments:,} states of {numbers:,} numbers each, more than {MAX_NUMBERS:,} in all; "
+            f"pass fewer {name}, and continue from the last state"
         )

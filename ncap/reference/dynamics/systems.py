@@ -16,15 +16,15 @@ States = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Dynamics:
-    """What a node does by itself, f, and what one link does to its receiver, h: the two functions of Eq. 1.
+    """The two functions of Eq. 1: f, what a node does by itself, and h, what one link does to its receiver.
 
     Args:
-        name: how messages and legends call it.
+        name: what messages and legends call it.
         f: states (m,) to rates (m,), of a node alone.
         h: states (m,) of the receivers and (m,) of the senders to rates (m,), of a link of weight 1.
         source: where the equations are from.
 
-    Raises: TypeError for a name or source that is no text, or an f or h that cannot be called.
+    Raises: TypeError for a name or source that is not text, or an f or h that cannot be called.
 
     >>> decay = Dynamics("diffusion", f=lambda x: 0 * x, h=lambda x_i, x_j: x_j - x_i)
     >>> decay.h(np.array([1.0]), np.array([3.0])).tolist()
@@ -78,7 +78,7 @@ def mutualistic(
 
 
 def epidemic(B: float = 1.0) -> Dynamics:
-    """Probabilities of being infected: susceptible, infected, susceptible again (SIS), one equation a node.
+    """Probabilities of being infected: susceptible, infected, susceptible again (SIS), one equation per node.
 
         f(x) = -B x,   h(x_i, x_j) = (1 - x_i) x_j
 
@@ -89,7 +89,7 @@ def epidemic(B: float = 1.0) -> Dynamics:
     Args:
         B: above 0.
 
-    Raises: ValueError for a B that is not.
+    Raises: ValueError for any other B.
     Source: Lajmanovich and Yorke, Math. Biosci. 28, 221 (1976); in the form of Eq. 1 Barzel and Barabasi, Nature Physics 9,
     673 (2013).
 
@@ -110,13 +110,13 @@ def regulatory(B: float = 1.0, f: float = 1.0, h: float = 2.0) -> Dynamics:
 
         f(x) = -B x^f,   h(x_i, x_j) = x_j^h / (x_j^h + 1)
 
-    Degradation (f = 1) or dimerisation (f = 2) at rate B; a cooperation of the order h. For states and weights of at least
+    Degradation (f = 1) or dimerisation (f = 2) at rate B; cooperation of order h. For states and weights of at least
     0. With f = B = 1, h = 2 the reduction rests at 0 and, from beta_eff = 2 on, also at (beta_eff + sqrt(beta_eff^2 - 4)) / 2.
 
     Args:
         B, f, h: above 0.
 
-    Raises: ValueError for a parameter that is not.
+    Raises: ValueError for any other value.
     Source: Gao, Barzel and Barabasi, Nature 530, 307 (2016), with their parameters.
 
     >>> regulatory().h(np.array([7.0]), np.array([1.0])).tolist()     # the receiver's own state does not matter

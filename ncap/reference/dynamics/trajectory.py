@@ -21,12 +21,12 @@ class EdgeTrajectory(NamedTuple):
 
 
 def displacement_error(exact: EdgeTrajectory, approximate: EdgeTrajectory) -> Array:
-    """How far one trajectory is from another, as a fraction of the way that the other has gone: |v - w| / |w - w(0)|.
+    """Distance between two trajectories, as a fraction of the way that the exact one has gone: |v - w| / |w - w(0)|.
 
     Args:
         exact: w. approximate: v, at the same times and from the same start.
 
-    Returns: (T,), 0 where both numbers are 0, as at the start, and infinity where only the way is.
+    Returns: (T,), 0 where both are 0, as at the start, and infinity where only the way is 0.
 
     Raises: TypeError for anything but trajectories of weights, ValueError where they do not fit one another.
 
@@ -58,7 +58,7 @@ def trusted_until(exact: EdgeTrajectory, approximate: EdgeTrajectory, tolerance:
 
     Returns: a float, in the units of the times; infinity where the error stays below the tolerance at all of them.
 
-    Raises: TypeError or ValueError as displacement_error, and for a tolerance that is no number above 0.
+    Raises: TypeError or ValueError as displacement_error, and for a tolerance that is not a number above 0.
 
     >>> times, loss = np.array([0.0, 1.0]), np.zeros(2)
     >>> w, v = (EdgeTrajectory(times, [np.array([[[0.0]], [[end]]])], loss) for end in (2.0, 3.0))

@@ -26,7 +26,7 @@ def edge_dynamics(net: MLP, x: ArrayLike, y: ArrayLike) -> Derivative:
     Args:
         net: the network, whose biases and norms stay. x: (N, n_0). y: integer labels (N,) or targets (N, n_L).
 
-    Returns: a function of (t, state), as scipy's solvers take it; t is not read. The state is the n_E weights in the node
+    Returns: a function of (t, state), as scipy's solvers take it; t is ignored. The state is the n_E weights in the node
         order of the line graph: the kernels (n_{l-1}, n_l) one after another, each in C order.
 
     Raises: TypeError or ValueError for bad data. Source: MATHEMATICS.md, section 1.
@@ -59,8 +59,8 @@ def simulate_edges(
     it: a solution in Filippov's sense, whose velocity is minus a Clarke subgradient, so that the loss falls there too. A step
     over a kink is as short as the tolerance asks for, whatever the order of the method, and a slide takes about 1 / rtol
     evaluations: hence the low order and the loose tolerance. On 100 digits with 64-16-16-10 and cross-entropy, until t = 5,
-    they err by 7e-4 of the way in 1,103 evaluations; "RK45" needs 5,858 for 8e-4. The tolerance is one of the weights, not of
-    the way they have gone: lower it to look closely at short times.
+    they err by 7e-4 of the way in 1,103 evaluations; "RK45" needs 5,858 for 8e-4. The tolerance applies to the weights, not
+    to the way they have gone: lower it to look closely at short times.
 
     Args:
         net: the network, whose biases and norms stay. x: (N, n_0). y: integer labels (N,) or targets (N, n_L).
@@ -121,8 +121,8 @@ def linearised_edges(net: MLP, x: ArrayLike, y: ArrayLike, times: ArrayLike) -> 
     which is -P w for l < L, F being P w* there (T5); layer L, which receives nothing, keeps -F_L(w*). P leads from each layer
     to the one below, so P^L = 0, exp(-P t) is a polynomial, and this solution is exact; P itself is not formed.
 
-    Until a sample switches a relu, its error against B is t^2 / 2 (H - P) F(w*) + O(t^3), H the Hessian of C: P holds W_{l+1}'s
-    direct impact on F_l and no more. It stays below a tenth of the way until about t = |F| / (5 |(H - P) F|); trusted_until
+    Until a sample switches a relu, its error against B is t^2 / 2 (H - P) F(w*) + O(t^3), H the Hessian of C: P holds the direct
+    impact of W_{l+1} on F_l and no more. It stays below a tenth of the way until about t = |F| / (5 |(H - P) F|); trusted_until
     finds the time. On 300 digits, 64-32-16-10 at eight draws of He's initial weights, that was 0.06 (0.026 to 0.105) for
     cross-entropy and 0.005 (0.003 to 0.021) for squared error, about an eighth of the largest stable learning rate, and 1 to
     11 % longer than without P, straight along -F.

@@ -29,7 +29,7 @@ class LineGraphSize(NamedTuple):
     """Size of a line graph before it is built.
 
     nodes: weights. links: pairs of weights that meet in a neuron. connections: pairs of neurons that the weights join, many
-    for a shared one. paths: pairs of connections that meet in a neuron, the links if no weight were shared.
+    for a shared one. paths: pairs of connections that meet in a neuron, which would be the links if no weight were shared.
     """
 
     nodes: int
@@ -44,7 +44,7 @@ def line_graph(widths: Sequence[int] | MLP | CNN) -> "sparse.csr_array[np.bool_]
     Neuron i is shared when it is entered through p and left through q; poolings and flatten between are passed through, and
     whether a later layer leaves it out does not matter. In an MLP these are the links (l+1; i->k) to (l; j->i). The links
     run the way the error flows, the reverse of the forward line graph; the row receives, the column sends: B[p, q] is True.
-    Nodes are the entries of each kernel in C order, layer after layer; biases are none.
+    Nodes are the entries of each kernel in C order, layer after layer; biases are not nodes.
 
     Args:
         widths: (n_0, ..., n_L) of an MLP, each at least 1, L at least 1; or the network, an MLP or a CNN.
@@ -61,8 +61,8 @@ def line_graph(widths: Sequence[int] | MLP | CNN) -> "sparse.csr_array[np.bool_]
     size = _size(reaches)
     if size.links > MAX_LINKS:
         raise ValueError(
-            f"widths {_described(widths):.200} give a line graph of {size.links:,} links, more than {MAX_LINKS:,}, of which each takes "
-            "5 bytes; line_graph_size counts them, and ncap.reference.degrees and capacitance need no graph"
+            f"widths {_described(widths):.200} give a line graph of {size.links:,} links, more than {MAX_LINKS:,}, at 5 bytes "
+            "each; line_graph_size counts them, and ncap.reference.degrees and capacitance need no graph"
         )
     offsets = np.cumsum([0, *(reach.weights for reach in reaches)])
     out_degrees = np.zeros(size.nodes + 1, np.int64)
@@ -78,7 +78,7 @@ def line_graph(widths: Sequence[int] | MLP | CNN) -> "sparse.csr_array[np.bool_]
 
 
 def line_graph_size(widths: Sequence[int] | MLP | CNN) -> LineGraphSize:
-    """Nodes and links of the line graph, and what they are without weight sharing, counted without building it.
+    """Nodes and links of the line graph, and what they would be without weight sharing, counted without building it.
 
         nodes = sum_l n_{l-1} n_l = connections,   links = sum_{l<L} n_{l-1} n_l n_{l+1} = paths      for an MLP
 
@@ -121,7 +121,7 @@ def by_layer(nodes: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
 
 
 def in_node_order(kernels: Sequence[Array]) -> Array:
-    """Arrays of any shapes, one after another in C order: of kernels, one number for each node."""
+    """Arrays of any shapes as one vector, one after another in C order: of kernels, one number per node."""
     return np.concatenate([kernel.ravel() for kernel in kernels])
 
 

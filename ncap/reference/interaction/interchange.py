@@ -15,7 +15,7 @@ from ncap.reference.shared_weights.cnn import CNN, kernels_of
 if TYPE_CHECKING:
     import networkx
 
-MAX_LINKS = 5_000_000  # 1.6 GB of Python objects with weights, three times that while GraphML is written
+MAX_LINKS = 5_000_000  # 1.6 GB of Python objects with weights, three times as much while GraphML is written
 
 
 def to_networkx(widths: Sequence[int] | MLP | CNN, P: "Network | None" = None) -> "networkx.DiGraph[int]":
@@ -52,7 +52,7 @@ def to_networkx(widths: Sequence[int] | MLP | CNN, P: "Network | None" = None) -
 def write_graphml(path: "str | PathLike[str]", widths: Sequence[int] | MLP | CNN, P: "Network | None" = None) -> None:
     """Write the line graph that to_networkx gives, attributes included, to a GraphML file.
 
-    Raises: as to_networkx; TypeError for a path that is none, OSError where the file cannot be written.
+    Raises: as to_networkx; TypeError for anything that is not a path, OSError where the file cannot be written.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -74,7 +74,7 @@ def _links(widths: Any, P: "Network | None") -> Any:
     count = size.links if links is None else links.nnz
     if count > MAX_LINKS:
         raise ValueError(
-            f"{'widths' if links is None else 'P'} would give networkx {count:,} links, more than {MAX_LINKS:,}, of some 330 bytes "
+            f"{'widths' if links is None else 'P'} would give networkx {count:,} links, more than {MAX_LINKS:,}, at some 330 bytes "
             "each; line_graph and interaction_matrix give scipy.sparse"
         )
     if links is None:

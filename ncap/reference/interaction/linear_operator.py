@@ -20,8 +20,8 @@ def interaction_operator(
 
         (P v)(l) = z_{l-1}' (s_l * (g_{l+1} V_{l+1}')) / N,    (P' u)(l+1) = (s_l * (z_{l-1} U_l))' g_{l+1} / N
 
-    with v and u cut into kernels V_l, U_l, and convolutions for the products where weights are shared. All vectors at once,
-    `operator @ matrix`, go column by column. Memory: the weights, and what the layers read, activate and carry back.
+    with v and u cut into kernels V_l, U_l, and convolutions for the products where weights are shared. A matrix, in
+    `operator @ matrix`, is taken column by column. Memory: the weights, and the inputs, gates and errors of every layer.
 
     Args:
         net: an MLP or a CNN. x: (N, *input_shape). y: integer labels (N,) or targets (N, n_L).

@@ -86,8 +86,8 @@ def _of_shared_weights(net: CNN, x: ArrayLike, y: ArrayLike, reading: Reading) -
     offsets, size = weight_offsets(net), line_graph_size(net)
     if max(size.links, size.connections) > MAX_ENTRIES:
         raise ValueError(
-            f"P would have {size.links:,} entries, summed over {size.connections:,} connections, and more than {MAX_ENTRIES:,} of either "
-            "are too many; ncap.reference.degrees, capacitance and interaction_operator need no P"
+            f"P would have {size.links:,} entries, summed over {size.connections:,} connections, at most {MAX_ENTRIES:,} of either "
+            "can be built; ncap.reference.degrees, capacitance and interaction_operator need no P"
         )
     meetings = junctions(net, x, y)
     if not meetings:

@@ -79,14 +79,14 @@ def gradients(net: MLP, x: ArrayLike, y: ArrayLike) -> list[Array]:
 
 
 def all_errors(net: MLP, values: Families) -> list[Array]:
-    """[g_1, ..., g_L], each (N, n_l): the families lack g_1, of which P has no use."""
+    """[g_1, ..., g_L], each (N, n_l): the families lack g_1, which P does not need."""
     if net.depth == 1:
         return values.g
     return [values.s[0] * (values.g[0] @ net.layers[1].kernel.T), *values.g]
 
 
 def read_inputs(x: ArrayLike, width: int) -> Array:
-    """X as finite float64 of shape (N, width), N at least 1; ValueError otherwise."""
+    """The inputs as finite float64 of shape (N, width), N at least 1; ValueError otherwise."""
     inputs = finite("x", x)
     if inputs.ndim != 2 or inputs.shape[1] != width or not len(inputs):
         raise ValueError(f"x must have shape (N, {width}), N at least 1: samples are rows; got {inputs.shape}")

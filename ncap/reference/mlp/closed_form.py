@@ -24,7 +24,7 @@ def degrees_from(
     weighting: str = "unit",
     kernels: Sequence[ArrayLike] | None = None,
 ) -> Degrees:
-    """Degrees of the explicit reading from families z, s, g of any origin, in floats or in exact fractions (T0, T7).
+    """Degrees of the explicit reading from families z, s, g of any source, in floats or in exact fractions (T0, T7).
 
         delta_in (l; j->i)   = mean_n s_l[n,i] z_{l-1}[n,j] G_{l+1}[n],   G_l[n] = sum_k g_l[n,k]     l = 1..L-1
         delta_out(l+1; i->k) = mean_n s_l[n,i] Z_{l-1}[n] g_{l+1}[n,k],   Z_l[n] = sum_j z_l[n,j]     l = 1..L-1
@@ -38,7 +38,7 @@ def degrees_from(
 
     Args:
         z: [z_0..z_{L-2}]. s: [s_1..s_{L-1}]. g: [g_2..g_L]; each (N, n_l). Object arrays are computed exactly.
-        kernels: [W_1..W_L], each (n_{l-1}, n_l), which weighting "relative" needs and "unit" does not read.
+        kernels: [W_1..W_L], each (n_{l-1}, n_l), needed for weighting "relative" only.
 
     Returns: two lists of L arrays (n_{l-1}, n_l); zeros for delta_in of layer L and delta_out of layer 1.
 
@@ -53,7 +53,7 @@ def degrees_from(
     choose("strength", strength, STRENGTHS)
     choose("weighting", weighting, WEIGHTINGS)
     if weighting == "relative" and kernels is None:
-        raise ValueError("weighting='relative' weighs P with the weights; pass kernels=[W_1, ..., W_L]")
+        raise ValueError("weighting='relative' multiplies P by the weights; pass kernels=[W_1, ..., W_L]")
     z, s, g, weights = _one_type(z=z, s=s, g=g, kernels=[] if kernels is None else kernels)
     _check_families(z, s, g)
     if kernels is not None:

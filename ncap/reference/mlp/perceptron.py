@@ -19,7 +19,7 @@ class MLP:
 
     Args:
         kernels: L arrays (n_{l-1}, n_l) of floats.
-        biases: L arrays (n_l,), None inside for a layer without one; None for no bias at all.
+        biases: L arrays (n_l,), None in place of one for a layer without; None for no biases at all.
         scales, shifts: L - 1 arrays (n_l,) of the hidden layers' norms, None as for biases.
         norm: "after" the relu (dense, relu, norm: the probe's order) or "before" it (dense, norm, relu).
         loss: "cross_entropy" of softmax(a_L), or "squared_error" 1/2 |a_L - y|^2; the mean over samples.
@@ -43,7 +43,7 @@ class MLP:
         """Read every parameter as float64 and check it once."""
         choose("norm", self.norm, NORMS)
         choose("loss", self.loss, LOSSES)
-        # Copies, of the vectors too: what has been checked stays as it was.
+        # Copies, of the vectors as well, so that what has been checked cannot change.
         kernels = [
             finite(f"kernels[{i}]", kernel).copy() for i, kernel in enumerate(array_list("kernels", self.kernels))
         ]
@@ -93,7 +93,7 @@ def check_net(net: object) -> None:
     """Raise TypeError unless `net` is an MLP."""
     if not isinstance(net, MLP):
         raise TypeError(
-            f"net must be an ncap.reference.MLP, got {type(net).__name__}; build one of its kernels, MLP([W_1, ..., W_L])"
+            f"net must be an ncap.reference.MLP, got {type(net).__name__}; build one from its kernels, MLP([W_1, ..., W_L])"
         )
 
 

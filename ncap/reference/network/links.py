@@ -13,15 +13,15 @@ from ncap.reference.arguments import as_array, finite
 if TYPE_CHECKING:
     import networkx
 
-# No | with a name in quotes, and networkx is imported by whoever has a graph.
+# Union, because | does not take a name in quotes; networkx is imported by whoever holds a graph.
 Network: TypeAlias = Union[ArrayLike, sparse.sparray, sparse.spmatrix, "networkx.Graph"]
 Links: TypeAlias = "sparse.csr_array[np.float64]"
 
 
 def giant_component(P: Network) -> tuple[Links, NDArray[np.intp]]:
-    """Largest weakly connected component: the most nodes that links of any direction hold together.
+    """Largest weakly connected component: the largest set of nodes held together by links of either direction.
 
-    Of components of one size it is the one with the lowest node. Time and memory are O(nodes + links).
+    Among components of equal size it is the one with the lowest node. Time and memory are O(nodes + links).
 
     Args:
         P: (n, n), dense, scipy.sparse or a networkx graph, of finite real weights.
@@ -48,7 +48,7 @@ def giant_component(P: Network) -> tuple[Links, NDArray[np.intp]]:
 def as_matrix(P: Network) -> Any:
     """Square float64 matrix of finite weights: dense stays dense, all else becomes a csr_array.
 
-    Nothing is copied that is float64 already, dense or csr; what was passed is never changed.
+    What is float64 already, dense or csr, is not copied; the argument is never changed.
 
     Raises: ValueError for anything but a square matrix or a graph of finite real weights.
     """

@@ -18,8 +18,8 @@ def perturb(P: Network, remove: str = "nodes", fraction: float = 0.1, seed: int 
     """The network without a fraction of its nodes, of its links, or of every weight.
 
     "nodes": that many nodes, drawn at random, lose all their links. "links": that many links, drawn at random, are removed;
-    an undirected link is two, of which one can go. "weights": every weight is multiplied by 1 - fraction, and nothing is
-    drawn. How many is the nearest whole number, the even one of two. One seed and repeat fix one order of removal, so that
+    an undirected link counts as two, and may lose one. "weights": every weight is multiplied by 1 - fraction, and nothing is
+    drawn. Counts are rounded to the nearest whole number, halves to the even one. One seed and repeat fix one order of removal, so that
     a larger fraction removes what a smaller one does, and more. Nodes keep their places: beta_eff and network_average do
     not see those without links, and giant_component leaves them out.
 
@@ -55,7 +55,7 @@ def perturbation_curve(
 ) -> NDArray[np.float64]:
     """beta_eff of a network that loses more and more of its nodes, links or weights (perturb says how).
 
-    Weights lose without chance, beta_eff (1 - fraction); nodes and links on one random order per repeat. Time is
+    Weakening all weights is deterministic, beta_eff (1 - fraction); nodes and links go in one random order per repeat. Time is
     O(fractions repeats links), memory O(links).
 
     Args:
@@ -64,7 +64,7 @@ def perturbation_curve(
 
     Returns: (F, repeats), beta_eff of perturb(P, remove, fractions[f], seed, r).
 
-    Raises: ValueError as perturb, and for no fraction or repeats below 1.
+    Raises: ValueError as perturb, and for an empty list of fractions or repeats below 1.
 
     >>> perturbation_curve([[0, 2], [2, 0]], "weights", [0, 0.5, 1], repeats=1).ravel().tolist()
     [2.0, 1.0, 0.0]

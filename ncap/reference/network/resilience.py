@@ -25,7 +25,7 @@ def beta_eff(P: Network, giant_component: bool = False) -> float:
 
     Args:
         P: (n, n), dense, scipy.sparse or a networkx graph, of finite real weights; ncap.reference.network says how it is read.
-        giant_component: of the largest weakly connected component alone.
+        giant_component: True for the largest weakly connected component alone.
 
     Returns: a float; 0.0 for a network without links and for 0/0, infinity with the numerator's sign for a/0.
 
@@ -74,7 +74,7 @@ def network_average(P: Network, v: ArrayLike) -> Any:
 
 
 class Decomposition(NamedTuple):
-    """Mean degree, heterogeneity and symmetry of a network, and the two standard deviations that they are made with."""
+    """Mean degree, heterogeneity and symmetry of a network, and the two standard deviations behind them."""
 
     mean_degree: float
     heterogeneity: float

@@ -1,7 +1,7 @@
 """G_A with shared weights: a ReLU CNN and its forward pass.
 
 The letters of ncap.reference.mlp, with layers of weights l = 1..L, K_l the linear map of layer l's kernel W_l, and Q_l the
-passage through the poolings behind it:
+passage through the poolings after it:
 
     u_0 = Q_0 x,   a_l = K_l u_{l-1} + b_l,   z_l = relu(a_l),   u_l = Q_l z_l   for l < L,   loss of a_L,
     s_l = relu'(a_l),   g_L = p - y,   g_l = s_l * (Q_l' K_{l+1}' g_{l+1})   per sample, not over N.
@@ -32,7 +32,7 @@ BETWEEN = (AveragePooling2D, MaxPooling2D, GlobalAveragePooling2D, Flatten)
 
 
 class Step(NamedTuple):
-    """A layer without weights, the shape of its input, and that of the image (height, width, channels) behind a vector."""
+    """A layer without weights, the shape of its input, and that of the image (height, width, channels) that a vector was."""
 
     layer: Between
     shape: Shape
@@ -40,7 +40,7 @@ class Step(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """A layer of weights, its input as in Step, and what stands between it and the next one."""
+    """A layer of weights, its input as in Step, and what comes between it and the next one."""
 
     layer: Layer
     shape: Shape
@@ -58,7 +58,7 @@ class CNN:
         input_shape: that of one sample, (height, width, channels) or (n,).
         loss: "cross_entropy" of softmax(a_L), or "squared_error" 1/2 |a_L - y|^2; the mean over samples.
 
-    Raises: TypeError for other layers; ValueError, which names the layer, where one does not fit what comes before it.
+    Raises: TypeError for other layers; ValueError naming the layer that does not fit what comes before it.
 
     >>> CNN([Conv2D(np.ones((3, 3, 1, 2))), Flatten(), Dense(np.ones((8, 2)))], input_shape=(4, 4, 1))
     CNN(Conv2D (2, 2, 2), Flatten (8,), Dense (2,), input_shape=(4, 4, 1), loss='cross_entropy')
@@ -73,7 +73,7 @@ class CNN:
     def __post_init__(self) -> None:
         """Follow the shapes from the input to the output once."""
         choose("loss", self.loss, LOSSES)
-        shape, layers = _read_shape(self.input_shape), array_list("layers", self.layers)
+        shape, layers = _read_shape(self.input_shape), array_list("layers", self.layers, of="layers")
         stages: list[tuple[Layer, Shape, Shape]] = []
         steps: list[list[Step]] = [[]]
         for layer, before, image in _followed(layers, shape):
@@ -115,7 +115,7 @@ def check_network(net: object) -> None:
     """Raise TypeError unless `net` is an MLP or a CNN."""
     if not isinstance(net, MLP | CNN):
         raise TypeError(
-            f"net must be an ncap.reference.MLP or CNN, got {type(net).__name__}; build one of its kernels, MLP([W_1, ..., W_L])"
+            f"net must be an ncap.reference.MLP or CNN, got {type(net).__name__}; build one from its kernels, MLP([W_1, ..., W_L])"
         )
 
 
@@ -189,7 +189,7 @@ def _read_shape(shape: object) -> Shape:
 
 
 def _read_images(x: ArrayLike, shape: Shape) -> Array:
-    """X as finite float64 of shape (N, *shape), N at least 1; ValueError otherwise."""
+    """The images as finite float64 of shape (N, *shape), N at least 1; ValueError otherwise."""
     inputs = finite("x", x)
     if inputs.shape[1:] != shape or not inputs.size:
         wanted = ", ".join(map(str, ("N", *shape)))

@@ -5,7 +5,7 @@ Images are (N, height, width, channels), vectors (N, n). With K(V) the linear ma
     apply(V, u) = K(V) u,   transpose(V, g, shape) = K(V)' g,   gradient(u, g) = d <g, K(V) u> / dV,
 
 summed over the samples, shape being that of one input. K is linear in V, so that gradient does not depend on V. A convolution
-takes one matrix product for each entry of its window, and the memory of inputs and outputs: no patches are laid out.
+takes one matrix product per entry of its window, and no memory beyond its inputs and outputs: no patches are laid out.
 """
 
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ class Conv2D:
 
 @dataclass(frozen=True, eq=False)
 class DepthwiseConv2D:
-    """Depthwise convolution as Keras': every channel c alone gives the m channels c m, ..., c m + m - 1.
+    """Depthwise convolution as in Keras: each channel c on its own gives the m channels c m, ..., c m + m - 1.
 
     Args:
         kernel: (height, width, channels, m). bias: (channels m,), None for none. strides, padding: as in Conv2D.
@@ -161,7 +161,7 @@ class DepthwiseConv2D:
 
 @dataclass(frozen=True, eq=False)
 class Dense:
-    """Dense layer as Keras', a = u kernel + bias; behind Flatten, a convolution whose window is the whole image.
+    """Dense layer as in Keras, a = u kernel + bias; after Flatten, a convolution whose window is the whole image.
 
     Args:
         kernel: (inputs, outputs). bias: (outputs,), None for none.
@@ -221,7 +221,7 @@ def _windows(layer: Conv2D | DepthwiseConv2D, shape: Shape) -> tuple[Window, Win
     if len(shape) != 3:
         raise ValueError(f"{type(layer).__name__} takes images (height, width, channels), got inputs of shape {shape}")
     if shape[2] != kernel[2]:
-        raise ValueError(f"kernel must have {shape[2]} channels in, as its inputs {shape} have, got {kernel}")
+        raise ValueError(f"kernel must have {shape[2]} channels in, to match its inputs {shape}, got {kernel}")
     strides = pair("strides", layer.strides)
     rows, columns = (window(*axis, layer.padding) for axis in zip(shape, kernel, strides, strict=False))
     return rows, columns
@@ -237,7 +237,7 @@ def _read_convolution(layer: Conv2D | DepthwiseConv2D, last: str) -> None:
 
 
 def _kernel(kernel: ArrayLike, axes: str) -> Array:
-    """A copy: what has been checked stays as it was."""
+    """A copy, so that what has been checked cannot change."""
     array = finite("kernel", kernel).copy()
     if array.ndim != axes.count(",") + 1 or 0 in array.shape:
         raise ValueError(f"kernel must have shape {axes}, each at least 1, got {array.shape}")

@@ -1,7 +1,7 @@
-"""What stands between layers of weights and has none: pooling and flatten, in Keras' layouts.
+"""Layers without weights: pooling and flatten, in Keras' layouts.
 
-Every one has output_shape(shape) and at(z), its passage at activations z: the linear map Q that it is there, with
-forward(t) = Q t and transpose(g) = Q' g. Q of a maximum is the choice of the largest, the first of equal ones.
+Each has output_shape(shape) and at(z), its passage at activations z: the linear map Q that it is there, with
+forward(t) = Q t and transpose(g) = Q' g. For a maximum Q chooses the largest value, the first of equal ones.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ncap.reference.shared_weights.window import Window, pair, places, read_padd
 
 @dataclass(frozen=True)
 class _WindowPooling:
-    """Windows that slide over images, channel by channel, as Keras': what their pooling has in common."""
+    """What poolings over sliding windows have in common; channel by channel, as in Keras."""
 
     pool_size: int | tuple[int, int] = 2
     strides: int | tuple[int, int] | None = None
@@ -46,7 +46,7 @@ class _WindowPooling:
 
 @dataclass(frozen=True)
 class AveragePooling2D(_WindowPooling):
-    """Mean over windows, channel by channel, as Keras': padding is not counted.
+    """Mean over windows, channel by channel, as in Keras: padding is not counted.
 
     Args:
         pool_size: a whole number, or (height, width). strides: the same; None for pool_size. padding: "valid" or "same".
@@ -64,7 +64,7 @@ class AveragePooling2D(_WindowPooling):
 
 @dataclass(frozen=True)
 class MaxPooling2D(_WindowPooling):
-    """Largest of each window, channel by channel, as Keras': padding is never chosen.
+    """Largest of each window, channel by channel, as in Keras: padding is never chosen.
 
     Args:
         pool_size: a whole number, or (height, width). strides: the same; None for pool_size. padding: "valid" or "same".
@@ -90,7 +90,7 @@ class MaxPooling2D(_WindowPooling):
 
 @dataclass(frozen=True)
 class GlobalAveragePooling2D:
-    """Mean of every channel over the image, as Keras': images become vectors (channels,).
+    """Mean of every channel over the image, as in Keras: images become vectors (channels,).
 
     >>> GlobalAveragePooling2D().output_shape((4, 4, 3))
     (3,)
@@ -112,7 +112,7 @@ class GlobalAveragePooling2D:
 
 @dataclass(frozen=True)
 class Flatten:
-    """Images (height, width, channels) as vectors, in C order, as Keras'.
+    """Images (height, width, channels) as vectors, in C order, as in Keras.
 
     >>> Flatten().output_shape((4, 4, 3))
     (48,)

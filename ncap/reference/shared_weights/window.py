@@ -24,7 +24,7 @@ class Window(NamedTuple):
     def cells(self) -> NDArray[np.intp]:
         """[k, o], the cell of the axis under entry k of the window at place o; cells outside 0..length-1 are padding.
 
-        >>> window(3, 2, 2, "same").cells().tolist()     # two places, one cell of padding behind
+        >>> window(3, 2, 2, "same").cells().tolist()     # two places, one cell of padding at the end
         [[0, 2], [1, 3]]
         """
         return self.stride * np.arange(self.outputs) + np.arange(self.size)[:, None] - self.before
@@ -35,7 +35,7 @@ class Window(NamedTuple):
         return np.asarray((cells >= 0) & (cells < self.length))
 
     def overlap(self, k: int) -> tuple[slice, slice]:
-        """The cells under entry k, and the places where they are: two slices of one length.
+        """The cells under entry k, and the places where they are: two slices of equal length.
 
         >>> window(3, 2, 2, "same").overlap(1)
         (slice(1, 2, 2), slice(0, 1, None))
@@ -49,7 +49,7 @@ class Window(NamedTuple):
 
 
 def window(length: int, size: int, stride: int, padding: str) -> Window:
-    """Keras' convention: "valid" has no padding; "same" has ceil(length / stride) places, the odd cell of padding behind.
+    """Keras' convention: "valid" has no padding; "same" has ceil(length / stride) places, the odd cell of padding at the end.
 
     Raises: ValueError where a valid window is longer than the axis.
 
