@@ -14,7 +14,7 @@ from ncap.ranking.prediction import checked_horizon, predicted
 from ncap.records.schema import COMPARISON, TRUTH
 from ncap.records.tables import Records, checked_table, load
 from ncap.rules import resolve
-from ncap.rules.contract import HORIZON, Rule
+from ncap.rules.contract import HORIZON, Prediction, Rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,17 +88,22 @@ def rules_beside_truth(
     Raises: TypeError for a truth that is no table; ValueError for a missing column, a candidate named twice, and accuracies that are no
     fractions.
     """
+    known, read = checked_truth(truth), checked_reading(records, reading)
+    seen = by_candidate(records, read, checked_horizon(horizon))
+    made = {rule.name: {one.candidate: predicted(one, rule) for one in seen} for rule in _rules(rules)}
+    return beside(made, known)
+
+
+def beside(predictions: Mapping[str, Mapping[str, Prediction]], truth: "pd.DataFrame") -> "pd.DataFrame":
+    """The table of `rules_beside_truth` from predictions that were made: rule -> candidate -> prediction, and a `checked_truth`."""
     import pandas as pd
 
-    known = checked_truth(truth)
-    read = checked_reading(records, reading)
-    seen = by_candidate(records, read, checked_horizon(horizon))
-    rows = []
-    for rule in _rules(rules):
-        for one in seen:
-            made = predicted(one, rule)
-            rows.append([rule.name, one.candidate, made.value, made.std, made.is_accuracy, made.status, made.order])
-    table = pd.DataFrame(rows, columns=BESIDE[:7]).merge(known, on="candidate", how="inner")
+    rows = [
+        [rule, candidate, made.value, made.std, made.is_accuracy, made.status, made.order]
+        for rule, by_name in predictions.items()
+        for candidate, made in by_name.items()
+    ]
+    table = pd.DataFrame(rows, columns=BESIDE[:7]).merge(truth, on="candidate", how="inner")
     table = table.dropna(subset=["value", "true_accuracy"])
     for rank, value in (("rank", _standing(table)), ("true_rank", table["true_accuracy"])):
         table[rank] = value.groupby(table["rule"]).rank(ascending=False, method="min").astype(int)

@@ -32,6 +32,7 @@ class Ranking:
         readings: beta_eff of the observations, one row per candidate, run, tick and reading.
         rule: name of the rule.
         reading: the reading of beta_eff that was read; "" for none.
+        horizon: the epoch at which the accuracy was asked for.
         predictions: candidate -> its prediction, with the ticks that were read and the fit.
         records: the tables that were read; None for a ranking that was put together by hand.
     """
@@ -44,6 +45,7 @@ class Ranking:
     readings: "pd.DataFrame | None" = None
     rule: str = "capacitance"
     reading: str = ""
+    horizon: float = HORIZON
     predictions: dict[str, Prediction] = field(default_factory=dict)
     records: Records | None = None
 
@@ -96,7 +98,8 @@ def rank_records(
 
     chosen, job = resolve(rule), load(records)
     read = checked_reading(job, reading)
-    known = by_candidate(job, read, checked_horizon(horizon))
+    horizon = checked_horizon(horizon)
+    known = by_candidate(job, read, horizon)
     predictions = {seen.candidate: predicted(seen, chosen) for seen in known}
     lines = [_line(seen, predictions[seen.candidate], chosen.name) for seen in known]
     run_lines = [
@@ -114,6 +117,7 @@ def rank_records(
         readings=job.readings,
         rule=chosen.name,
         reading=read,
+        horizon=horizon,
         predictions=predictions,
         records=job,
     )
