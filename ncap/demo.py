@@ -5,6 +5,10 @@ The settings are the library's defaults, fixed before the first result was seen.
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ncap.records.tables import Records
 
 OBSERVED, TRAINED = 5, 30  # epochs
 TRAINING_IMAGES = 400
@@ -34,7 +38,7 @@ def run_demo(out: str | Path = "demo", seed: int = 0) -> None:
     target = targets.load("digits", seed).few(TRAINING_IMAGES, seed)
     with Store(out / "runs.db") as store:
 
-        def observed(epochs: int):
+        def observed(epochs: int) -> "Records":
             longer = replace(job, epochs=epochs)
             with JobProgress(len(longer.places()), job.runs) as progress:
                 settings = observe(longer, resolved, target, store, progress)
@@ -42,11 +46,10 @@ def run_demo(out: str | Path = "demo", seed: int = 0) -> None:
 
         console.print(f"Observing {len(resolved)} candidates on {target.name} for {OBSERVED} epochs")
         ranking = rank_records(observed(OBSERVED))
-        console.print(ranking_table(ranking))
+        console.print(ranking_table(ranking.table))
         console.print(f"Training on to {TRAINED} epochs")
         trained = observed(TRAINED)
-    last = trained.observations[trained.observations["epoch"] == TRAINED]
-    truth = last[["target", "candidate"]].assign(accuracy=last["test_accuracy"], epochs=last["epoch"])
+    truth = trained.truth()
     console.print(truth_table(ranking, truth))
     console.print(truth_summary(ranking, truth), markup=False)
     shown = replace(ranking, observations=trained.observations, readings=trained.readings)

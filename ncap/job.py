@@ -32,7 +32,8 @@ def setting(
         check: (name, value) -> the value in its plain type; raises an error that names the setting.
         stored: "always" or "changed" (only where it is not the default, so that a setting that is new leaves the hash of older jobs
             as it was) for what changes what training does; "no" for the rest.
-        cli: what click.option needs beyond name, default and help; None for a setting that the command line does not offer.
+        cli: how the command line takes it: "least" of whole numbers, "flags" of a switch, "numbers" for a list of them, {} for a text
+            or a number; None for a setting that it does not offer.
     """
     return field(default=default, metadata={"help": help, "check": check, "stored": stored, "cli": cli})
 
@@ -119,14 +120,16 @@ class Job:
     [Place(epoch=1, part=1, parts=2), Place(epoch=1, part=2, parts=2), Place(epoch=2, part=1, parts=1)]
     """
 
-    epochs: int = setting(5, "Epochs to observe; a prediction by capacitance needs 4.", _positive, stored="no", cli={})
-    runs: int = setting(1, "Trainings per candidate.", _positive, stored="no", cli={})
-    seed: int = setting(0, "Of splits, probes, sample order and dropout.", _seed, cli={})
+    epochs: int = setting(
+        5, "Epochs to observe; a prediction by capacitance needs 4.", _positive, stored="no", cli={"least": 1}
+    )
+    runs: int = setting(1, "Trainings per candidate.", _positive, stored="no", cli={"least": 1})
+    seed: int = setting(0, "Of splits, probes, sample order and dropout.", _seed, cli={"least": 0})
     optimizer: str | Mapping[str, Any] = setting(
         "adam", "Name of a Keras optimizer, or from Python keras.optimizers.serialize(one).", _optimizer, cli={}
     )
     learning_rate: float = setting(1e-3, "Of that optimizer.", _learning_rate, cli={})
-    batch_size: int = setting(64, "Training samples a step.", _positive, cli={})
+    batch_size: int = setting(64, "Training samples a step.", _positive, cli={"least": 1})
     frozen: bool = setting(
         True,
         "Keep the probe at its seeded start, so that the body alone is trained, or train it with the body.",

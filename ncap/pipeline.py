@@ -104,7 +104,7 @@ def rank(
     if progress:
         from ncap.report.terminal import ranking_table
 
-        shown.console.print(ranking_table(ranking))
+        shown.console.print(ranking_table(ranking.table))
     return ranking
 
 

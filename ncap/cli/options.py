@@ -67,18 +67,16 @@ def _all(options: Sequence[Decorator]) -> Decorator:
 
 
 def _option(setting: "Field[Any]") -> Decorator:
-    name, default, cli = setting.name, setting.default, dict(setting.metadata["cli"])
-    flags = cli.pop("flags", f"--{name.replace('_', '-')}")
-    if cli.pop("numbers", False):
-        cli |= {
-            "default": ",".join(map(str, default if isinstance(default, tuple) else (default,))),
-            "callback": _numbers,
-        }
-    elif not default and default != 0:
-        cli |= {"default": None}
-    else:
-        cli = {"default": default} | cli
-    return click.option(flags, name, help=setting.metadata["help"], **cli)
+    name, default, cli = setting.name, setting.default, setting.metadata["cli"]
+    given: dict[str, Any] = {"default": default, "help": setting.metadata["help"]}
+    if "least" in cli:
+        given["type"] = click.IntRange(cli["least"])
+    if cli.get("numbers"):
+        numbers = default if isinstance(default, tuple) else (default,)
+        given |= {"default": ",".join(map(str, numbers)), "callback": _numbers}
+    if default == ():  # what stands for it is in the help
+        given["default"] = None
+    return click.option(cli.get("flags", f"--{name.replace('_', '-')}"), name, **given)
 
 
 def _numbers(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, ...]:

@@ -31,4 +31,4 @@ def rank(out: Path, progress: bool, format: str, **settings: Any) -> None:
     elif progress:
         from ncap.report.page import caution
 
-        click.echo(f"{out / 'report.html'}: {ranking.candidates[0]} is ranked first. {caution(ranking)}".rstrip())
+        click.echo(f"{out / 'report.html'}: {ranking.candidates[0]} is ranked first. {caution(ranking.table)}".rstrip())

@@ -39,6 +39,6 @@ def report(
     chosen = resolve(rule)
     ranking = rank_records(load(store, settings, target).of(epochs=epochs), chosen, reading, horizon)
     page = write_report(ranking, out)
-    print_table(ranking.table, format, lambda _: ranking_table(ranking))
+    print_table(ranking.table, format, ranking_table)
     if format == "table":
         click.echo(str(page))

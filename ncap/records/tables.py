@@ -45,6 +45,15 @@ class Records:
             return self.first_reading
         return str(self.readings["reading"].iloc[0])
 
+    def truth(self) -> "pd.DataFrame":
+        """What the networks ended with so far: target, candidate, the test accuracy of the last tick, mean over runs, and its epoch.
+
+        For whoever scores a prediction; no rule is given it.
+        """
+        last = self.observations.groupby(["target", "candidate", "run"]).tail(1)
+        ended = last.groupby(["target", "candidate"])[["test_accuracy", "epoch"]].mean().dropna(subset="test_accuracy")
+        return ended.reset_index().rename(columns={"test_accuracy": "accuracy", "epoch": "epochs"})
+
     def of(
         self,
         candidates: "list[str] | None" = None,

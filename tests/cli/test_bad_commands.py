@@ -12,6 +12,8 @@ import pytest
 from commands import call
 
 from ncap.cli import main
+from ncap.records.schema import OBSERVATIONS, READINGS, RunKey
+from ncap.records.store import Store
 
 LONGEST = 500  # characters on stderr, click's two lines of usage among them
 UNKNOWN = "known: mini (all of them), plain"
@@ -77,6 +79,46 @@ def stores(command):
     ]
 
 
+def rules(command, option):
+    return [
+        Wrong(
+            command, option, "last_sen", ("unknown rule 'last_sen'; did you mean 'last_seen'?", "known: capacitance")
+        ),
+        Wrong(command, option, "", ("unknown rule ''",)),
+    ]
+
+
+def horizons(command):
+    return [
+        Wrong(command, "--horizon", "0", ("'--horizon': 0.0 is not in the range x>0",)),
+        Wrong(command, "--horizon", "end", ("'--horizon': 'end' is not a valid float",)),
+    ]
+
+
+FORMATTED = [
+    "rank",
+    "report",
+    "compare",
+    "score",
+    "jobs",
+    "bench",
+    "verify",
+    "models",
+    "datasets",
+    "rules",
+    "scores",
+    "readings",
+]  # the commands that print a table
+
+
+def formats(command):
+    return [Wrong(command, "--format", "xml", ("'--format': 'xml' is not one of",))]
+
+
+def missing_stores(command):
+    return [Wrong(command, "--store", "missing.db", ("missing.db: no such store",))]
+
+
 LIGHT = [
     *candidates("rank"),
     *targets("rank"),
@@ -99,10 +141,38 @@ LIGHT = [
         )
         for value in ("", "256,", "256;128", "256 128", "(256,128)", "a,b", "256,12.5")
     ),
+    Wrong("rank", "--ticks-per-epoch", "4,", ("--ticks-per-epoch takes whole numbers separated by commas, such as 1",)),
+    Wrong("rank", "--ticks-per-epoch", "0", ("ticks_per_epoch must be a whole number of at least 1, got 0",)),
+    Wrong("rank", "--readings", "explicit", ("unknown reading 'explicit'", "`ncap readings` lists all 9")),
+    Wrong("rank", "--readings", "gradient,gradient", ("readings: every reading once, got ['gradient', 'gradient']",)),
+    Wrong("rank", "--readings", "hessian/magnitude/unit", ("is taken by the oracle alone",)),
+    Wrong("rank", "--engine", "moon", ("unknown engine 'moon'; known: local",)),
+    *rules("rank", "--rule"),
+    *rules("report", "--rule"),
+    *horizons("rank"),
+    *horizons("report"),
+    *(row for command in FORMATTED for row in formats(command)),
+    *formats("export"),
     *stores("report"),
+    *(row for command in ("compare", "jobs", "export") for row in [*stores(command), *missing_stores(command)]),
+    Wrong("import", "--folder", "folder", ("folder: no table of an export, such as observations.parquet",)),
+    Wrong("import", "--folder", "absent", ("absent: no table of an export",)),
     Wrong("report", "--store", "missing.db", ("missing.db: no such store; `ncap rank --store missing.db` makes one",)),
     Wrong("report", "--settings", "nonsense", ("holds no job with settings 'nonsense'; it holds none yet",)),
     Wrong("report", "--target", "digitz", ("holds no job with target 'digitz'; it holds none yet",)),
+    Wrong("compare", "--settings", "nonsense", ("holds no job with settings 'nonsense'; it holds none yet",)),
+    Wrong("compare", "--target", "digitz", ("holds no job with target 'digitz'; it holds none yet",)),
+    Wrong(
+        "compare", "--ticks", "3,four", ("--ticks takes whole numbers separated by commas, such as 3,5, got '3,four'",)
+    ),
+    Wrong("compare", "--truth", "absent.csv", ("absent.csv: cannot be read",)),
+    Wrong("compare", "--truth", "text.db", ("text.db: truth: missing ['target', 'candidate']",)),
+    *rules("compare", "--rules"),
+    *candidates("score"),
+    *targets("score"),
+    *ranges("score", "--seed", 0),
+    Wrong("score", "--names", "log_mee", ("unknown score 'log_mee'; did you mean 'log_me'?",)),
+    Wrong("score", "--names", "", ("unknown score ''",)),
     *ranges("report", "--epochs", 1),
     *candidates("bench"),
     *targets("bench"),
@@ -120,12 +190,18 @@ LIGHT += [
         ("rank", "--out"),
         ("report", "--store"),
         ("report", "--out"),
+        ("compare", "--store"),
+        ("compare", "--truth"),
+        ("jobs", "--store"),
+        ("export", "--store"),
+        ("export", "--out"),
+        ("import", "--store"),
+        ("import", "--folder"),
     ]
 ]
 HEAVY = [  # these need Keras, which is loaded once
     Wrong("rank", "--seed", "99999999999", ("seed must be a whole number from 0 to 4294967295, got 99999999999",)),
     Wrong("rank", "--optimizer", "adma", ("adma",)),
-    Wrong("rank", "--engine", "moon", ("engine must be 'local', which trains on this machine, got 'moon'",)),
     Wrong("rank", "--hidden", "256", ("hidden must name at least two layers, got (256,)", "hidden=(256, 128)")),
     Wrong("rank", "--hidden", "256,0", ("hidden[1] must be a whole number of at least 1, got 0",)),
     *floats("rank", "--dropout", "1", "-1", "nan", says="dropout must lie in [0, 1)"),
@@ -144,6 +220,7 @@ EXEMPT = {
     ("rank", "--batch-norm"): "a flag takes no value",
     ("rank", "--progress"): "a flag takes no value",
     ("report", "--out"): "its own test: a job must be in the store first",
+    ("report", "--reading"): "its own test: a job must be in the store first",
 }
 
 
@@ -179,9 +256,7 @@ def assert_refused(row, done):
 @pytest.mark.parametrize("row", rows(LIGHT + HEAVY))
 @pytest.mark.usefixtures("folder")
 def test_a_wrong_value_is_exit_code_2_and_a_short_message(row):
-    if (row.command, row.option) in {("report", "--settings"), ("report", "--target")}:
-        from ncap.records.store import Store
-
+    if row.option in ("--settings", "--target", "--ticks", "--truth") and row.command in ("report", "compare"):
         Store("runs.db").close()
     given = [row.option] if row.value is None else [row.option, row.value]
     untouched = sorted(Path().rglob("*"))
@@ -193,11 +268,12 @@ def test_a_wrong_value_is_exit_code_2_and_a_short_message(row):
 
 def test_every_option_of_every_command_has_a_row():
     tabled = {(row.command, row.option) for row in LIGHT + HEAVY} | set(EXEMPT)
-    for name, command in main.commands.items():
+    commands = {name: main.get_command(None, name) for name in main.list_commands(None)}
+    for name, command in commands.items():
         for parameter in command.params:
             assert isinstance(parameter, click.Option)
-            assert (name, parameter.opts[0]) in tabled
-    assert {name for name, command in main.commands.items() if command.params} == {row.command for row in LIGHT}
+            assert (name, parameter.opts[0]) in tabled, (name, parameter.opts[0])
+    assert set(commands) == {row.command for row in LIGHT}
 
 
 def test_a_row_of_light_ones_loads_no_framework(tmp_path):
@@ -212,18 +288,34 @@ def test_a_row_of_light_ones_loads_no_framework(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_report_folder_that_is_a_file(folder):
-    from ncap.records.store import OBSERVATION, Store
-
+def filled_store():
+    """runs.db with one job that can be ranked."""
     with Store("runs.db") as store:
-        settings = store.add_settings({"seed": 0}, {})
-        key = {"settings": settings, "target": "digits", "candidate": "mlp", "reading": "explicit/magnitude/unit"}
-        for epoch in range(1, 5):
-            store.add(dict.fromkeys(OBSERVATION, 0.5) | key | {"run": 0, "epoch": epoch, "degenerate": False})
+        key = RunKey(store.add_settings({"seed": 0}, {}), "digits", "mlp", 0)
+        for tick in range(1, 5):
+            observation = dict.fromkeys(OBSERVATIONS.names[4:], 0.5) | {"tick": tick, "epoch": float(tick)}
+            reading = dict.fromkeys(READINGS.names[4:], 1.0 / tick) | {
+                "tick": tick,
+                "reading": "gradient",
+                "reason": "",
+            }
+            store.add(key, observation, [reading])
+
+
+def test_a_report_folder_that_is_a_file(folder):
+    filled_store()
     done = call("report", "--out", "taken")
     assert done.exit_code == 2
     assert "out must be a folder that can be written, got 'taken' (File exists)" in done.stderr
     assert (folder / "taken").read_text() == "hello"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_reading_that_the_store_lacks_is_named_with_those_that_it_has():
+    filled_store()
+    done = call("report", "--reading", "explicit/magnitude/unit")
+    assert done.exit_code == 2
+    assert "the records hold no 'explicit/magnitude/unit'; they hold gradient" in done.stderr
 
 
 @pytest.mark.parametrize(
