@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # what _HOME says below, for type checkers and editors
     from ncap.ranking import regret as regret
     from ncap.ranking import spearman as spearman
     from ncap.ranking import weighted_tau as weighted_tau
+    from ncap.scores.scoring import list_scores as list_scores
+    from ncap.scores.scoring import score as score
     from ncap.select import rank as rank
     from ncap.targets.catalog import list_targets as list_targets
 
@@ -43,6 +45,8 @@ _HOME = {
     # what there is to rank, and numbers that need no training
     "list_candidates": "ncap.candidates.catalog",
     "list_targets": "ncap.targets.catalog",
+    "list_scores": "ncap.scores.scoring",
+    "score": "ncap.scores.scoring",
     # quality of a ranking
     "spearman": "ncap.ranking",
     "kendall": "ncap.ranking",

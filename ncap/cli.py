@@ -215,7 +215,7 @@ def models_command() -> None:
 
     _print_table(
         ["name", "family", "parameters", "input"],
-        [(name, family, f"{parameters:,}", _shape(shape)) for name, family, _, parameters, shape in describe()],
+        [(name, family, f"{parameters:,}", _shape(shape or ())) for name, family, _, parameters, shape in describe()],
     )
 
 
@@ -243,7 +243,7 @@ def _print_table(headings: list[str], rows: list[tuple[str, ...]]) -> None:
     open_console().print(table)
 
 
-def _shape(shape: tuple[int, ...]) -> str:
+def _shape(shape: tuple[int | None, ...]) -> str:
     return "x".join(map(str, shape))
 
 
