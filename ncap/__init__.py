@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # what _HOME says below, for type checkers and editors
     from ncap.ranking.prediction import predict as predict
     from ncap.rules import list_rules as list_rules
     from ncap.rules.regression import CapacitancePredictor as CapacitancePredictor
-    from ncap.scores import list_scores as list_scores
+    from ncap.scores.scoring import list_scores as list_scores
     from ncap.scores.scoring import score as score
     from ncap.targets.catalog import list_targets as list_targets
 
@@ -59,7 +59,7 @@ _HOME = {
     "list_targets": "ncap.targets.catalog",
     "list_readings": "ncap.measure.readings",
     "list_rules": "ncap.rules",
-    "list_scores": "ncap.scores",
+    "list_scores": "ncap.scores.scoring",
 }
 
 __all__ = ["__version__", *_HOME]

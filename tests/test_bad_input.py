@@ -15,7 +15,7 @@ from refusals import Made, Table, assert_refused, cases, untabled
 from sklearn.exceptions import NotFittedError
 
 import ncap
-from ncap import candidates, targets
+from ncap import candidates, scores, targets
 from ncap.cost import measure_costs
 from ncap.demo import run_demo
 from ncap.measure.probe import find_probe
@@ -669,6 +669,45 @@ TABLES["FactoryCandidate"] = Table(
     ],
     own_words=False,
 )
+# scores
+
+SCORES = "known: log_me"
+TABLES["score"] = Table(
+    ncap.score,
+    {"candidate": {"narrow": tiny.narrow}, "target": tiny.target(), "names": "log_me", "n": 20, "seed": 0},
+    [
+        *SEEDS,
+        *(
+            ("n", value, ValueError, f"n must be a whole number of at least 1, got {value!r}")
+            for value in (0, 2.5, "3", None)
+        ),
+        ("names", "logme", ValueError, "unknown score 'logme'; did you mean 'log_me'?", SCORES),
+        ("names", "log_me,", ValueError, "unknown score ''", SCORES),
+        ("names", [], ValueError, "names must hold one score at least, got []", SCORES),
+        ("names", None, TypeError, "names must be a list of scores, or a text of them separated by commas, got None"),
+        ("names", ["log_me", 3], TypeError, "names must be a list of scores", "got ['log_me', 3]"),
+        *(("candidate", *row) for row in CANDIDATES),
+        ("target", "digitz", ValueError, "unknown target 'digitz'; did you mean 'digits'?"),
+        ("target", None, TypeError, "target must be a name", "got NoneType"),
+    ],
+    own_words=False,
+)
+TABLES["log_me"] = Table(
+    scores.log_me,
+    {"features": np.eye(6), "y": np.arange(6) % 2},
+    [
+        ("features", None, ValueError, "features must be an array of real numbers, got None"),
+        ("features", np.ones(6), ValueError, "features must have the shape (n, d), neither of them 0, got (6,)"),
+        ("features", np.ones((6, 2, 2, 3)), ValueError, "pool maps over their pixels first"),
+        ("features", np.ones((6, 0)), ValueError, "got (6, 0)"),
+        ("features", np.eye(6)[:5], ValueError, "features has 5 samples, but y has 6 labels"),
+        ("features", np.full((6, 2), np.nan), ValueError, "features must be finite, but 12 of 12 are NaN or infinite"),
+        ("y", None, ValueError, "y must be an array of real numbers, got None"),
+        ("y", np.eye(6), ValueError, "y must be whole numbers of the shape (n,), got dtype float64 of shape (6, 6)"),
+        ("y", np.linspace(0, 1, 6), ValueError, "got dtype float64 of shape (6,)"),
+        ("y", np.arange(5), ValueError, "features has 6 samples, but y has 5 labels"),
+    ],
+)
 TABLES["candidates.resolve"] = Table(
     candidates.resolve, {"spec": "mini"}, [("spec", *row) for row in CANDIDATES], own_words=False
 )
@@ -899,7 +938,8 @@ EXEMPT = {
 PUBLIC = {name: getattr(ncap, name) for name in ncap.__all__ if name != "__version__"} | {
     "targets.load": targets.load, "targets.resolve": targets.resolve, "targets.stratified_subset": targets.stratified_subset,
     "ArrayTarget": ArrayTarget, "Target.from_parts": Target.from_parts, "candidates.resolve": candidates.resolve,
-    "FactoryCandidate": candidates.FactoryCandidate, "Target.read": TARGET.read, "Target.batches": TARGET.batches, "Target.sample": TARGET.sample,
+    "log_me": scores.log_me, "FactoryCandidate": candidates.FactoryCandidate, "Target.read": TARGET.read,
+    "Target.batches": TARGET.batches, "Target.sample": TARGET.sample,
     "Store": Store,
     "from_observations": from_observations, "from_store": from_store, "write_report": write_report,
     "measure_costs": measure_costs, "run_demo": run_demo, "find_probe": find_probe,
@@ -919,9 +959,11 @@ def test_every_parameter_of_a_public_function_has_a_row(name):
     assert untabled(PUBLIC[name], tables) == EXEMPT.get(name, set())
 
 
-def test_every_name_of_the_data_and_models_packages_is_in_the_tables():
-    assert {*data.__all__} - {"describe", "names"} == {"Target", "load", "resolve", "stratified_subset"}
-    assert {*models.__all__} - {"describe", "names"} == {"resolve"}  # the others take no argument
+def test_every_name_of_the_sources_packages_is_in_the_tables():
+    without_arguments = {"describe", "names", "list_candidates", "list_targets"}
+    contracts = {"Target", "Candidate", "Source", "Format"}
+    assert {*targets.__all__} - without_arguments - contracts == {"ArrayTarget", "load", "resolve", "stratified_subset"}
+    assert {*candidates.__all__} - without_arguments - contracts == {"FactoryCandidate", "resolve"}
 
 
 @pytest.mark.parametrize("where", ["body", "probe"])

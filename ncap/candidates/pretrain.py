@@ -69,7 +69,8 @@ def pretraining_target(seed: int) -> ArrayTarget:
     small = {part: target.read(part, np.arange(n), INPUT_SHAPE) for part, n in target.lengths.items()}
     # no model is selected here, so what was split off for validation is trained on too
     x, y = (np.concatenate(both) for both in zip(small["train"], small["val"], strict=True))
-    whole = ArrayTarget(target.name, x, y, *small["val"], *small.get("test", (None, None)), target.classes)
+    (x_val, y_val), (x_test, y_test) = small["val"], small.get("test", (None, None))
+    whole = ArrayTarget(target.name, x, y, x_val, y_val, x_test, y_test, target.classes)
     return whole.few(min(_IMAGES, len(y)), seed)
 
 

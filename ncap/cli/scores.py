@@ -9,6 +9,6 @@ from ncap.cli.printer import format_option, print_table
 @format_option
 def scores(format: str) -> None:
     """List the scores that are known before training."""
-    from ncap.scores import list_scores
+    from ncap.scores.scoring import list_scores
 
     print_table(list_scores(), format)

@@ -1,8 +1,13 @@
 """The laws of `ncap.candidates.Candidate`, for any member."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ncap.candidates import Candidate
+
+if TYPE_CHECKING:
+    import keras
 
 
 def check_candidate(candidate: Candidate) -> None:
@@ -21,7 +26,7 @@ def check_candidate(candidate: Candidate) -> None:
     _check_features(body)
 
 
-def _check_freshness(body, again) -> None:  # type: ignore[no-untyped-def]  # keras.Model: naming it would load the framework
+def _check_freshness(body: "keras.Model", again: "keras.Model") -> None:
     assert not {id(one) for one in body.variables} & {id(one) for one in again.variables}, "two models share a variable"
     pairs = list(zip(body.get_weights(), again.get_weights(), strict=True))
     for ours, theirs in pairs:
@@ -32,7 +37,7 @@ def _check_freshness(body, again) -> None:  # type: ignore[no-untyped-def]  # ke
     body.set_weights([ours for ours, _ in pairs])
 
 
-def _check_features(body) -> None:  # type: ignore[no-untyped-def]
+def _check_features(body: "keras.Model") -> None:
     from ncap import attach_probe
 
     shape = [8 if side is None else side for side in body.input_shape[1:]]

@@ -59,7 +59,7 @@ def test_what_can_be_named_is_listed_in_three_formats(command):
     assert LISTS[command] in printed["table"].stdout
     records = json.loads(printed["json"].stdout)
     table = pd.read_csv(io.StringIO(printed["csv"].stdout), keep_default_na=False)
-    assert [list(record.values())[0] for record in records] == table.iloc[:, 0].tolist()
+    assert [next(iter(record.values())) for record in records] == table.iloc[:, 0].tolist()
     assert list(records[0]) == list(table.columns)
     assert LISTS[command] in table.iloc[:, 0].tolist()
 

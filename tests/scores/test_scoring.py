@@ -1,0 +1,171 @@
+"""Scores of candidates on a target, and the laws of every score."""
+
+import math
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tiny
+from keras import layers
+
+import ncap
+from ncap import candidates, scores, targets
+from ncap.registry import Registry
+from ncap.scores import SCORES, Score, scoring
+from ncap.testing.scores import check_score
+
+
+@pytest.mark.parametrize("name", scores.names())
+def test_members_keep_the_laws(name):
+    check_score(SCORES.get(name))
+    assert getattr(scores, name) is SCORES.get(name).function
+
+
+def told(function, undefined=lambda z, y: "", needs="features"):
+    return Score("told", needs, "nobody", "nothing", function, undefined)
+
+
+def spread(z, y):
+    """A score that keeps the laws: the spread of the class means against that of the samples."""
+    z = np.asarray(z, float)
+    if len(z) != len(y) or not np.isfinite(z).all():
+        raise ValueError("features")
+    means = np.array([z[y == c].mean(axis=0) for c in np.unique(y)])
+    return float(np.ptp(means, axis=0).max() / (np.ptp(z, axis=0).max() + 1))
+
+
+@pytest.mark.parametrize("needs", ["features", "source_probabilities"])
+def test_the_kit_takes_a_score_that_keeps_the_laws(needs):
+    check_score(told(spread, needs=needs))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (told(lambda z, y: -spread(z, y)), "the larger must be the better"),
+        (told(lambda z, y: np.float32(spread(z, y))), "a score is a float"),
+        (told(lambda z, y: math.nan), "the score of ordinary samples is nan"),
+        (told(lambda z, y: spread(z, y) + y[0]), "the order of the samples matters"),
+        (told(lambda z, y: spread(z, y) + (y == 1) @ z[:, 0]), "the numbering of the classes matters"),
+        (told(lambda z, y: spread(np.nan_to_num(z), y)), "NaN must be refused"),
+        (told(lambda z, y: spread(z, y) if np.ptp(y) else math.inf), "one class: the score is inf"),
+        (told(lambda z, y: spread(z, y) + np.random.default_rng().random()), "the same inputs give two numbers"),
+        (told(spread, lambda z, y: "never" if len(y) == 12 else ""), "the score of ordinary samples is nan: never"),
+    ],
+)
+def test_the_kit_sees_what_breaks_a_law(wrong, message):
+    with pytest.raises(AssertionError, match=message):
+        check_score(wrong)
+
+
+def test_a_score_says_what_it_needs():
+    with pytest.raises(ValueError, match="needs must be one of features, source_probabilities, model, got 'z'"):
+        told(spread, needs="z")
+
+
+# candidates
+
+
+def test_features_come_from_the_body_pooled_in_the_order_of_the_sample():
+    body = keras.Sequential([keras.Input((8, 8, 1)), layers.Rescaling(1 / 255), layers.Conv2D(5, 3)])
+    target = tiny.target()
+    table = ncap.score({"maps": lambda: body}, target, ["log_me"], n=40, seed=3)
+    x, y = target.sample("train", 40, seed=3)
+    features = np.asarray(body(x)).mean(axis=(1, 2))
+    assert list(table) == ["candidate", "score", "value", "seconds", "note"]
+    assert table[["candidate", "score", "note"]].to_numpy().tolist() == [["maps", "log_me", ""]]
+    # float32 means in another order
+    assert table["value"][0] == pytest.approx(scores.log_me(features, y), rel=1e-4)
+    assert table["seconds"][0] > 0
+
+
+def test_images_are_resized_and_names_are_ordered():
+    table = ncap.score("residual, mlp", tiny.target(), "log_me")
+    assert table["candidate"].tolist() == ["residual", "mlp"]
+    assert np.isfinite(table["value"]).all()
+    again = ncap.score(["residual", "mlp"], tiny.target(), "log_me, log_me")
+    np.testing.assert_array_equal(again["value"], table["value"])
+
+
+def test_one_forward_pass_serves_all_scores(monkeypatch):
+    """A score is a line: features and probabilities are computed once, and each kind gets what it needs."""
+    calls = []
+
+    class Counted(candidates.Candidate):
+        name = "counted"
+
+        def build(self):
+            calls.append("body")
+            return tiny.body()
+
+        def classifier(self):
+            calls.append("classifier")
+            return keras.Sequential([tiny.body(), layers.Dense(4, "softmax")])
+
+    def of_model(body, x, y):
+        return float(len(x) + body.output_shape[-1])
+
+    made = {
+        "one": told(spread),
+        "two": told(spread),
+        "chances": told(lambda p, y: float(p.sum()), needs="source_probabilities"),
+        "whole": told(of_model, lambda body, x, y: "", needs="model"),
+    }
+    for name, score in made.items():
+        monkeypatch.setitem(
+            globals(), name.upper(), Score(name, score.needs, "-", "-", score.function, score.undefined)
+        )
+    monkeypatch.setattr(scoring, "SCORES", Registry("score", {name: f"{__name__}:{name.upper()}" for name in made}))
+    table = ncap.score({"counted": Counted()}, tiny.target(), list(made), n=30).set_index("score")
+    assert calls == ["body", "classifier"]
+    assert table.loc["one", "value"] == table.loc["two", "value"]
+    assert table.loc["chances", "value"] == pytest.approx(30, rel=1e-5)
+    assert table.loc["whole", "value"] == 36
+    assert scoring.list_scores()["score"].tolist() == list(made)
+    monkeypatch.setattr(scoring, "SCORES", Registry("score", {"chances": f"{__name__}:CHANCES"}))
+    row = ncap.score({"tiny": tiny.body}, tiny.target(), "chances").iloc[0]
+    assert (math.isnan(row["value"]), row["note"]) == (True, "the candidate has no head of its own")
+
+
+def test_a_candidate_that_fails_says_why_and_stops_no_other():
+    own = {"failing": tiny.failing, "diverging": tiny.diverging, "tiny": tiny.body}
+    table = ncap.score(own, tiny.target(), "log_me").set_index("candidate")
+    assert table["value"].isna().tolist() == [True, True, False]
+    assert table.loc["failing", "note"] == "failed (RuntimeError: no [red]weights[/red])"
+    assert table.loc["diverging", "note"] == "the network returns NaN or infinity"
+
+
+def test_one_class_gives_a_reason(monkeypatch):
+    value = SCORES.get("log_me").value([[1.0], [2.0]], [0, 0])
+    assert math.isnan(value.value)
+    assert value.note == "all samples are of one class"
+
+
+def test_the_table_lists_the_scores():
+    table = ncap.list_scores()
+    assert list(table) == ["score", "needs", "source", "summary"]
+    assert table["score"].tolist() == scores.names()
+
+
+def test_listing_scores_loads_neither_framework_nor_science():
+    script = (
+        "import sys; from ncap import scores; scores.names();"
+        "print([m for m in ('keras', 'sklearn', 'scipy', 'pandas', 'numba') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_an_unknown_score_is_no_attribute():
+    with pytest.raises(AttributeError, match="no attribute 'logme'; scores: log_me"):
+        scores.logme  # noqa: B018
+
+
+def test_targets_are_passed_as_everywhere(tmp_path):
+    x, y = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), np.uint8), np.arange(30) % 3
+    np.savez(tmp_path / "own.npz", x=x, y=y)
+    by_path = ncap.score({"tiny": tiny.narrow}, tmp_path / "own.npz", "log_me", n=18)
+    assert math.isfinite(by_path["value"][0])
+    assert targets.load(tmp_path / "own.npz").lengths["train"] == 18
