@@ -153,7 +153,7 @@ def rank_command(hidden: str, **options: Any) -> None:
 )
 def report_command(store: Path, out: Path, settings: str | None, target: str | None, epochs: int | None) -> None:
     """Rebuild ranking and report from a store, without training."""
-    from ncap.leaderboard import from_store
+    from ncap.ranking.order import rank_records
     from ncap.report import write_report
     from ncap.report.terminal import ranking_table
     from ncap.store import Store
@@ -161,7 +161,7 @@ def report_command(store: Path, out: Path, settings: str | None, target: str | N
 
     with Store(store, create=False) as opened:
         job = opened.job(settings, target)
-        ranking = from_store(opened, job["settings"], job["target"], epochs=epochs)
+        ranking = rank_records(opened.records(job["settings"], job["target"]).of(epochs=epochs))
     page = write_report(ranking, out)
     open_console().print(ranking_table(ranking.table))
     click.echo(str(page))

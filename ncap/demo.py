@@ -22,7 +22,7 @@ def run_demo(out: str | Path = "demo", seed: int = 0) -> None:
     from ncap.engines import local
     from ncap.engines.job import Job
     from ncap.engines.progress import JobProgress
-    from ncap.leaderboard import from_store
+    from ncap.ranking.order import rank_records
     from ncap.report import write_report
     from ncap.report.terminal import ranking_table, truth_summary, truth_table
     from ncap.store import Store
@@ -36,17 +36,18 @@ def run_demo(out: str | Path = "demo", seed: int = 0) -> None:
         console.print(f"Observing {len(factories)} candidates on {target.name} for {OBSERVED} epochs")
         with JobProgress(OBSERVED, job.runs) as progress:
             settings = local.run(job, factories, target, store, progress)
-        ranking = from_store(store, settings, target.name, list(factories), epochs=OBSERVED, runs=job.runs)
+        ranking = rank_records(store.records(settings, target.name).of(list(factories), runs=job.runs, epochs=OBSERVED))
         console.print(ranking_table(ranking.table))
         console.print(f"Training on to {TRAINED} epochs")
         with JobProgress(TRAINED, job.runs) as progress:
             local.run(replace(job, epochs=TRAINED), factories, target, store, progress)
-        trained = from_store(store, settings, target.name, list(factories), epochs=TRAINED, runs=job.runs).observations
-    last = trained[trained["epoch"] == TRAINED].rename(
+        trained = store.records(settings, target.name).of(list(factories), runs=job.runs, epochs=TRAINED)
+    last = trained.observations[trained.observations["epoch"] == TRAINED].rename(
         columns={"test_accuracy": "true_accuracy", "epoch": "true_epochs"}
     )
     truth = last[["candidate", "true_accuracy", "true_epochs"]]
-    console.print(truth_table(ranking.table, truth))
-    console.print(truth_summary(ranking.table, truth), markup=False)
-    page = write_report(replace(ranking, observations=trained), out, truth=truth, title="ncap demo: digits")
+    console.print(truth_table(ranking, truth))
+    console.print(truth_summary(ranking, truth), markup=False)
+    whole = replace(ranking, observations=trained.observations, readings=trained.readings)
+    page = write_report(whole, out, truth=truth, title="ncap demo: digits")
     console.print(f"Report: {page}", markup=False, soft_wrap=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ncap.leaderboard import Ranking, from_store
+from ncap.ranking.order import Ranking, rank_records
 from ncap.store import Store
 
 if TYPE_CHECKING:
@@ -97,9 +97,8 @@ def rank(
         make_folder("out", out)
     with Store(store) as opened, JobProgress(job.epochs, job.runs, quiet=not progress) as shown:
         settings = run_job(job, factories, loaded, opened, shown)
-        ranking = from_store(
-            opened, settings, loaded.name, candidates=list(factories), epochs=job.epochs, runs=job.runs
-        )
+        records = opened.records(settings, loaded.name).of(list(factories), runs=job.runs, epochs=job.epochs)
+        ranking = rank_records(records)
     if out is not None:
         from ncap.report import write_report
 

@@ -28,7 +28,7 @@ OUT = "ValueError: out of memory"
 
 
 def observations(names, *, epochs=30, runs=2, seed=0, nan=(), failed=()):
-    """Tables of learning curves that rise to a ceiling while beta_eff falls; `nan`: candidates whose beta_eff has no value at odd epochs."""
+    """Tables of curves that rise to a ceiling while beta_eff falls; `nan`: candidates whose beta_eff has no value at odd epochs."""
     rng = np.random.default_rng(seed)
     seen, read = [], []
     for candidate in names:
