@@ -49,7 +49,7 @@ def run_demo(out: str | Path = "demo", seed: int = 0) -> None:
         console.print(ranking_table(ranking.table))
         console.print(f"Training on to {TRAINED} epochs")
         trained = observed(TRAINED)
-    truth = trained.truth()
+    truth = trained.truth().rename(columns={"accuracy": "true_accuracy", "epochs": "true_epochs"})
     console.print(truth_table(ranking, truth))
     console.print(truth_summary(ranking, truth), markup=False)
     shown = replace(ranking, observations=trained.observations, readings=trained.readings)

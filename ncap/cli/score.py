@@ -14,16 +14,14 @@ from ncap.cli.printer import format_option, print_table
 @format_option
 def score(candidates: str, target: str, names: str | None, seed: int, format: str) -> None:
     """Score candidates on a target before training; higher is better."""
-    import pandas as pd
-
     from ncap import candidates as sources
     from ncap import framework, targets
     from ncap.scores import SCORES
-    from ncap.scores.scoring import score as score_candidate
 
     chosen = SCORES.names() if names is None else [SCORES.check(name.strip()) for name in names.split(",")]
-    resolved, load = sources.resolve(candidates), targets.resolve(target)
+    sources.resolve(candidates)
+    targets.resolve(target)
     framework.load()
-    loaded = load(seed)
-    tables = [score_candidate(candidate, loaded, chosen) for candidate in resolved.values()]
-    print_table(pd.concat(tables, ignore_index=True), format)
+    from ncap.scores.scoring import score as score_candidates
+
+    print_table(score_candidates(candidates, target, chosen, seed=seed), format)

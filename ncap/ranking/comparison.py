@@ -155,7 +155,10 @@ def _rules(rules: Any) -> list[Rule]:
     given = [rules] if isinstance(rules, str | Rule) else rules
     if not isinstance(given, Sequence) or not given:
         raise TypeError(f"rules must be a name, a rule, or a list of them, got {rules!r:.80}")
-    return [resolve(rule) for rule in given]
+    try:
+        return [resolve(rule) for rule in given]
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"rules: {error}") from None
 
 
 def _targets(records: Any, truth: "pd.DataFrame") -> list[str]:
@@ -200,7 +203,7 @@ def _measured(job: Records, rules: Sequence[Rule], truth: "pd.Series[float]") ->
         table = pd.DataFrame(
             [[rule.name, one.is_accuracy, one.order] for one in made], columns=["rule", "is_accuracy", "order"]
         )
-        standing = _standing(table).to_numpy(dtype=np.float64) if len(made) else np.empty(0)
+        standing: Any = _standing(table).to_numpy(dtype=np.float64) if len(made) else np.empty(0)
         columns = ["seconds_train", *(["seconds_beta"] if "beta_eff" in rule.needs else [])]
         row = {"rule": rule.name, "seconds": float(sum(one.rows[columns].sum().sum() for one in known))}
         row |= _measures(standing, true)

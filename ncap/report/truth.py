@@ -38,7 +38,7 @@ class Truth:
         return self.beside[self.beside["rule"] == self.rule].reset_index(drop=True)
 
     @property
-    def by_candidate(self) -> list[dict[str, Any]]:
+    def by_candidate(self) -> list[dict[Any, Any]]:
         """One entry per candidate: its row of `rows`, and under "rules" the row of every rule."""
         cells = {(row["rule"], row["candidate"]): row for row in self.beside.to_dict("records")}
         rows = self.rows.to_dict("records")

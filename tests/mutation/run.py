@@ -79,18 +79,22 @@ MODULES = {
     "reference/shared_weights/window": [_CONVOLUTION, "tests/reference/test_graph.py"],
     "reference/sums": [_CONVOLUTION, *_ORACLE],
     "reference/verdict": ["tests/reference/test_verdict.py", "tests/reference/test_resilience.py", _ARGUMENTS],
-    "predict": ["tests/test_predict.py"],
-    "ranking": ["tests/test_ranking.py"],
-    "store": ["tests/test_store.py", "tests/test_leaderboard.py"],
-    "leaderboard": ["tests/test_leaderboard.py"],
+    "rules/regression": ["tests/rules/test_regression.py"],
+    "ranking/agreement": ["tests/ranking/test_agreement.py"],
+    "ranking/bootstrap": ["tests/ranking/test_rules_compared.py"],
+    "ranking/curves": ["tests/ranking/test_order.py"],
+    "ranking/order": ["tests/ranking/test_order.py"],
+    "ranking/prediction": ["tests/ranking/test_order.py", "tests/ranking/test_prediction.py"],
+    "records/store": ["tests/records/test_store.py"],
+    "records/migrations": ["tests/records/test_migrations.py"],
+    "records/tables": ["tests/records/test_tables.py"],
 }
 # Tests of seconds, most because they import Keras: for the mutants that have survived the quick ones.
 SLOW = {
     "reference/kernels": ["tests/reference/test_import.py", "-k", "no_cache"],
-    "predict": ["tests/test_bad_input.py", "-k", "redict"],
-    "ranking": ["tests/test_bad_input.py", "-k", "spearman or regret"],
+    "rules/regression": ["tests/test_bad_input.py", "-k", "redict"],
+    "ranking/agreement": ["tests/test_bad_input.py", "-k", "spearman or regret"],
     "store": ["tests/test_disk.py", "-k", "not quota and not fills_up"],
-    "leaderboard": ["tests/test_bad_input.py", "-k", "from_observations or from_store"],
 }
 
 # Of Cosmic Ray's operators those that make a mistake which somebody could make. Left out: `<<`, `^`, `//` and the like

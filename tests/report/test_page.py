@@ -6,32 +6,33 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import made_records
 import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
-from ncap.leaderboard import COLUMNS, from_observations
-from ncap.predict import CapacitancePredictor
-from ncap.store import OBSERVATION
 from rich.console import Console
 
-from ncap.ranking import spearman
+from ncap.ranking.agreement import spearman
+from ncap.ranking.order import COLUMNS, rank_records
+from ncap.records.tables import load
 from ncap.report import write_report
-from ncap.report.figures import cost, fit
-from ncap.report.series import by_rank
+from ncap.report.page import caution
 from ncap.report.terminal import ranking_table, truth_summary, truth_table
+from ncap.report.truth import truth_of
 
 FIGURES = ("fit", "learning_curves", "beta_eff", "cost")
 EIGHT = ("plain", "normalised", "residual", "dense", "depthwise", "inception", "squeeze", "mlp")
 READING = "explicit/magnitude/unit"
+OUT = "ValueError: out of memory"
 
 
-def observations(names, *, observed=5, epochs=30, runs=2, seed=0, nan=(), failed=()):
-    """Learning curves that rise to a ceiling while beta_eff falls; `nan`: candidates whose beta_eff has no value at odd epochs."""
+def observations(names, *, epochs=30, runs=2, seed=0, nan=(), failed=()):
+    """Tables of curves that rise to a ceiling while beta_eff falls; `nan`: candidates whose beta_eff has no value at odd epochs."""
     rng = np.random.default_rng(seed)
-    rows = []
+    seen, read = [], []
     for candidate in names:
-        ceiling, speed, scale, cost_ = (
+        ceiling, speed, scale, cost = (
             rng.uniform(0.6, 0.95),
             rng.uniform(0.1, 0.4),
             10 ** rng.uniform(-2, -1),
@@ -43,33 +44,46 @@ def observations(names, *, observed=5, epochs=30, runs=2, seed=0, nan=(), failed
                 silent = candidate in nan and epoch % 2 == 1
                 beta = math.nan if silent else scale * (0.15 + rest) * math.exp(rng.normal(0, 0.04))
                 accuracy = ceiling - 0.6 * rest + rng.normal(0, 0.008)
-                rows.append(
-                    {
-                        "candidate": candidate, "target": "digits", "run": run, "epoch": epoch, "beta_eff": beta,
-                        "beta_eff_error": 0.06 * beta, "cancellation": 1.0, "degenerate": silent, "train_accuracy": accuracy + 0.02,
-                        "train_loss": 2 * rest, "val_accuracy": accuracy, "val_loss": 2 * rest + 0.1, "test_accuracy": accuracy - 0.01,
-                        "seconds_train": cost_ + 6 * (epoch == 1), "seconds_beta": 0.2 * cost_ + 2 * (epoch == 1),
-                        "settings": "0f3a", "reading": READING,
+                key = {"settings": "0f3a", "target": "digits", "candidate": candidate, "run": run, "tick": epoch}
+                seen.append(
+                    key | {
+                        "epoch": epoch, "train_accuracy": accuracy + 0.02, "train_loss": 2 * rest, "val_accuracy": accuracy,
+                        "val_loss": 2 * rest + 0.1, "test_accuracy": accuracy - 0.01, "seconds_train": cost + 6 * (epoch == 1),
                     }
                 )  # fmt: skip
-    return pd.DataFrame(rows, columns=list(OBSERVATION))
+                read.append(
+                    key | {
+                        "reading": READING, "beta_eff": beta, "beta_eff_error": 0.06 * beta, "cancellation": 1.0,
+                        "reason": "rounding" if silent else "", "seconds": 0.2 * cost + 2 * (epoch == 1),
+                    }
+                )  # fmt: skip
+    key = ["settings", "target", "candidate", "run", "tick"]
+    return {
+        "observations": pd.DataFrame(seen, columns=None if seen else key),
+        "readings": pd.DataFrame(read, columns=None if read else [*key, "reading"]),
+    }
 
 
-def constructed(names=EIGHT, *, observed=5, failed=(), **options):
+def constructed(names=EIGHT, *, observed=5, failed=(), rule="capacitance", **options):
     """A ranking as `ncap.rank` returns it, trained on to the end, and the truth there."""
-    rows = observations(names, failed=failed, **options)
-    failures = pd.DataFrame(
-        [{"candidate": name, "run": 0, "epoch": 1, "reason": "ValueError: out of memory"} for name in failed]
-    )
+    made = observations(names, failed=failed, **options)
+    failures = [
+        {"settings": "0f3a", "target": "digits", "candidate": name, "run": 0, "epoch": 1, "reason": OUT}
+        for name in failed
+    ]
+    if failed:
+        made["failures"] = pd.DataFrame(failures)
     facts = {"seed": 0, "optimizer": "adam", "hidden": [256, 128], "backend": "tensorflow", "device": "2 CPU cores"}
-    ranking = from_observations(rows[rows["epoch"] <= observed], failures if failed else None, "digits", facts)
+    records = replace(load(made, target="digits"), facts=facts, target="digits")
+    ranking = rank_records(records.of(epochs=observed), rule)
+    rows = records.observations
     last = (
         rows[rows["epoch"] == rows["epoch"].max()]
         .groupby("candidate", as_index=False)
         .agg({"test_accuracy": "mean", "epoch": "max"})
     )
     truth = last.rename(columns={"test_accuracy": "true_accuracy", "epoch": "true_epochs"})
-    return replace(ranking, observations=rows), truth
+    return replace(ranking, observations=rows, readings=records.readings), truth
 
 
 class Page(HTMLParser):
@@ -149,8 +163,9 @@ def test_page_lists_candidates_in_order_with_prediction_truth_and_facts(tmp_path
     assert READING in page.text
     assert all(name in page.text and str(value) in page.text for name, value in ranking.facts.items())
     joined = ranking.table.merge(truth, on="candidate")
-    rho = spearman(joined["predicted_accuracy"], joined["true_accuracy"])
-    assert f"{rho:.2f} for ncap" in page.text
+    rho = spearman([ranking.predictions[name].order for name in joined["candidate"]], joined["true_accuracy"])
+    assert f"{rho:.2f} for capacitance," in page.text
+    assert "for last_seen" in page.text
     assert "8 models are an example, not evidence" in page.text
     true_ranks = joined["true_accuracy"].rank(ascending=False).astype(int).astype(str).tolist()
     assert page.column("truth", 1) == true_ranks
@@ -172,7 +187,7 @@ def test_names_are_text_everywhere(tmp_path):
     page = assert_complete(write_report(ranking, tmp_path, truth).parent, ranking, (*FIGURES, "predicted_vs_true"))
     assert not {"script", "i", "u"} & set(page.tags)
     assert "<u>seed" in page.text
-    for table in (ranking_table(ranking.table), truth_table(ranking.table, truth)):
+    for table in (ranking_table(ranking.table), truth_table(ranking, truth)):
         shown = printed(table)
         assert all(line in shown for name in names for line in name.split("\n"))
 
@@ -191,7 +206,7 @@ def test_ranking_csv_keeps_every_digit(tmp_path):
 def test_any_number_of_candidates(tmp_path, count):
     ranking, truth = constructed([f"candidate_{i:02d}_with_a_rather_long_name" for i in range(count)], epochs=6, runs=1)
     page = assert_complete(write_report(ranking, tmp_path, truth).parent, ranking, (*FIGURES, "predicted_vs_true"))
-    assert ("not defined for ncap" in page.text) == (count == 1)
+    assert ("not defined for capacitance" in page.text) == (count == 1)
 
 
 def test_one_epoch_is_a_fallback_and_says_so(tmp_path):
@@ -207,11 +222,20 @@ def test_readings_without_value_are_counted_and_not_drawn_as_values(tmp_path):
     assert "3 of 5 readings degenerate" in page.text
 
 
-def test_no_reading_at_all(tmp_path):
-    rows = observations(["only"], epochs=6).assign(beta_eff=math.nan, degenerate=False)
-    ranking = from_observations(rows, target="digits")
-    page = assert_complete(write_report(ranking, tmp_path).parent, ranking, ("learning_curves", "beta_eff", "cost"))
+def test_no_reading_has_a_value(tmp_path):
+    made = observations(["only"], epochs=6)
+    made["readings"] = made["readings"].assign(beta_eff=math.nan)
+    page = assert_complete(
+        write_report(rank_records(made), tmp_path).parent, rank_records(made), ("learning_curves", "beta_eff", "cost")
+    )
     assert "12 of 12 readings of beta_eff are missing" in page.text
+
+
+def test_nothing_was_read(tmp_path):
+    ranking = rank_records({"observations": observations(["a", "b"], epochs=6)["observations"]}, "last_seen")
+    page = assert_complete(write_report(ranking, tmp_path).parent, ranking, ("learning_curves",))
+    assert "beta_eff is the reading" not in page.text
+    assert "is selected for digits" in page.text
 
 
 def test_failed_candidates_come_last_with_their_reason(tmp_path):
@@ -244,66 +268,106 @@ def test_same_tables_same_bytes(tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_fit_is_drawn_from_the_points_of_the_prediction():
-    rows = observations(EIGHT[:3], epochs=8, nan=("dense",))
-    rows = rows[
-        (rows["candidate"] != "plain") | (rows["run"] == 0) | (rows["epoch"] <= 2)
-    ]  # the second run of plain breaks off
-    failures = pd.DataFrame([{"candidate": "plain", "run": 1, "epoch": 3, "reason": "NaN loss"}])
-    ranking = from_observations(rows, failures)
-    assert set(ranking.table["status"]) == {"ok"}
-    for one in by_rank(ranking.table, ranking.runs, ranking.observations):
-        points = fit.points(one.observed)
-        predictor = CapacitancePredictor().fit(points[["beta_eff"]].to_numpy(), points["val_accuracy"].to_numpy())
-        # The same rows; means over runs may be summed in another order, which costs a few roundings.
-        assert predictor.accuracy_ == pytest.approx(one.summary["predicted_accuracy"], rel=1e-9)
+@pytest.mark.parametrize("rule", ["capacitance_forecast", "mean_seen"])
+def test_a_report_by_another_rule(tmp_path, rule):
+    ranking, truth = constructed(rule=rule)
+    drawn = [name for name in (*FIGURES, "predicted_vs_true") if name != "fit" or rule != "mean_seen"]
+    page = assert_complete(write_report(ranking, tmp_path, truth).parent, ranking, drawn)
+    assert f"The rule {rule} read 5 epochs of 2 runs and compared 8 candidates." in page.text
+    assert "ncap, " not in page.text
+    assert f"Ranking by {rule}" in page.text
+    assert set(pd.read_csv(tmp_path / "ranking.csv")["rule"]) == {rule}
 
 
-def test_cost_leaves_the_compiling_epoch_out_where_it_can():
-    rows = pd.DataFrame(
-        {"run": [0, 0, 0], "epoch": [1, 2, 3], "seconds_train": [9.0, 1.0, 3.0], "seconds_beta": [8.0, 2.0, 2.0]}
+def test_rules_of_choice_are_compared(tmp_path):
+    ranking, truth = constructed()
+    page = Page(write_report(ranking, tmp_path, truth, rules=["best_seen"]))
+    assert re.search(r"true order: \S+ for capacitance, \S+ for best_seen: ", page.text)
+    assert "last_seen" not in page.text
+    (cells,) = [row for row in page.rows["truth"] if row and row[2] == ranking.candidates[0]]
+    best = ranking.table["best_seen_accuracy"][0]
+    assert cells[4].startswith(f"{best:.3f} (")
+
+
+def test_every_tie_is_named_on_the_page_and_in_the_terminal(tmp_path):
+    """The three that 0.1 predicted 1.000, of which its callout named two."""
+    full = made_records.demo()
+    ranking = rank_records(full.of(epochs=5))
+    page = Page(write_report(ranking, tmp_path))
+    assert "depthwise and inverted_residual are predicted the same." in page.text
+    assert "batch_norm, is predicted 0.073 lower" in page.text
+    assert "Predicted the same: group_norm, depthwise and inverted_residual." in page.text
+    assert "predicted the same: group_norm, depthwise, inverted_residual" in printed(ranking_table(ranking.table))
+
+
+def test_caution_names_all_that_are_as_good():
+    table = pd.DataFrame(
+        {
+            "rank": [1, 2, 3, 4],
+            "candidate": list("abcd"),
+            "predicted_accuracy": [0.9, 0.9, 0.89, 0.88],
+            "predicted_std": 0.02,
+            "status": "ok",
+        }
     )
-    assert cost.seconds(rows) == (2.0, 2.0)
-    assert cost.seconds(rows[:1]) == (9.0, 8.0)
+    assert caution(table) == (
+        "b is predicted the same. c (0.010) and d (0.020) are predicted lower by less than one standard deviation of the difference."
+    )
+    assert caution(table.assign(predicted_std=math.nan)) == "b is predicted the same."
+    assert caution(table.assign(predicted_std=0.0)) == "b is predicted the same."
+    assert caution(table[:1]) == ""
+    assert caution(table.assign(predicted_accuracy=math.nan)) == ""
 
 
-def test_series_part_at_the_epochs_of_the_table():
-    ranking, _ = constructed(("only",), observed=4, epochs=6, runs=1)
-    (one,) = by_rank(ranking.table, ranking.runs, ranking.observations)
-    assert one.observed["epoch"].tolist() == [1, 2, 3, 4]
-    assert one.afterwards["epoch"].tolist() == [5, 6]
+def beside(last_seen):
+    """A ranking a, b, c by mean accuracy, and a truth in the order a, b, c."""
+    rows = [
+        (name, tick, value) for name, seen in zip("abc", last_seen, strict=True) for tick, value in enumerate(seen, 1)
+    ]
+    key = {"settings": "s", "target": "digits", "run": 0}
+    made = [key | {"candidate": name, "tick": tick, "epoch": tick, "val_accuracy": value} for name, tick, value in rows]
+    ranking = rank_records({"observations": pd.DataFrame(made)}, "mean_seen")
+    assert ranking.candidates == ["a", "b", "c"]
+    return ranking, pd.DataFrame({"candidate": list("cab"), "true_accuracy": [0.5, 0.7, 0.6], "true_epochs": 30})
 
 
 @pytest.mark.parametrize(
-    ("last_seen", "words"),
+    ("seen", "words"),
     [
-        ([0.3, 0.2, 0.1], "both order these models equally well"),
-        ([0.1, 0.2, 0.3], "ncap orders these models better"),
-        ([0.2, 0.2, 0.2], "not defined for last-seen accuracy."),
+        ([(0.9, 0.8), (0.8, 0.7), (0.7, 0.6)], "both order these models equally well"),
+        ([(0.9, 0.5), (0.7, 0.6), (0.1, 0.7)], "-1.00 for last_seen: mean_seen orders these models best"),
+        ([(0.9, 0.2), (0.7, 0.2), (0.1, 0.2)], "not defined for last_seen. "),
     ],
 )
-def test_summary_names_the_winner(last_seen, words):
-    table = pd.DataFrame(
-        {
-            "rank": [1, 2, 3],
-            "candidate": list("abc"),
-            "predicted_accuracy": [0.9, 0.8, 0.7],
-            "last_seen_accuracy": last_seen,
-        }
-    )
-    truth = pd.DataFrame({"candidate": list("cab"), "true_accuracy": [0.5, 0.7, 0.6], "true_epochs": 30})
-    assert words in truth_summary(table, truth)
-    assert truth_summary(table, truth).endswith("3 models are an example, not evidence.")
+def test_summary_names_the_winner(seen, words):
+    ranking, truth = beside(seen)
+    summary = truth_summary(ranking, truth, ["last_seen"])
+    assert words in summary
+    assert summary.endswith("3 models are an example, not evidence.")
 
 
-def test_last_seen_may_win():
-    table = pd.DataFrame(
-        {
-            "rank": [1, 2, 3],
-            "candidate": list("abc"),
-            "predicted_accuracy": [0.9, 0.8, 0.7],
-            "last_seen_accuracy": [0.1, 0.2, 0.3],
-        }
+def test_another_rule_may_win():
+    ranking, truth = beside([(0.9, 0.5), (0.7, 0.6), (0.1, 0.7)])
+    truth["true_accuracy"] = [0.7, 0.5, 0.6]
+    assert "-1.00 for mean_seen, 1.00 for last_seen: last_seen orders these models best" in truth_summary(
+        ranking, truth, ["last_seen"]
     )
-    truth = pd.DataFrame({"candidate": list("abc"), "true_accuracy": [0.5, 0.6, 0.7], "true_epochs": 30})
-    assert "last-seen accuracy orders these models better" in truth_summary(table, truth)
+
+
+def test_truth_is_rule_by_candidate():
+    ranking, truth = constructed(EIGHT[:3])
+    known = truth_of(ranking, truth)
+    assert known.rules == ["capacitance", "capacitance_forecast", "last_seen", "best_seen", "mean_seen"]
+    assert len(known.beside) == 15
+    assert [row["candidate"] for row in known.by_candidate] == ranking.candidates
+    values = [row["rules"][2]["value"] for row in known.by_candidate]
+    assert values == ranking.table["last_seen_accuracy"].tolist()
+    assert truth_of(ranking, truth, ["capacitance"]).rules == ["capacitance"]  # once
+
+
+def test_what_the_others_predict_rests_on_what_the_ranking_read():
+    """The observations go on to epoch 30; no rule may read them."""
+    ranking, truth = constructed(EIGHT[:3])
+    known = truth_of(ranking, truth, ["best_seen"]).beside.query("rule == 'best_seen'").set_index("candidate")
+    seen = ranking.table.set_index("candidate")["best_seen_accuracy"]
+    assert known["value"].to_dict() == seen.to_dict()

@@ -52,9 +52,11 @@ def _scatter(ax: Axes, truth: Truth, colours: dict[str, str]) -> None:
     for row in reversed(rows.to_dict("records")):  # the best ones on top
         colour, true, predicted = colours[str(row["candidate"])], row["true_accuracy"], row["value"]
         if rival is not None and row["candidate"] in rival.index:
-            other, hollow = rival[row["candidate"]], {"markerfacecolor": "white", "markeredgewidth": 1.3}
+            other = rival[row["candidate"]]
             ax.plot([true, true], [other, predicted], color=colour, linewidth=0.8, linestyle=":", zorder=2)
-            ax.plot(true, other, "o", color=colour, markersize=6, zorder=3, **hollow)
+            ax.plot(
+                true, other, "o", color=colour, markerfacecolor="white", markersize=6, markeredgewidth=1.3, zorder=3
+            )
         std = row["std"]
         ax.errorbar(true, predicted, std if std == std else None, color=colour, elinewidth=1.2, capsize=3, zorder=4)
         ax.plot(
