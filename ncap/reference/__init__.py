@@ -131,18 +131,10 @@ _HOME = {
     "simulate": "dynamics.reduction",
     "simulate_reduced": "dynamics.reduction",
 }
+# Its modules and folders, so that ref.mlp needs no import of its own.
 _PARTS = (
-    "arguments",
-    "dynamics",
-    "interaction",
-    "kernels",
-    "loss",
-    "mlp",
-    "network",
-    "rounding",
-    "shared_weights",
-    "sums",
-    "verdict",
+    *("arguments", "kernels", "loss", "rounding", "sums", "verdict"),
+    *("mlp", "shared_weights", "interaction", "network", "dynamics"),
 )
 
 __all__ = sorted(_HOME)
