@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 import tiny
 from keras import layers
-from ncap.leaderboard import from_observations, from_store
 from refusals import Made, Table, assert_refused, cases, untabled
 from sklearn.exceptions import NotFittedError
 

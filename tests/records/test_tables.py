@@ -1,0 +1,141 @@
+"""The tables of one job: whoever made them, checked before anything reads them."""
+
+import math
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ncap.records.schema import COMPARISON, FAILURES, OBSERVATIONS, PREDICTIONS, RANKING, READINGS, RECORDS, TRUTH
+from ncap.records.tables import Records, checked_table, load
+
+V1 = Path(__file__).with_name("v1")
+KEY = {"settings": "s", "target": "digits", "candidate": "a", "run": 0}
+
+
+def observations(*rows):
+    return pd.DataFrame([KEY | {"tick": 1, "epoch": 1.0} | row for row in rows])
+
+
+def test_every_column_says_what_it_holds():
+    for table in (*RECORDS, PREDICTIONS, RANKING, TRUTH, COMPARISON):
+        assert len(set(table.names)) == len(table.names)
+        assert all(column.meaning and column.type in (str, int, float, bool) for column in table.columns)
+        assert all(column.type in (str, int) for column in table.columns[: table.keys])
+    with pytest.raises(KeyError):
+        OBSERVATIONS["beta_eff"]
+
+
+def test_what_is_missing_is_filled_and_what_is_given_is_converted():
+    table = checked_table(
+        READINGS, pd.DataFrame([KEY | {"tick": 1.0, "reading": "gradient", "beta_eff": 1, "other": 1}])
+    )
+    assert tuple(table.columns) == READINGS.names
+    (row,) = table.to_dict("records")
+    assert (row["tick"], row["beta_eff"], row["reason"], row["n_samples"]) == (1, 1.0, "", 0)
+    assert math.isnan(row["denominator"])
+    assert table.dtypes.to_dict() == READINGS.empty().dtypes.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "message"),
+    [
+        ([{}], TypeError, "observations must be a pandas DataFrame, got list"),
+        (
+            pd.DataFrame([{"tick": 1}]),
+            ValueError,
+            r"observations: missing \['settings', 'target', 'candidate', 'run'\]",
+        ),
+        (observations({"tick": None}), ValueError, r"observations\.tick must be given in every row, row 0 lacks one"),
+        (observations({"tick": 1.5}), ValueError, r"observations\.tick must hold whole numbers, got 1\.5"),
+        (observations({"val_loss": "low"}), ValueError, r"observations\.val_loss must hold numbers, got "),
+        (
+            observations({"epoch": pd.Timestamp(0)}),
+            ValueError,
+            r"observations\.epoch must hold numbers, got dtype datetime64",
+        ),
+        (
+            observations({}, {}),
+            ValueError,
+            "one row per settings, target, candidate, run, tick, got several for s, digits, a, 0, 1",
+        ),
+    ],
+)
+def test_a_table_that_breaks_the_schema_is_refused_by_name(rows, error, message):
+    with pytest.raises(error, match=message):
+        checked_table(OBSERVATIONS, rows)
+
+
+def test_text_epochs_are_refused():
+    """Sorted as texts, epoch 10 would come before epoch 2."""
+    rows = observations(*({"tick": str(tick), "epoch": str(tick)} for tick in (10, 2, 1)))
+    with pytest.raises(
+        ValueError, match=r"observations\.tick must hold numbers, got .*; convert it with pd\.to_numeric"
+    ):
+        checked_table(OBSERVATIONS, rows)
+
+
+def test_one_job_is_taken_out_of_several():
+    rows = pd.concat(
+        [
+            observations({}),
+            observations({"settings": "t"}),
+            observations({"settings": "t", "target": "birds", "candidate": "b"}),
+        ]
+    )
+    newest = load({"observations": rows})  # in the order of their keys: the last
+    assert (newest.settings, newest.target, newest.candidates) == ("t", "digits", ["a"])
+    chosen = load({"observations": rows}, settings="t", target="birds")
+    assert chosen.candidates == ["b"]
+    with pytest.raises(ValueError, match="no row of the job settings 'x'"):
+        load({"observations": rows}, settings="x")
+    assert load(chosen) is chosen
+
+
+def test_bad_sets_of_tables_are_refused():
+    with pytest.raises(ValueError, match="unknown table 'observation'; pass observations, readings, scores, failures"):
+        load({"observation": observations({})})
+    with pytest.raises(ValueError, match="the table 'observations' is missing; got readings"):
+        load({"readings": READINGS.empty()})
+
+
+@pytest.fixture(name="demo")
+def _demo(tmp_path):
+    shutil.copy(V1 / "demo.db", tmp_path / "demo.db")
+    return load(tmp_path / "demo.db")
+
+
+def test_rows_are_taken_by_candidate_run_epoch_and_tick(demo):
+    assert len(demo.observations) == len(demo.readings) == 300
+    few = demo.of(["mlp", "plain"], runs=1, epochs=4)
+    assert few.candidates == ["mlp", "plain"]
+    assert few.observations["tick"].tolist() == few.readings["tick"].tolist() == [1, 2, 3, 4] * 2
+    assert len(demo.of(ticks=2).readings) == 20
+    assert demo.of(runs=0).observations.empty
+    assert (few.reading, few.facts["seed"]) == ("explicit/magnitude/unit", 0)
+
+
+def test_the_readings_of_a_tick_keep_their_order():
+    names = ["gradient", "explicit/signed/unit"]
+    read = pd.DataFrame([KEY | {"tick": tick, "reading": name} for tick in (2, 1) for name in names])
+    records = load({"observations": observations({}, {"tick": 2}), "readings": read})
+    assert records.readings["reading"].tolist() == names * 2
+    assert records.reading == "gradient"
+
+
+def test_the_truth_is_the_test_accuracy_of_the_last_tick(demo):
+    truth = demo.truth().set_index("candidate")
+    assert truth.loc["group_norm", ["accuracy", "epochs"]].round(3).tolist() == [0.956, 30.0]
+    rows = observations(
+        {"test_accuracy": 0.2}, {"run": 1, "test_accuracy": 0.4}, {"run": 1, "tick": 2, "test_accuracy": 0.6}
+    )
+    assert load({"observations": rows}).truth()["accuracy"].tolist() == pytest.approx([0.4])
+    without = load({"observations": observations({})})
+    assert without.truth().empty
+
+
+def test_empty_records_have_neither_candidates_nor_a_reading():
+    records = Records(*(table.empty() for table in RECORDS))
+    assert (records.candidates, records.reading) == ([], "")
+    assert records.failures.columns.tolist() == list(FAILURES.names)
