@@ -9,6 +9,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from wrapt import when_imported
+
 if TYPE_CHECKING:  # what _HOME says below, for type checkers and editors
     from ncap.candidates.catalog import list_candidates as list_candidates
     from ncap.measure.callback import CapacitanceCallback as CapacitanceCallback
@@ -63,6 +65,12 @@ _HOME = {
 }
 
 __all__ = ["__version__", *_HOME]
+
+
+@when_imported("keras")
+def _register_probe(keras: Any) -> None:
+    """Register Probe with Keras as soon as both are there, so that keras.models.load_model knows a saved model's probe."""
+    import_module("ncap.measure.probe")
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of these

@@ -1,10 +1,10 @@
 """ncap verify: oracle, closed form and automatic differentiation against each other on the machine and device at hand."""
 
-import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,34 +12,16 @@ import keras
 import numpy as np
 
 from ncap import reference as ref
-from ncap.measure import autodiff, closed_form
 from ncap.measure.precision import TF32_EPS, has_tf32, matmul_precision
-from ncap.measure.probe import Probe
-from ncap.reference.mlp import read_targets, softmax
-from ncap.reference.rounding import ROUNDINGS, uncancelled_degrees, uncancelled_families
-from ncap.reference.shared_weights import Degrees
-from ncap.reference.verdict import GRADIENT_FORM, WEIGHTINGS, Reading
+from ncap.measure.readings import READINGS, Entry
+from ncap.reference.mlp import softmax
+from ncap.reference.rounding import ROUNDINGS, uncancelled_degrees
+from ncap.testing import methods as kit
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-SAMPLES = 32
-# Widths n_0..n_L of the networks compared: tiny, uneven, deep, and the probe of the paper on 64 features.
-WIDTHS = ((2, 3, 2, 2), (5, 3, 7, 4), (6, 5, 4, 5, 3), (4, 6, 3, 5, 4, 6, 2), (64, 256, 128, 10))
-METHODS = (
-    *(
-        (name, Reading(interaction, strength, weighting))
-        for weighting in WEIGHTINGS
-        for name, interaction, strength in (
-            ("closed form", "explicit", "signed"),
-            ("closed form", "explicit", "magnitude"),
-            ("autodiff", "explicit", "signed"),
-            ("autodiff", "hessian", "signed"),
-        )
-    ),
-    ("closed form", GRADIENT_FORM),
-    ("autodiff", GRADIENT_FORM),
-)
+BATCH_SIZE = 20  # of 32 samples: two batches, the second smaller, so that adding up is part of what is checked
 
 
 @dataclass(frozen=True)
@@ -66,9 +48,14 @@ def run_checks(seed: int = 0) -> Iterator[Check]:
     """Every check that this device can make, one after the other."""
     yield from _golden_values()
     for arithmetic in arithmetics():
-        for method in METHODS:
-            if arithmetic.weights == arithmetic.dtype or method[0] == "closed form":
-                yield _largest_difference(method, arithmetic, seed)
+        for entry, method in methods():
+            if arithmetic.weights == arithmetic.dtype or method == "closed_form":
+                yield _largest_difference(entry, method, arithmetic, seed)
+
+
+def methods() -> list[tuple[Entry, str]]:
+    """Every reading of a Keras model with every method that gives it."""
+    return [(entry, method) for entry in READINGS.values() for method in entry.model_methods]
 
 
 @dataclass(frozen=True)
@@ -96,110 +83,24 @@ def arithmetics() -> list[Arithmetic]:
     return [*found, Arithmetic("bfloat16 weights", "float32", "bfloat16", narrow)]
 
 
-def _largest_difference(method: tuple[str, Reading], arithmetic: Arithmetic, seed: int) -> Check:
-    name, reading = method
-    worst, where = np.nan, "no network"
-    # Keras' batch norm, which autodiff goes through, computes in float32 on JAX whatever its dtype.
-    narrow = arithmetic.dtype == "float64" and name == "autodiff" and keras.backend.backend() == "jax"
-    eps = float(np.finfo(np.float32).eps) if narrow else arithmetic.eps
-    for net, x, y in _networks(seed, arithmetic):
-        probe, targets = _probe_of(net, arithmetic.weights), read_targets(y, len(x), net.widths[-1], net.loss)
-        data = probe, x.astype(arithmetic.dtype), targets.astype(arithmetic.dtype), net.loss
-        # 20 samples at a time: two batches, the second smaller, so that adding up is part of what is checked.
-        with matmul_precision(arithmetic.matmul):
-            if reading == GRADIENT_FORM:
-                difference = _of_gradient_form(name, data, net, x, y, eps)
-            elif name == "closed form":
-                got = closed_form.degrees(*data, reading.strength, reading.weighting, 20)
-                difference = _of_degrees(got, net, x, y, reading, eps)
-            else:
-                got = autodiff.degrees(*data, reading.interaction, reading.weighting, 20)
-                difference = _of_degrees(got, net, x, y, reading, eps)
-        if not difference <= worst:  # the first, a larger one, or NaN
-            worst, where = difference, f"{'-'.join(map(str, net.widths))}, {net.loss}"
-    shown = f"{arithmetic.name}, norm in float32" if narrow else arithmetic.name
-    return Check(f"{name} against oracle, {reading}", shown, worst, ROUNDINGS, "roundings", where)
-
-
-def _of_degrees(got: Degrees, net: ref.MLP, x: np.ndarray, y: np.ndarray, reading: Reading, eps: float) -> float:
-    """How far degrees are from the oracle's, in roundings."""
-    scale = uncancelled_degrees(net, x, y, reading.interaction, reading.weighting)
-    return _roundings_between(got, ref.degrees(net, x, y, *reading), scale, eps)
-
-
-def _of_gradient_form(
-    name: str, data: tuple[Probe, np.ndarray, np.ndarray, str], net: ref.MLP, x: np.ndarray, y: np.ndarray, eps: float
-) -> float:
-    """How far the gradient form's A and D are from the oracle's, in roundings of q on the scale of its uncancelled sums."""
-    (A, D, _), *_ = (
-        closed_form.gradient_moments(*data, 20) if name == "closed form" else (autodiff.gradient_moments(*data, 20),)
-    )
-    want = ref.gradient_capacitance(net, x, y)
-    q, _ = uncancelled_degrees(net, x, y, weighting="relative")
-    scale_A, scale_D = 2 * sum((q_l**2).sum() for q_l in q[1:]), sum(q_l.sum() for q_l in q)
-    differences = np.array([abs(A - want.numerator) / scale_A, abs(D - want.denominator) / scale_D]) / eps
-    return float(differences.max()) if np.isfinite(differences).all() else np.inf
-
-
-def _roundings_between(one: Degrees, other: Degrees, scale: Degrees, eps: float) -> float:
-    """max |one - other| / (eps scale) over all degrees; a degree without scale must agree exactly."""
-    flat = [
-        np.concatenate([d.ravel() for side in degrees for d in side]).astype(float) for degrees in (one, other, scale)
-    ]
-    difference, unit = np.abs(flat[0] - flat[1]), eps * flat[2]
-    if not np.isfinite(difference).all() or (difference[unit == 0] > 0).any():
-        return np.inf
-    return float((difference[unit > 0] / unit[unit > 0]).max(initial=0.0))
-
-
-def _networks(seed: int, arithmetic: Arithmetic) -> Iterator[tuple[ref.MLP, np.ndarray, np.ndarray]]:
-    """Drawn networks with data, the same for every backend; samples with a unit within rounding of the relu's kink are left out.
-
-    Weights are numbers of the probe's dtype and inputs float32 numbers, so that every implementation computes with the same ones.
-    A coarse arithmetic may leave a wide network without a sample, and the network is then left out too.
-    """
-    rng = np.random.default_rng(seed)
+def _largest_difference(entry: Entry, method: str, arithmetic: Arithmetic, seed: int) -> Check:
+    """The largest difference between a method and the oracle over the drawn networks, in roundings."""
+    module, worst, where = import_module(entry.methods[method]), np.nan, "no network"
+    eps = max(arithmetic.eps, kit.unit_roundoff(method, arithmetic.dtype))
     weights = "float32" if arithmetic.weights == "float64" else arithmetic.weights
-    for widths in WIDTHS:
-        for loss in ("cross_entropy", "squared_error"):
-            kernels = [_rounded(rng.normal(size=(a, b)) / np.sqrt(a), weights) for a, b in itertools.pairwise(widths)]
-            biases = [_rounded(rng.normal(size=n) / 4, weights) for n in widths[1:]]
-            scales = [_rounded(rng.uniform(0.5, 1.5, n), weights) for n in widths[1:-1]]
-            shifts = [_rounded(rng.normal(size=n) / 4, weights) for n in widths[1:-1]]
-            net = ref.MLP(kernels, biases, scales, shifts, loss=loss)
-            x, y = _rounded(rng.normal(size=(SAMPLES, widths[0])), "float32"), rng.integers(0, widths[-1], SAMPLES)
-            clear = _clear_of_kinks(net, x, y, arithmetic.eps)
-            if clear.any():
-                yield net, x[clear], y[clear]
-
-
-def _clear_of_kinks(net: ref.MLP, x: np.ndarray, y: np.ndarray, eps: float) -> np.ndarray:
-    z, _, _ = ref.forward(net, x)
-    reach = uncancelled_families(net, x, y).z
-    clear = np.ones(len(x), dtype=bool)
-    for layer, below, bound in zip(net.layers[:-1], z, reach, strict=False):
-        a, size = below @ layer.kernel + layer.bias, bound @ np.abs(layer.kernel) + np.abs(layer.bias)
-        clear &= (np.abs(a) > 16 * eps * size).all(axis=1)
-    return clear
-
-
-def _rounded(values: np.ndarray, dtype: str) -> np.ndarray:
-    return values.astype(np.dtype(dtype)).astype(np.float64)
-
-
-def _probe_of(net: ref.MLP, dtype: str) -> Probe:
-    """The same network as a built probe; moving variance 3/4 and epsilon 1/4 make the norm's scale and shift exact."""
-    probe = Probe(net.widths[-1], net.widths[1:-1], dtype=dtype)
-    norms = [unit.norm for unit in probe.units if unit.norm is not None]
-    for norm in norms:
-        norm.epsilon = 0.25
-    probe.build((None, net.widths[0]))
-    for layer, unit, norm in zip(net.layers, probe.units, norms, strict=False):
-        n = len(layer.bias)
-        unit.dense.set_weights([layer.kernel, layer.bias])
-        norm.set_weights([layer.scale, layer.shift, np.zeros(n), np.full(n, 0.75)])
-    probe.logits.set_weights([net.layers[-1].kernel, net.layers[-1].bias])
-    return probe
+    degrees = None if entry.name == "gradient" else module.degrees  # the gradient form has no P
+    for case in kit.drawn_cases(seed, kit.WIDTHS, weights, arithmetic.eps):
+        with matmul_precision(arithmetic.matmul):
+            found = kit.quantities(
+                module.measure, entry.name, case, degrees=degrees,
+                dtype=arithmetic.dtype, weights=arithmetic.weights, batch_size=BATCH_SIZE,
+            )  # fmt: skip
+            difference = kit.largest_difference(found, eps)
+        if not difference <= worst:  # the first, a larger one, or NaN
+            worst, where = difference, f"{'-'.join(map(str, case.net.widths))}, {case.net.loss}"
+    shown = f"{arithmetic.name}, norm in float32" if eps > arithmetic.eps else arithmetic.name
+    what = f"{method.replace('_', ' ')} against oracle, {entry.name}"
+    return Check(what, shown, worst, ROUNDINGS, "roundings", where)
 
 
 def _golden_values() -> Iterator[Check]:
@@ -217,9 +118,9 @@ def _golden_values() -> Iterator[Check]:
     net, x = ref.MLP(kernels), np.array(softmax_table["x"], float)
     y = softmax(ref.forward(net, x)[2]) - _fractions(softmax_table["error"]).astype(float)
     exact = ref.degrees_from(*_exact_families(softmax_table))
-    difference = _roundings_between(
-        ref.degrees(net, x, y), exact, uncancelled_degrees(net, x, y), float(np.finfo(float).eps)
-    )
+    degrees = zip(ref.degrees(net, x, y), exact, uncancelled_degrees(net, x, y), strict=True)
+    layers = [kit.Quantity("degrees", *of_layer) for side in degrees for of_layer in zip(*side, strict=True)]
+    difference = kit.largest_difference(layers, kit.FLOAT64)
     yield Check("T4, softmax, degrees of the closed form", "float64", difference, ROUNDINGS, "roundings", "2-2-2-2-3")
 
 

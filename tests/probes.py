@@ -6,30 +6,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from ncap.measure.probe import Probe
+from ncap.testing.methods import denses, probe_of
+
+__all__ = ["BACKEND", "denses", "eagerly", "parameters", "probe_of"]
 
 BACKEND = keras.backend.backend()
-
-
-def probe_of(net, dtype):
-    """A built Probe with the weights of `net` (norm "after"); scale and shift are exact: 0.75 + 0.25 is 1."""
-    norm = any((layer.scale != 1).any() or (layer.shift != 0).any() for layer in net.layers)
-    probe = Probe(net.widths[-1], net.widths[1:-1], batch_norm=norm, dtype=dtype)
-    for unit in probe.units:
-        if norm:
-            unit.norm.epsilon = 0.25
-    probe.build((None, net.widths[0]))
-    for layer, dense in zip(net.layers, denses(probe), strict=True):
-        dense.set_weights([layer.kernel, layer.bias])
-    for layer, unit in zip(net.layers, probe.units, strict=False):
-        if norm:
-            n = len(layer.scale)
-            unit.norm.set_weights([layer.scale, layer.shift, np.zeros(n), np.full(n, 0.75)])
-    return probe
-
-
-def denses(probe):
-    return [*(unit.dense for unit in probe.units), probe.logits]
 
 
 def parameters(probe):
@@ -62,8 +43,10 @@ def eagerly():
             yield
         finally:
             tf.config.run_functions_eagerly(False)
-    else:
+    elif BACKEND == "jax":
         import jax
 
         with jax.disable_jit():
             yield
+    else:  # torch compiles nothing here
+        yield

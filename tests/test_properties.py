@@ -8,7 +8,7 @@ import pytest
 from agreement import ROUNDINGS, assert_close, assert_degrees_agree, sums, uncancelled
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from probes import eagerly, probe_of
+from probes import eagerly
 from strategies import Case, arrays, cases
 
 from ncap import reference as ref
@@ -25,19 +25,21 @@ def oracle(case, strength="signed", weighting="unit"):
 def closed_form(case, strength="signed", weighting="unit"):
     import ncap.measure.closed_form
 
-    return on_keras(case, lambda *data: ncap.measure.closed_form.degrees(*data, strength, weighting, 256))
+    return on_keras(case, ncap.measure.closed_form.degrees, f"explicit/{strength}/{weighting}")
 
 
 def autodiff(case, strength="signed", weighting="unit"):
     import ncap.measure.autodiff
 
-    return on_keras(case, lambda *data: ncap.measure.autodiff.degrees(*data, "explicit", weighting, 256))
+    return on_keras(case, ncap.measure.autodiff.degrees, f"explicit/signed/{weighting}")
 
 
-def on_keras(case, method):
-    targets = ref.mlp.read_targets(case.y, len(case.x), case.net.widths[-1], case.net.loss)
+def on_keras(case, function, reading):
+    from ncap.measure.readings import check
+    from ncap.testing.methods import probe_data
+
     with eagerly():
-        return method(probe_of(case.net, "float64"), case.x, targets, case.net.loss)
+        return function(probe_data(case, "float64"), check(reading).parts, 256)
 
 
 IMPLEMENTATIONS = [
@@ -214,11 +216,8 @@ def test_rescaling_does_not_change_the_gradient_form(case, data):
     import ncap.measure.closed_form
 
     other = rescaled(case, data)
-    for method in (
-        lambda *probe: ncap.measure.closed_form.gradient_moments(*probe, 256)[0],
-        lambda *probe: ncap.measure.autodiff.gradient_moments(*probe, 256),
-    ):
-        got, want = on_keras(other, method), on_keras(case, method)
+    for method in (ncap.measure.closed_form, ncap.measure.autodiff):
+        got, want = (on_keras(of, method.measure, "gradient").moments for of in (other, case))
         assert got == pytest.approx(want, rel=ROUNDINGS * EPS)
 
 

@@ -7,7 +7,7 @@ hold the two against each other. What crosses the border to the device is the pr
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import keras
@@ -62,27 +62,17 @@ class StrengthSums(NamedTuple):
 def measure(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
     """A, D, their magnitudes and the standard error of an explicit reading or of the gradient form; see ncap.measure.method."""
     if reading == GRADIENT_FORM:
-        return Sums(*gradient_moments(*data, batch_size))
-    return Sums(*explicit_moments(*data, reading.strength, reading.weighting, batch_size))
+        return _of_gradient_form(data, batch_size)
+    return _explicit(data, reading, batch_size)
 
 
-def explicit_moments(
-    probe: Probe,
-    features: np.ndarray,
-    targets: np.ndarray,
-    loss: str,
-    strength: str,
-    weighting: str,
-    batch_size: int,
-) -> tuple[Moments, Moments, float]:
+def _explicit(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
     """A and D of the explicit reading in the wanted strength and in magnitude, and the standard error of A / D.
 
     The families z, s, g of all samples stay on the device, O(N sum_l n_l): one sweep over them adds up the degrees of
     the interior layers, a second takes every sample's share in them.
-
-    Shapes: features z_0 (N, n_0), targets (N, n_L); float32 or float64, the dtype of the computation.
     """
-    batches = _batches(probe, features, targets, loss, batch_size)
+    batches, (_, strength, weighting) = _batches(*data, batch_size), reading
     strengths = tuple(dict.fromkeys((strength, "magnitude")))
     sums = _sum_up(batches, strengths, weighting, "interior")
     moments = {name: sums[name].moments for name in strengths}
@@ -90,18 +80,16 @@ def explicit_moments(
         if A == D == 0:  # only then do the outermost layers' degrees have to be looked at
             every = _sum_up(batches, (name,), weighting, "all")[name]
             moments[name] = Moments(A, D, not any(d.any() for d in (*every.delta_in, *every.delta_out)))
-    return moments[strength], moments["magnitude"], _standard_error(batches, strength, weighting, sums[strength])
+    return Sums(moments[strength], moments["magnitude"], _standard_error(batches, strength, weighting, sums[strength]))
 
 
-def gradient_moments(
-    probe: Probe, features: np.ndarray, targets: np.ndarray, loss: str, batch_size: int
-) -> tuple[Moments, Moments, float]:
+def _of_gradient_form(data: ProbeData, batch_size: int) -> Sums:
     """A and D of the gradient form (T7 b), from q = W * dC/dW = delta_in of the signed relative reading; D before the samples
     cancel; and the standard error.
 
     psi_n = (2 <q, q_n> - 2A) / D - beta (<sgn q, q_n> - D) / D over the samples, q_n being sample n's own q.
     """
-    batches = _batches(probe, features, targets, loss, batch_size)
+    batches = _batches(*data, batch_size)
     sums = _sum_up(batches, ("signed", "magnitude"), "relative", "all")
     q = sums["signed"].delta_in
     A, D = sum(float((q_l**2).sum()) for q_l in q[1:]), sum(float(np.abs(q_l).sum()) for q_l in q)
@@ -109,21 +97,13 @@ def gradient_moments(
     directions = [[2 * q_l if l else np.zeros_like(q_l) for l, q_l in enumerate(q)], [np.sign(q_l) for q_l in q]]
     A_n, D_n = _over_samples(_sample_gradients, batches, *directions)
     uncancelled = Moments(A, sums["magnitude"].denominator, False)
-    return moments, uncancelled, _delta_method(A_n - 2 * A, D_n - D, A, D)
+    return Sums(moments, uncancelled, _delta_method(A_n - 2 * A, D_n - D, A, D))
 
 
-def degrees(
-    probe: Probe,
-    features: np.ndarray,
-    targets: np.ndarray,
-    loss: str,
-    strength: str,
-    weighting: str,
-    batch_size: int,
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def degrees(data: ProbeData, reading: Reading, batch_size: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """delta_in and delta_out of every weight of the probe (explicit), two lists of L float64 arrays (n_{l-1}, n_l)."""
-    batches = _batches(probe, features, targets, loss, batch_size)
-    sums = _sum_up(batches, (strength,), weighting, "all")[strength]
+    probe, strength = data.probe, reading.strength
+    sums = _sum_up(_batches(*data, batch_size), (strength,), reading.weighting, "all")[strength]
     first, last = (np.zeros(tuple(dense.kernel.shape)) for dense in (probe.units[0].dense, probe.logits))
     return [*sums.delta_in, last], [first, *sums.delta_out]
 
@@ -133,7 +113,7 @@ def _sum_up(batches: list[Families], strengths: tuple[str, ...], weighting: str,
     total: Any = None
     static: dict[str, Any] = {"strengths": strengths, "weighting": weighting, "span": span}
     for families in batches:
-        part = _compiled(_batch_sums, _signature(families), **static)(families)
+        part = _run(_batch_sums, families, **static)
         total = part if total is None else keras.tree.map_structure(ops.add, total, part)
     n = sum(families.z[0].shape[0] for families in batches)
     mean = keras.tree.map_structure(lambda part: np.asarray(ops.convert_to_numpy(part), np.float64) / n, total)
@@ -162,7 +142,7 @@ def _over_samples(
     """Every sample's two numbers, (N,) float64 each, that the function gives for batches and arrays over the weights."""
     dtype = keras.backend.standardize_dtype(batches[0].z[0].dtype)
     on_device = [[ops.convert_to_tensor(array, dtype) for array in side] for side in weights]
-    parts = [_compiled(function, _signature(families), **static)(families, *on_device) for families in batches]
+    parts = [_run(function, families, *on_device, **static) for families in batches]
     return [
         np.concatenate([ops.convert_to_numpy(part) for part in side]).astype(np.float64)
         for side in zip(*parts, strict=True)
@@ -174,7 +154,7 @@ def _batches(probe: Probe, features: np.ndarray, targets: np.ndarray, loss: str,
     layers, families = _layers(probe, features.dtype.name), []
     for start in range(0, len(features), batch_size):
         x, y = (ops.convert_to_tensor(values[start : start + batch_size]) for values in (features, targets))
-        families.append(Families(*_compiled(_families, _signature(layers), loss=loss)(layers, x, y)))
+        families.append(Families(*_run(_families, layers, x, y, loss=loss)))
     return families
 
 
@@ -271,20 +251,29 @@ def _denominators(factors: list[Factors]) -> Any:
     return sum(ops.sum(f.s * f.Z * f.G, axis=1) for f in factors)
 
 
-@cache
-def _compiled(function: Callable[..., Any], signature: tuple[Any, ...], **static: Any) -> Callable[..., Any]:
-    """The function with its settings, compiled by the backend, once for each network's signature and each setting."""
-    set_up = partial(function, **static)
+_functions: dict[tuple[Any, ...], Callable[..., Any]] = {}
+
+
+def _run(function: Callable[..., Any], *arguments: Any, **static: Any) -> Any:
+    """The function's value, compiled by the backend once for each network's widths and each setting."""
+    key = function, _signature(arguments), *sorted(static.items())
+    if key not in _functions:
+        _functions[key] = _compile(partial(function, **static), arguments)
+    return _functions[key](*arguments)
+
+
+def _compile(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[..., Any]:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        # A function of its own for each: TensorFlow warns of one that is retraced for many networks or settings.
-        return tf.function(set_up, reduce_retracing=True)
+        # One trace for any number of samples. No autograph: what it would convert, loops over layers, is to be unrolled.
+        specs = keras.tree.map_structure(lambda t: tf.TensorSpec([None, *t.shape[1:]], t.dtype), arguments)
+        return tf.function(function, input_signature=specs, autograph=False)
     if keras.backend.backend() == "jax":
         import jax
 
-        return jax.jit(set_up)
-    return set_up
+        return jax.jit(function)
+    return function
 
 
 def _signature(tensors: Any) -> tuple[Any, ...]:

@@ -9,6 +9,9 @@ What every method promises, and `ncap.testing.methods` tests:
 3. The probe's own weights of now are read, in inference mode; nothing is changed.
 4. A standard error and sums of magnitudes are given, or said to be absent (NaN, None); never guessed.
 5. P is never formed.
+
+Of a reading that has a P, the module also gives `degrees(data, reading, batch_size)`: delta_in and delta_out of every weight, two lists of
+L float64 arrays (n_{l-1}, n_l). They are what the comparison with the oracle looks at, weight by weight.
 """
 
 from __future__ import annotations

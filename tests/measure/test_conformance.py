@@ -2,21 +2,30 @@
 
 import os
 import warnings
+from importlib import import_module
 
 import numpy as np
 import pytest
-from agreement import ROUNDINGS, assert_close, assert_degrees_agree, sums, uncancelled
+from agreement import assert_degrees_agree, uncancelled
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from probes import BACKEND, eagerly, probe_of
-from strategies import cases
+from probes import BACKEND, eagerly
+from strategies import Case, cases
 
 from ncap import reference as ref
-from ncap.measure import autodiff, closed_form
+from ncap.measure import readings
+from ncap.reference.mlp import read_targets
+from ncap.testing.agreement import assert_close
+from ncap.testing.methods import (
+    FLOAT32,
+    FLOAT64,
+    Quantity,
+    assert_conforms,
+    largest_difference,
+    unit_roundoff,
+)
 
-FLOAT64, FLOAT32 = np.finfo(np.float64).eps, np.finfo(np.float32).eps
 PROBE_NORMS = ("none", "after")
-every_weighting = pytest.mark.parametrize("weighting", ["unit", "relative"])
 LONG = "NCAP_HYPOTHESIS" in os.environ  # long-keras draws 1,000 examples of every test
 # A TensorFlow example costs tens of milliseconds. JAX compiles every operation anew for every shape, even eagerly: seconds
 # for each new network, so it draws fewer and from fewer shapes.
@@ -24,12 +33,6 @@ few = settings() if LONG else settings(max_examples=40 if BACKEND == "tensorflow
 BOUNDS = {"max_depth": 6, "max_width": 8} if LONG or BACKEND == "tensorflow" else {"max_depth": 4, "max_width": 3}
 
 pytestmark = pytest.mark.filterwarnings("ignore::ncap.reference.CapacitanceWarning")
-
-
-def eps_of(case, dtype):
-    """Rounding unit of the automatic differentiation: Keras' batch norm computes in float32 under JAX, whatever its dtype."""
-    normalised = any((layer.scale != 1).any() or (layer.shift != 0).any() for layer in case.net.layers)
-    return FLOAT32 if dtype == "float32" or (BACKEND == "jax" and normalised) else FLOAT64
 
 
 def exact_in_float32(case):
@@ -44,105 +47,42 @@ def clear_of_underflow(case):
     return (errors[errors > 0] > 1e-25).all()
 
 
-def data_of(case, dtype):
-    """Features and targets as ncap.capacitance hands them to a method."""
-    targets = ref.mlp.read_targets(case.y, len(case.x), case.net.widths[-1], case.net.loss)
-    return case.x.astype(dtype), targets.astype(dtype), case.net.loss
+def eps_of(case, method, dtype):
+    """The spacing at 1 of what a method computes the case in."""
+    normalised = any((layer.scale != 1).any() or (layer.shift != 0).any() for layer in case.net.layers)
+    return unit_roundoff(method, dtype, normalised)
 
 
-@every_weighting
-@pytest.mark.parametrize("strength", ["signed", "magnitude"])
+# Every method of every reading of the table, but for those that only the oracle has.
+TAKEN = [
+    pytest.param(name, method, import_module(module), id=f"{name}-{method}")
+    for name, entry in readings.READINGS.items()
+    for method, module in entry.model_methods.items()
+]
+every_method = pytest.mark.parametrize(("reading", "method", "module"), TAKEN)
+
+
+def degrees_of(module, reading):
+    return None if reading == "gradient" else module.degrees  # the gradient form has no P
+
+
+@every_method
 @few
 @given(case=cases(norms=PROBE_NORMS, **BOUNDS), batch_size=st.sampled_from([1, 2, 256]))
-def test_closed_form_in_float64(case, batch_size, strength, weighting):
-    data = probe_of(case.net, "float64"), *data_of(case, "float64")
+def test_sums_and_degrees_in_float64(reading, method, module, case, batch_size):
     with eagerly():
-        got = closed_form.degrees(*data, strength, weighting, batch_size)
-    want = ref.degrees(case.net, case.x, case.y, "explicit", strength, weighting)
-    assert_degrees_agree(got, want, uncancelled(case, weighting=weighting), FLOAT64, f"{strength} {weighting}")
+        eps, degrees = eps_of(case, method, "float64"), degrees_of(module, reading)
+        exact = case.net.loss == "squared_error" and eps < FLOAT32
+        assert_conforms(module.measure, reading, case, degrees=degrees, eps=eps, batch_size=batch_size, exact=exact)
 
 
-@every_weighting
-@pytest.mark.parametrize("interaction", ["explicit", "hessian"])
-@few
-@given(case=cases(norms=PROBE_NORMS, **BOUNDS), batch_size=st.sampled_from([1, 2, 256]))
-def test_autodiff_in_float64(case, batch_size, interaction, weighting):
-    data = probe_of(case.net, "float64"), *data_of(case, "float64")
-    with eagerly():
-        got = autodiff.degrees(*data, interaction, weighting, batch_size)
-    want = ref.degrees(case.net, case.x, case.y, interaction, "signed", weighting)
-    scale = uncancelled(case, interaction, weighting)
-    assert_degrees_agree(got, want, scale, eps_of(case, "float64"), f"{interaction} {weighting}")
-
-
-@few
-@given(case=cases(norms=PROBE_NORMS, **BOUNDS), batch_size=st.sampled_from([1, 2, 256]))
-def test_the_gradient_form_in_float64(case, batch_size):
-    data = probe_of(case.net, "float64"), *data_of(case, "float64")
-    with eagerly():
-        of_closed_form, uncancelled_sums, standard_error = closed_form.gradient_moments(*data, batch_size)
-        of_autodiff = autodiff.gradient_moments(*data, batch_size)
-    want = ref.gradient_capacitance(case.net, case.x, case.y)
-    scale, _ = uncancelled(case, weighting="relative")
-    scale_A, scale_D = 2 * sum((q_l**2).sum() for q_l in scale[1:]), sum(q_l.sum() for q_l in scale)
-    for got, eps, what in (
-        (of_closed_form, FLOAT64, "closed form"),
-        (of_autodiff, eps_of(case, "float64"), "autodiff"),
-    ):
-        assert_close(got.numerator, want.numerator, ROUNDINGS * eps * scale_A, f"A, {what}")
-        assert_close(got.denominator, want.denominator, ROUNDINGS * eps * scale_D, f"D, {what}")
-    if want.denominator:
-        got = uncancelled_sums.denominator / want.denominator
-        assert_close(got, want.cancellation, ROUNDINGS * FLOAT64 * (scale_D / want.denominator) ** 2, "cancellation")
-    if case.net.loss == "squared_error":  # exact but for the mean, so even "every q is exactly 0" agrees
-        assert of_closed_form.vanishes == of_autodiff.vanishes == (want.reason == "zero")
-        if not want.degenerate and len(case.x) > 1:  # and no q rounds to the wrong side of 0, |q|'s kink
-            bound = ROUNDINGS * FLOAT64 * len(case.x) ** 2 * (scale_D / want.denominator) ** 2 * scale_D
-            assert_close(standard_error, want.standard_error, bound, "standard error")
-
-
-@every_weighting
+@every_method
 @few
 @given(case=cases(norms=PROBE_NORMS, **BOUNDS))
-def test_both_in_float32_relative_to_the_magnitude_sums(case, weighting):
+def test_sums_and_degrees_in_float32_relative_to_the_magnitude_sums(reading, method, module, case):
     assume(exact_in_float32(case) and clear_of_underflow(case))
     with eagerly():
-        data = probe_of(case.net, "float32"), *data_of(case, "float32")
-        methods = {
-            ("explicit", "signed"): closed_form.degrees(*data, "signed", weighting, 256),
-            ("explicit", "magnitude"): closed_form.degrees(*data, "magnitude", weighting, 256),
-            ("explicit", "autodiff"): autodiff.degrees(*data, "explicit", weighting, 256),
-            ("hessian", "autodiff"): autodiff.degrees(*data, "hessian", weighting, 256),
-        }
-    for (interaction, method), got in methods.items():
-        strength = "magnitude" if method == "magnitude" else "signed"
-        want = ref.degrees(case.net, case.x, case.y, interaction, strength, weighting)
-        scale = uncancelled(case, interaction, weighting)
-        assert_degrees_agree(got, want, scale, FLOAT32, f"{interaction} {method} {weighting}")
-
-
-@every_weighting
-@pytest.mark.parametrize("strength", ["signed", "magnitude"])
-@few
-@given(case=cases(norms=PROBE_NORMS, **BOUNDS), batch_size=st.sampled_from([2, 256]))
-def test_sums_standard_error_and_verdict_of_the_closed_form(case, batch_size, strength, weighting):
-    data = probe_of(case.net, "float64"), *data_of(case, "float64")
-    with eagerly():
-        moments, magnitude, standard_error = closed_form.explicit_moments(*data, strength, weighting, batch_size)
-    want, in_magnitude = (
-        ref.capacitance(case.net, case.x, case.y, "explicit", of, weighting) for of in (strength, "magnitude")
-    )
-    scale_A, scale_D = sums(uncancelled(case, weighting=weighting))
-    if want.reason != "softmax":
-        assert_close(moments.numerator, want.numerator, ROUNDINGS * FLOAT64 * scale_A, "A")
-    assert_close(moments.denominator, want.denominator, ROUNDINGS * FLOAT64 * scale_D, "D")
-    assert_close(magnitude.numerator, in_magnitude.numerator, ROUNDINGS * FLOAT64 * scale_A, "A in magnitude")
-    if case.net.loss == "squared_error":  # exact but for the mean, so even "every degree is exactly 0" agrees
-        assert moments.vanishes == (want.reason == "zero")
-    if not want.degenerate and len(case.x) > 1:
-        D = abs(want.denominator)
-        bound = ROUNDINGS * FLOAT64 * len(case.x) * (scale_A / D) * (scale_D / D) * (1 + scale_D / D)
-        assert_close(standard_error, want.standard_error, bound, "standard error")
+        assert_conforms(module.measure, reading, case, degrees=degrees_of(module, reading), dtype="float32")
 
 
 @few
@@ -151,7 +91,8 @@ def test_autodiff_of_a_hand_written_stack_with_the_norm_before_the_relu(case):
     """The probe has its norm after the relu; the other order is held against automatic differentiation here."""
     import hand_written
 
-    net, data = case.net, (case.x, *data_of(case, "float64")[1:])
+    net = case.net
+    data = case.x, read_targets(case.y, len(case.x), net.widths[-1], net.loss), net.loss
     for interaction in ("explicit", "hessian"):
         got = hand_written.degrees(net, *data, interaction)
         want = ref.degrees(net, case.x, case.y, interaction)
@@ -163,6 +104,44 @@ def test_a_disagreement_is_reported_with_its_place():
         AssertionError, match=r"delta: 1 of 2 differ; worst at \(1,\): got 2, want 1, ratio 2, tolerance 0.5"
     ):
         assert_close([1.0, 2.0], [1.0, 1.0], 0.5, "delta")
+
+
+@pytest.mark.parametrize("wrong", ["numerator", "denominator", "uncancelled", "standard_error"])
+def test_the_kit_finds_what_is_wrong(wrong):
+    """Each quantity off by a part in a million fails by its name, on a case where all of them are compared."""
+    net = ref.MLP([[[1.0, 0.5]], [[1.0, 0.5], [0.5, 1.0]], [[1.0], [0.5]]], loss="squared_error")
+    case, closed_form = Case(net, np.array([[1.0], [0.5]]), np.array([0, 0])), import_module("ncap.measure.closed_form")
+
+    def measure(*arguments):
+        sums, off = closed_form.measure(*arguments), 1 + 1e-6
+        if wrong == "standard_error":
+            return sums._replace(standard_error=sums.standard_error * off)
+        if wrong == "uncancelled":
+            return sums._replace(uncancelled=sums.uncancelled._replace(denominator=sums.uncancelled.denominator * off))
+        return sums._replace(moments=sums.moments._replace(**{wrong: getattr(sums.moments, wrong) * off}))
+
+    assert_conforms(closed_form.measure, "explicit/signed/unit", case, exact=True)
+    words = {
+        "numerator": "^A, ",
+        "denominator": "^D, ",
+        "uncancelled": "^D before",
+        "standard_error": "^standard error",
+    }
+    with pytest.raises(AssertionError, match=words[wrong]):
+        assert_conforms(measure, "explicit/signed/unit", case, exact=True)
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "scale", "roundings"),
+    [
+        ([1.0, 2.0], [1.0, 2.5], [1.0, 0.5], 4.0),
+        ([0.0, 1.0], [0.0, 1.0], [0.0, 1.0], 0.0),
+        ([1e-300], [0.0], [0.0], np.inf),
+        ([np.nan], [0.0], [1.0], np.inf),
+    ],
+)
+def test_roundings_are_counted_on_the_scale_of_each_entry(got, want, scale, roundings):
+    assert largest_difference([Quantity("q", got, want, scale)], eps=0.25) == roundings
 
 
 def test_warnings_are_those_of_the_oracle():

@@ -22,64 +22,40 @@ import numpy as np
 from keras import ops
 
 from ncap.measure.method import ProbeData, Sums
-from ncap.measure.probe import Probe
 from ncap.reference.verdict import GRADIENT_FORM, Moments, Reading
 
 BACKENDS = ("tensorflow", "jax")
 
 
 def measure(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
-    """A and D of a signed reading or of the gradient form; no magnitudes and no standard error; see ncap.measure.method."""
-    if reading == GRADIENT_FORM:
-        return Sums(gradient_moments(*data, batch_size), None, np.nan)
-    return Sums(moments(*data, reading.interaction, reading.weighting, batch_size), None, np.nan)
+    """A and D of a signed reading or of the gradient form; no magnitudes, no standard error; see ncap.measure.method.
 
-
-def moments(
-    probe: Probe,
-    features: np.ndarray,
-    targets: np.ndarray,
-    loss: str,
-    interaction: str,
-    weighting: str,
-    batch_size: int,
-) -> Moments:
-    """Signed A and D of either interaction; degrees are added up over batches.
-
-    Shapes: features z_0 (N, n_0), targets (N, n_L). Raises: ValueError on a backend without automatic differentiation here.
+    Raises: ValueError on a backend of Keras without automatic differentiation.
     """
-    delta_in, delta_out = degrees(probe, features, targets, loss, interaction, weighting, batch_size)
+    if reading == GRADIENT_FORM:
+        return Sums(_of_gradient_form(data, batch_size), None, np.nan)
+    delta_in, delta_out = degrees(data, reading, batch_size)
     A = sum(float((d_out * d_in).sum()) for d_in, d_out in zip(delta_in, delta_out, strict=True))
     D = float(sum(d.sum() for d in delta_in))
-    return Moments(A, D, not any(d.any() for d in (*delta_in, *delta_out)))
+    return Sums(Moments(A, D, not any(d.any() for d in (*delta_in, *delta_out))), None, np.nan)
 
 
-def gradient_moments(probe: Probe, features: np.ndarray, targets: np.ndarray, loss: str, batch_size: int) -> Moments:
+def _of_gradient_form(data: ProbeData, batch_size: int) -> Moments:
     """A and D of the gradient form (T7 b) from q = W * dC/dW: sum_{l=2..L-1} sum q_l^2 and sum_{l<L} sum |q_l|."""
-    gradients = _add_up("gradient_sums", probe, features, targets, batch_size, loss)
-    kernels = [ops.convert_to_numpy(unit.dense.kernel).astype(np.float64) for unit in probe.units]
+    gradients = _add_up("gradient_sums", data, batch_size)
+    kernels = [ops.convert_to_numpy(unit.dense.kernel).astype(np.float64) for unit in data.probe.units]
     q = [kernel * gradient for kernel, gradient in zip(kernels, gradients, strict=False)]
     A, D = sum(float((q_l**2).sum()) for q_l in q[1:]), sum(float(np.abs(q_l).sum()) for q_l in q)
     return Moments(A, D, not any(q_l.any() for q_l in q))
 
 
-def degrees(
-    probe: Probe,
-    features: np.ndarray,
-    targets: np.ndarray,
-    loss: str,
-    interaction: str,
-    weighting: str,
-    batch_size: int,
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """delta_in and delta_out of every weight of the probe, two lists of L float64 arrays (n_{l-1}, n_l)."""
-    delta_in, delta_out = _add_up("degree_sums", probe, features, targets, batch_size, loss, interaction, weighting)
+def degrees(data: ProbeData, reading: Reading, batch_size: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """delta_in and delta_out of every weight of the probe (signed), two lists of L float64 arrays (n_{l-1}, n_l)."""
+    delta_in, delta_out = _add_up("degree_sums", data, batch_size, reading.interaction, reading.weighting)
     return delta_in, delta_out
 
 
-def _add_up(
-    function: str, probe: Probe, features: np.ndarray, targets: np.ndarray, batch_size: int, *settings: str
-) -> Any:
+def _add_up(function: str, data: ProbeData, batch_size: int, *settings: str) -> Any:
     """A function of the backend's file added up over batches, over N, as float64 arrays."""
     backend = keras.backend.backend()
     if backend not in BACKENDS:
@@ -87,10 +63,12 @@ def _add_up(
             f"method='autodiff' needs the Keras backend {' or '.join(BACKENDS)}, this is {backend!r}; use method='closed_form'"
         )
     sums_of = getattr(import_module(f"ncap.measure.autodiff.{backend}"), function)
+    probe, features, targets, loss = data
     total: Any = None
     for start in range(0, len(features), batch_size):
         part = slice(start, start + batch_size)
-        sums = sums_of(probe, ops.convert_to_tensor(features[part]), ops.convert_to_tensor(targets[part]), *settings)
+        x, y = (ops.convert_to_tensor(values[part]) for values in (features, targets))
+        sums = sums_of(probe, x, y, loss, *settings)
         total = sums if total is None else keras.tree.map_structure(ops.add, total, sums)
     return keras.tree.map_structure(
         lambda sums: np.asarray(ops.convert_to_numpy(sums), np.float64) / len(features), total

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import tensorflow as tf
 
@@ -19,24 +18,37 @@ _graphs: WeakKeyDictionary[Probe, Any] = WeakKeyDictionary()
 
 def degree_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, interaction: str, weighting: str) -> Degrees:
     """N times delta_in and delta_out of one batch; see ncap.measure.autodiff for the contract."""
-    return _graph(probe, _degree_sums, loss, interaction, weighting)(probe, x, y)
+    return _run(_degree_sums, probe, x, y, loss, interaction, weighting)
 
 
 def gradient_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> list[tf.Tensor]:
     """Gradients of one batch's summed loss by the kernels."""
-    return _graph(probe, _gradients, loss)(probe, x, y)
+    return _run(_gradients, probe, x, y, loss)
 
 
-def _graph(probe: Probe, function: Callable[..., Any], *settings: str) -> Any:
-    graphs = _graphs.setdefault(probe, {})  # functions of its own for each probe, which go when the probe goes
+def _run(function: Callable[..., Any], probe: Probe, x: tf.Tensor, y: tf.Tensor, *settings: str) -> Any:
+    graphs = _graphs.setdefault(probe, {})  # of each probe its own, which go when the probe goes
     if (function, *settings) not in graphs:
-        # Each of its own: TensorFlow warns of one that is retraced for many probes or settings.
-        graphs[function, *settings] = tf.function(partial(function, settings), reduce_retracing=True)
-    return graphs[function, *settings]
+        graphs[function, *settings] = _compile(function, ref(probe), x, y, *settings)
+    return graphs[function, *settings](x, y)
 
 
-def _gradients(settings: tuple[str], probe: Probe, x: tf.Tensor, y: tf.Tensor) -> list[tf.Tensor]:
-    (loss,) = settings
+def _compile(
+    function: Callable[..., Any], probe: ReferenceType[Probe], x: tf.Tensor, y: tf.Tensor, *settings: str
+) -> Any:
+    """The graph of a probe that it does not keep alive: a weak reference is read while tracing only."""
+
+    def run(x: tf.Tensor, y: tf.Tensor) -> Any:
+        traced = probe()
+        assert traced is not None  # traced inside a call that holds it
+        return function(traced, x, y, *settings)
+
+    # One trace for any number of samples. No autograph: what it would convert, loops over layers, is to be unrolled.
+    specs = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in (x, y)]
+    return tf.function(run, input_signature=specs, autograph=False)
+
+
+def _gradients(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> list[tf.Tensor]:
     kernels = _kernels(probe)
     with tf.GradientTape() as tape:
         tape.watch(kernels)
@@ -44,8 +56,7 @@ def _gradients(settings: tuple[str], probe: Probe, x: tf.Tensor, y: tf.Tensor) -
     return tape.gradient(total, kernels)
 
 
-def _degree_sums(settings: tuple[str, str, str], probe: Probe, x: tf.Tensor, y: tf.Tensor) -> Degrees:
-    loss, interaction, weighting = settings
+def _degree_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, interaction: str, weighting: str) -> Degrees:
     v = _kernels(probe) if weighting == "relative" else [tf.ones_like(kernel) for kernel in _kernels(probe)]
     degrees = _explicit if interaction == "explicit" else _hessian
     delta_in, delta_out = degrees(probe, x, y, loss, v)
