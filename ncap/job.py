@@ -72,7 +72,10 @@ def _readings(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words) or not words:
         raise TypeError(f"{name} must be a list of readings such as [{DEFAULT_READING!r}], got {value!r:.80}")
     for word in words:
-        check(word).method_for()
+        try:
+            check(word).method_for()
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
     if len(set(words)) < len(words):
         raise ValueError(f"{name}: every reading once, got {list(words)}")
     return tuple(words)
