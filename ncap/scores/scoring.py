@@ -23,9 +23,9 @@ BATCH_SIZE = 256  # of the forward pass; changes time, memory and rounding only
 
 
 def score(
-    candidate: "str | Sequence[str] | Mapping[str, Callable[[], keras.Model] | Candidate]",
+    candidate: "str | Sequence[str] | Mapping[str, Callable[[], keras.Model] | Candidate] | Candidate",
     target: "str | Path | Target",
-    names: str | Sequence[str],
+    names: str | Sequence[str] | None = None,
     *,
     n: int = 4096,
     seed: int = 0,
@@ -33,9 +33,9 @@ def score(
     """Score one or more candidates on a target, without training any.
 
     Args:
-        candidate: as in `ncap.rank`: names, or {name: function that returns a fresh body}.
+        candidate: as in `ncap.rank`: names, or {name: function that returns a fresh body}; or a Candidate.
         target: as in `ncap.rank`.
-        names: scores, in a list or separated by commas; `ncap.list_scores()` lists them.
+        names: scores, in a list or separated by commas; `ncap.list_scores()` lists them, and None computes all.
         n: images of the training part that are scored, at most; a stratified sample.
         seed: of that sample, and of the splits where the target has none.
 
@@ -140,7 +140,9 @@ def _value(score: Score, inputs: Inputs) -> Value:
         return Value(math.nan, f"failed ({type(error).__name__}: {first_line:.200})")
 
 
-def _named(names: str | Sequence[str]) -> list[Score]:
+def _named(names: str | Sequence[str] | None) -> list[Score]:
+    if names is None:
+        return list(SCORES.members().values())
     words = names.split(",") if isinstance(names, str) else names
     if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
         raise TypeError(f"names must be a list of scores, or a text of them separated by commas, got {names!r:.80}")

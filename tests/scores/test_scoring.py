@@ -125,7 +125,7 @@ def test_one_forward_pass_serves_all_scores(monkeypatch):
     assert table.loc["whole", "value"] == 36
     assert scoring.list_scores()["score"].tolist() == list(made)
     monkeypatch.setattr(scoring, "SCORES", Registry("score", {"chances": f"{__name__}:CHANCES"}))
-    row = ncap.score({"tiny": tiny.body}, tiny.target(), "chances").iloc[0]
+    row = ncap.score(candidates.FactoryCandidate("tiny", tiny.body), tiny.target()).iloc[0]
     assert (math.isnan(row["value"]), row["note"]) == (True, "the candidate has no head of its own")
 
 
