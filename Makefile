@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
+# What runs on every backend of Keras.
+ON_KERAS := tests/measure/test_conformance.py tests/measure/test_probe.py tests/measure/test_measurement.py \
+	tests/measure/test_precision.py tests/measure/test_callback.py
 
 .PHONY: demo tour test lint proofs proven unit jax heavy bench wheel wheel-test mutation clean
 
@@ -33,12 +36,12 @@ unit: .venv/tested
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not heavy"
 
 jax: .venv/tested
-	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(BIN)/pytest -m "not heavy" tests/test_conformance.py tests/test_probe.py tests/test_measure.py tests/test_precision.py tests/test_observe.py
+	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(BIN)/pytest -m "not heavy" $(ON_KERAS)
 
 heavy: .venv/tested              ## long properties: 10,000 examples of the oracle's, 1,000 of those with Keras; killed jobs
 	NCAP_HYPOTHESIS=long $(BIN)/pytest tests/reference
 	NCAP_HYPOTHESIS=long $(BIN)/pytest tests/test_properties.py -k oracle
-	NCAP_HYPOTHESIS=long-keras $(BIN)/pytest tests/test_conformance.py tests/test_properties.py -k "not oracle"
+	NCAP_HYPOTHESIS=long-keras $(BIN)/pytest tests/measure/test_conformance.py tests/test_properties.py -k "not oracle"
 	$(BIN)/pytest -m heavy
 	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(BIN)/ncap verify
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import ncap
-from ncap.probe import find_probe
+from ncap.measure.probe import find_probe
 
 
 @pytest.fixture(scope="module")

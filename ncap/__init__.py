@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what _HOME says below, for type checkers and editors
     from ncap.candidates.catalog import list_candidates as list_candidates
-    from ncap.leaderboard import Ranking as Ranking
-    from ncap.measure import capacitance as capacitance
-    from ncap.measure import gradient_capacitance as gradient_capacitance
-    from ncap.observe import CapacitanceCallback as CapacitanceCallback
-    from ncap.predict import CapacitancePredictor as CapacitancePredictor
-    from ncap.probe import attach_probe as attach_probe
-    from ncap.probe import detach_probe as detach_probe
-    from ncap.ranking import kendall as kendall
-    from ncap.ranking import regret as regret
-    from ncap.ranking import spearman as spearman
-    from ncap.ranking import weighted_tau as weighted_tau
+    from ncap.measure.callback import CapacitanceCallback as CapacitanceCallback
+    from ncap.measure.measurement import capacitance as capacitance
+    from ncap.measure.measurement import gradient_capacitance as gradient_capacitance
+    from ncap.measure.probe import attach_probe as attach_probe
+    from ncap.measure.probe import detach_probe as detach_probe
+    from ncap.measure.readings import list_readings as list_readings
+    from ncap.pipeline import rank as rank
+    from ncap.ranking.agreement import kendall as kendall
+    from ncap.ranking.agreement import regret as regret
+    from ncap.ranking.agreement import spearman as spearman
+    from ncap.ranking.agreement import weighted_tau as weighted_tau
+    from ncap.ranking.comparison import compare as compare
+    from ncap.ranking.order import Ranking as Ranking
+    from ncap.ranking.prediction import predict as predict
+    from ncap.rules import list_rules as list_rules
+    from ncap.rules.regression import CapacitancePredictor as CapacitancePredictor
     from ncap.scores.scoring import list_scores as list_scores
     from ncap.scores.scoring import score as score
-    from ncap.select import rank as rank
     from ncap.targets.catalog import list_targets as list_targets
 
 __version__ = version("ncap")
@@ -32,26 +36,30 @@ __version__ = version("ncap")
 # Public name -> the module that defines it. Loaded on first use, because most of them need a deep-learning framework.
 _HOME = {
     # the probe and its capacitance
-    "attach_probe": "ncap.probe",
-    "detach_probe": "ncap.probe",
-    "capacitance": "ncap.measure",
-    "gradient_capacitance": "ncap.measure",
-    "CapacitanceCallback": "ncap.observe",
-    # from observations to a prediction
-    "CapacitancePredictor": "ncap.predict",
+    "attach_probe": "ncap.measure.probe",
+    "detach_probe": "ncap.measure.probe",
+    "capacitance": "ncap.measure.measurement",
+    "gradient_capacitance": "ncap.measure.measurement",
+    "CapacitanceCallback": "ncap.measure.callback",
     # the main job
-    "rank": "ncap.select",
-    "Ranking": "ncap.leaderboard",
-    # what there is to rank, and numbers that need no training
+    "rank": "ncap.pipeline",
+    "Ranking": "ncap.ranking.order",
+    "score": "ncap.scores.scoring",
+    # from records to predictions
+    "predict": "ncap.ranking.prediction",
+    "CapacitancePredictor": "ncap.rules.regression",
+    # how good a ranking is, and a rule
+    "compare": "ncap.ranking.comparison",
+    "spearman": "ncap.ranking.agreement",
+    "kendall": "ncap.ranking.agreement",
+    "weighted_tau": "ncap.ranking.agreement",
+    "regret": "ncap.ranking.agreement",
+    # what can be named
     "list_candidates": "ncap.candidates.catalog",
     "list_targets": "ncap.targets.catalog",
+    "list_readings": "ncap.measure.readings",
+    "list_rules": "ncap.rules",
     "list_scores": "ncap.scores.scoring",
-    "score": "ncap.scores.scoring",
-    # quality of a ranking
-    "spearman": "ncap.ranking",
-    "kendall": "ncap.ranking",
-    "weighted_tau": "ncap.ranking",
-    "regret": "ncap.ranking",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -1,4 +1,4 @@
-"""What an argument must be, in one place: whole numbers, rates, switches, arrays of numbers, known names.
+"""What an argument must be, in one place: whole numbers, rates, switches, arrays of numbers, known names. It loads nothing heavy.
 
 Every function here returns the value in its plain type, or raises an error that names the argument, the rule and the value.
 """
@@ -11,9 +11,10 @@ from contextlib import suppress
 from difflib import get_close_matches
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 LARGEST_SEED = 2**32 - 1  # of scikit-learn's splits
 
@@ -21,6 +22,7 @@ LARGEST_SEED = 2**32 - 1  # of scikit-learn's splits
 def whole_number(name: str, value: Any, least: int = 0, most: int | None = None) -> int:
     """An int of at least `least`, of numpy's too; not a bool, not a float, not text. Raises ValueError.
 
+    >>> import numpy as np
     >>> whole_number("epochs", np.int64(5), least=1)
     5
     >>> whole_number("epochs", 2.5, least=1)
@@ -62,7 +64,7 @@ def hidden_widths(value: Any) -> tuple[int, ...]:
     Traceback (most recent call last):
     ValueError: hidden[1] must be a whole number of at least 1, got 0
     """
-    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+    if isinstance(value, str) or not (isinstance(value, Sequence) or hasattr(value, "__array__")):
         raise ValueError(f"hidden must be a list of whole numbers such as (256, 128), got {value!r:.80}")
     widths = tuple(whole_number(f"hidden[{index}]", width, least=1) for index, width in enumerate(value))
     if len(widths) < 2:
@@ -75,12 +77,13 @@ def hidden_widths(value: Any) -> tuple[int, ...]:
 
 def switch(name: str, value: Any) -> bool:
     """True or False, numpy's too; "no" and None are neither, though Python would take them for a bool. Raises ValueError."""
-    if not isinstance(value, bool | np.bool):
+    numpys = str(getattr(value, "dtype", "")) == "bool" and value.ndim == 0  # numpy is not loaded to find out
+    if not (isinstance(value, bool) or numpys):
         raise ValueError(f"{name} must be True or False, got {value!r:.80}")
     return bool(value)
 
 
-def numbers(name: str, value: Any) -> np.ndarray:
+def numbers(name: str, value: Any) -> "np.ndarray":
     """An array of real numbers of any shape and dtype, NaN included. Raises ValueError.
 
     >>> numbers("x", ["a", "b"])
@@ -93,18 +96,20 @@ def numbers(name: str, value: Any) -> np.ndarray:
     array = as_array(name, value)
     if array.dtype == object and array.ndim:  # numbers in a table's column of objects; None becomes NaN
         with suppress(TypeError, ValueError):
-            array = array.astype(np.float64)
+            array = array.astype("float64")
     if array.dtype.kind not in "biuf":
         given = f"dtype {array.dtype} of shape {array.shape}" if array.ndim else f"{value!r:.80}"
         raise ValueError(f"{name} must be an array of real numbers, got {given}")
     return array
 
 
-def as_array(name: str, value: Any) -> np.ndarray:
+def as_array(name: str, value: Any) -> "np.ndarray":
     """What numpy makes of the value; ValueError for ragged lists, symbolic tensors and tensors of another device.
 
     Written once more in ncap.reference.arguments: the oracle imports nothing of ncap, and importing it would load numba here.
     """
+    import numpy as np
+
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -73,7 +73,7 @@ def prepare(candidate: str, factory: "Callable[[], keras.Model]", target: "Targe
 
 def read_beta(training: "Training", method: str) -> "Capacitance":
     """One reading on the samples that the job would use."""
-    from ncap.measure import capacitance
+    from ncap.measure.measurement import capacitance
     from ncap.reference import CapacitanceWarning
 
     data = training.callback

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 import ncap
 
 # What is right of the table of observations needs neither a framework nor the rest.
-TABLE = {"predict", "ranking", "leaderboard", "report", "store"}
+TABLE = {"records", "rules", "ranking", "report", "store"}
 COLOURS = {
     "the oracle": "#0072b2",
     "the table of observations": "#009e73",

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import tiny
 
-from ncap.engines import checkpoint
-from ncap.engines.local import Training
-from ncap.store import Store
+from ncap.records.store import Store
+from ncap.training import checkpoint
+from ncap.training.run import Training
 
 
 def start(store, log, epochs, runs):
@@ -30,28 +30,29 @@ def events(log, process=None):
     return [event for pid, *event in lines if process is None or pid == str(process.pid)]
 
 
-def write_down(log, event, row):
-    line = f"{os.getpid()} {event} {row['candidate']} {row['run']} {row['epoch']}\n"
+def write_down(log, event, candidate, run, epoch):
+    line = f"{os.getpid()} {event} {candidate} {run} {epoch}\n"
     os.write(log, line.encode())  # one call to a file opened for appending: lines of two processes do not mix
 
 
 def watch(log):
-    fit, save, add = Training.fit, checkpoint.save, Store.add
+    train, save, add = Training.train, checkpoint.save, Store.add
 
-    def watched_fit(training, epoch, callbacks=()):
-        write_down(log, "train", training.key._asdict() | {"epoch": epoch})
-        return fit(training, epoch, callbacks)
+    def watched_train(training, place):
+        write_down(log, "train", training.candidate.name, training.run, place.epoch)
+        return train(training, place)
 
-    def watched_save(path, state):
-        write_down(log, "save", state.row)
-        save(path, state)
-        write_down(log, "saved", state.row)
+    def watched_save(path, tick, run):
+        write_down(log, "save", *run[2:], tick.number)
+        save(path, tick, run)
+        write_down(log, "saved", *run[2:], tick.number)
 
-    def watched_add(store, row):
-        add(store, row)
-        write_down(log, "committed", row)
+    def watched_add(store, key, observation, *rest):
+        kept = add(store, key, observation, *rest)
+        write_down(log, "committed", key.candidate, key.run, observation["tick"])
+        return kept
 
-    Training.fit, checkpoint.save, Store.add = watched_fit, watched_save, watched_add
+    Training.train, checkpoint.save, Store.add = watched_train, watched_save, watched_add
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ncap.probe import Probe
+from ncap.measure.probe import Probe
 
 BACKEND = keras.backend.backend()
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import tiny
 from keras import layers
+from ncap.leaderboard import from_observations, from_store
 from refusals import Made, Table, assert_refused, cases, untabled
 from sklearn.exceptions import NotFittedError
 
@@ -17,11 +18,12 @@ import ncap
 from ncap import candidates, scores, targets
 from ncap.cost import measure_costs
 from ncap.demo import run_demo
-from ncap.leaderboard import from_observations, from_store
-from ncap.probe import find_probe
+from ncap.measure.probe import find_probe
+from ncap.pipeline import NothingRankedError
+from ncap.ranking.comparison import compare
+from ncap.ranking.order import rank_records
+from ncap.records.store import Store, UnusableStoreError
 from ncap.report import write_report
-from ncap.select import NothingRankedError
-from ncap.store import Store, UnusableStoreError
 from ncap.targets import ArrayTarget, Target
 
 REAL = "must be an array of real numbers"
@@ -176,7 +178,7 @@ READ = [
     ("y", LABELS[:-1], ValueError, "got (8,)"),
     ("y", np.eye(5)[LABELS], ValueError, "got (9, 5)"),
     ("y", LABELS + 1, ValueError, "labels y must lie in 0..2, one for each output, got 1..3"),
-    ("y", LABELS / 2, ValueError, "got dtype float64; pass y.astype(int) once they are whole numbers, 0.5 is none"),
+    ("y", LABELS / 2, ValueError, "got dtype float64; pass y.astype(int) once they are whole numbers, 0.5 is not"),
     (
         "y",
         pd.Series(list("abcabcabc"), dtype="category"),
@@ -191,7 +193,10 @@ SETTINGS = [
     ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', got 'relative'"),
     ("interaction", "hessian", ValueError, "gives interaction='explicit' only; use method='autodiff' for 'hessian'"),
     ("strength", "loud", ValueError, "strength must be one of 'signed', 'magnitude', got 'loud'"),
-    ("weighting", None, ValueError, "weighting must be one of 'unit', 'relative', got None"),
+    ("weighting", "", ValueError, "weighting must be one of 'unit', 'relative', got ''"),
+    ("reading", "explicit/magnitud/unit", ValueError, "did you mean 'explicit/magnitude/unit'?"),
+    ("reading", "hessian/magnitude/unit", ValueError, "by the oracle alone", "use ncap.reference.capacitance"),
+    ("reading", 3, TypeError, "reading must be a name such as 'explicit/magnitude/unit', got 3"),
     ("loss", keras.losses.Huber(), ValueError, "loss must be one of 'cross_entropy', 'squared_error', got <Loss"),
     *(
         ("batch_size", value, ValueError, f"batch_size must be a whole number of at least 1, got {value!r}")
@@ -225,7 +230,21 @@ TABLES = {
     "autodiff": Table(
         ncap.capacitance,
         READABLE | {"method": "autodiff"},
-        [("strength", "magnitude", ValueError, "gives strength='signed' only", "use method='closed_form'")],
+        [
+            ("strength", "magnitude", ValueError, "gives strength='signed' only", "use method='closed_form'"),
+            (
+                "reading",
+                "explicit/magnitude/unit",
+                ValueError,
+                "gives strength='signed' only",
+                "use method='closed_form'",
+            ),
+        ],
+    ),
+    "a reading and its parts": Table(
+        ncap.capacitance,
+        READABLE | {"weighting": "unit"},
+        [("reading", "explicit/signed/relative", ValueError, "and weighting='unit' contradict each other")],
     ),
     "CapacitanceCallback": Table(ncap.CapacitanceCallback, {"x": IMAGES, "y": LABELS}, SETTINGS),
     "fit with CapacitanceCallback": Table(
@@ -836,47 +855,81 @@ TABLES |= {
 
 # rankings and their report
 
-ROWS = pd.DataFrame(
-    [
-        {"candidate": name, "run": 0, "epoch": t, "beta_eff": 5.0 - t, "beta_eff_error": 0.1, "val_accuracy": 0.5 + 0.1 * t,
-         "degenerate": False, "seconds_train": 1.0, "seconds_beta": 0.1, "reading": "explicit/magnitude/unit"}
-        for name in "ab" for t in range(1, 5)
-    ]
-)  # fmt: skip
-FAILURES = pd.DataFrame({"candidate": ["c"], "run": [0], "epoch": [1], "reason": ["out of memory"]})
-RANKING = from_observations(ROWS, target="mine")
+KEY = [
+    {"settings": "abc", "target": "mine", "candidate": name, "run": 0, "tick": t} for name in "ab" for t in range(1, 5)
+]
+ROWS = pd.DataFrame(KEY).assign(epoch=[1, 2, 3, 4] * 2, val_accuracy=[0.6, 0.7, 0.8, 0.9] * 2, seconds_train=1.0)
+READINGS = pd.DataFrame(KEY).assign(reading="explicit/magnitude/unit", beta_eff=[4.0, 3.0, 2.0, 1.0] * 2, seconds=0.1)
+FAILURES = pd.DataFrame(
+    {"settings": ["abc"], "target": ["mine"], "candidate": ["c"], "run": [0], "epoch": [1], "reason": ["out of memory"]}
+)
+RECORDS = {"observations": ROWS, "readings": READINGS}
+RANKING = rank_records(RECORDS)
 TRUTH = pd.DataFrame({"candidate": ["a", "b"], "true_accuracy": [0.8, 0.9], "true_epochs": 30})
+ENDS = pd.DataFrame({"target": "mine", "candidate": ["a", "b"], "accuracy": [0.8, 0.9]})
 
 
-def in_store(folder):
-    return Store(folder / "runs.db")
+def holding(**tables):
+    return RECORDS | tables
 
 
+RECORDS_REFUSED = [
+    ("records", {}, ValueError, "records: the table 'observations' is missing; got no table"),
+    ("records", holding(observation=ROWS), ValueError, "records: unknown table 'observation'"),
+]
+RULE_REFUSED = [
+    ("rule", "capacitanc", ValueError, "unknown rule 'capacitanc'; did you mean 'capacitance'", "known: capacitance, "),
+    ("rule", None, TypeError, "rule must be a name, got None", "or pass an ncap.rules.contract.Rule"),
+    (
+        "reading",
+        "explicit/signed/unit",
+        ValueError,
+        "the records hold no 'explicit/signed/unit'; ",
+        "explicit/magnitude/unit",
+    ),
+    ("reading", 3, TypeError, "reading must be the name of a reading or None, got 3"),
+    ("horizon", -1, ValueError, "horizon must be a positive number of epochs, got -1"),
+    ("horizon", "30", ValueError, "got '30'"),
+]
 TABLES |= {
-    "from_observations": Table(
-        from_observations,
-        {"observations": ROWS},
+    "rank_records": Table(rank_records, {"records": RECORDS}, [*RECORDS_REFUSED, *RULE_REFUSED]),
+    "tables of rank_records": Table(
+        rank_records,
+        {"records": RECORDS},
         [
-            ("observations", None, TypeError, "observations must be a pandas DataFrame, got NoneType; make one: pd.DataFrame(rows)"),
-            ("observations", ROWS.to_dict("records"), TypeError, "got list"),
-            ("observations", pd.DataFrame(), ValueError, "observations: missing ['candidate', 'run', 'epoch'"),
-            ("observations", ROWS.drop(columns="beta_eff"), ValueError, "observations: missing ['beta_eff']; pass the columns candidate"),
-            ("observations", ROWS.astype({"beta_eff": str}), ValueError, "beta_eff must hold numbers", "pd.to_numeric"),
-            ("observations", pd.concat([ROWS, ROWS]), ValueError, "one row per candidate, run, epoch, got several for a, 0, 1"),
-            ("observations", ROWS.assign(candidate=None), ValueError, "candidate, run, epoch must be given in every row, row 0"),
-            ("failures", [], TypeError, "failures must be a pandas DataFrame, got list"),
-            ("failures", FAILURES.drop(columns="reason"), ValueError, "failures: missing ['reason']"),
-            ("failures", pd.concat([FAILURES] * 2), ValueError, "failures: one row per candidate, run, got several for c, 0"),
-            ("target", None, TypeError, "target must be a text, the name of the data set, got None"),
-            ("facts", 3, TypeError, "facts must be a mapping of names to values, got 3"),
+            ("records", holding(observations=None), TypeError, "observations must be a pandas DataFrame, got NoneType; make one: "),
+            ("records", holding(observations=ROWS.to_dict("records")), TypeError, "got list"),
+            ("records", holding(observations=pd.DataFrame()), ValueError, "observations: missing ['settings', 'target', 'candidate'"),
+            ("records", holding(readings=READINGS.drop(columns="reading")), ValueError, "readings: missing ['reading']; the columns are"),
+            ("records", holding(readings=READINGS.assign(beta_eff="much")), ValueError, "beta_eff must hold numbers", "pd.to_numeric"),
+            ("records", holding(observations=pd.concat([ROWS, ROWS])), ValueError, "got several for abc, mine, a, 0, 1"),
+            ("records", holding(observations=ROWS.assign(candidate=None)), ValueError, "candidate must be given in every row, row 0"),
+            ("records", holding(failures=[]), TypeError, "failures must be a pandas DataFrame, got list"),
+            ("records", holding(failures=pd.concat([FAILURES] * 2)), ValueError, "failures: one row per", "several for abc, mine, c, 0"),
+        ],
+        own_words=False,
+    ),
+    "predict": Table(
+        ncap.predict,
+        {"records": RECORDS},
+        [
+            *RECORDS_REFUSED,
+            *RULE_REFUSED,
+            ("ticks", 0, ValueError, "ticks must be a whole number of at least 1, got 0"),
+            ("settings", "other", ValueError, "no row of the job settings 'other'"),
+            ("target", "other", ValueError, "target 'other'"),
         ],
     ),
-    "from_store": Table(
-        from_store,
-        {"store": Made(in_store), "settings": "abc", "target": "digits"},
+    "compare": Table(
+        compare,
+        {"records": RECORDS, "truth": ENDS, "rules": ["last_seen"]},
         [
-            ("settings", "abc", ValueError, "holds no job with settings 'abc' target 'digits'; it holds none yet"),
-            ("target", "mine", ValueError, "holds no job with settings 'abc' target 'mine'"),
+            *RECORDS_REFUSED,
+            ("truth", None, TypeError, "truth must be a pandas DataFrame, got NoneType"),
+            ("truth", ENDS.drop(columns="target"), ValueError, "truth: missing ['target']"),
+            ("truth", ENDS.assign(accuracy=[80, 90]), ValueError, "must be numbers in 0..1, got 80", "pass fractions, not percent"),
+            ("rules", [], TypeError, "rules must be a name, a rule, or a list of them, got []"),
+            ("ticks", [1, 0], ValueError, "ticks must be a whole number of at least 1, got 0"),
         ],
     ),
     "write_report": Table(
@@ -895,7 +948,9 @@ TABLES |= {
             ("truth", pd.concat([TRUTH, TRUTH]), ValueError, "truth: pass one row per candidate, got several for ['a', 'b']"),
             ("truth", TRUTH.assign(true_accuracy=[80, 90]), ValueError, "must be numbers in 0..1, got 80; pass fractions, not percent"),
             ("truth", TRUTH.assign(true_accuracy="high"), ValueError, "got 'high'"),
-            ("title", None, TypeError, "title must be a text, got None"),
+            ("rules", [3], TypeError, "rule must be a name, got 3"),
+            ("rules", ["last"], ValueError, "unknown rule 'last'"),
+            ("title", 3, TypeError, "title must be a text or None, got 3"),
         ],
     ),
 }  # fmt: skip
@@ -915,8 +970,13 @@ EXEMPT = {
         "observations",
         "target",
         "facts",
+        "readings",
+        "rule",
+        "reading",
+        "horizon",
+        "predictions",
+        "records",
     },  # what ncap.rank returns; write_report checks one that was built
-    "from_store": {"store", "candidates", "epochs", "runs"},  # made by ncap.rank, whose own rows these are
 }
 PUBLIC = {name: getattr(ncap, name) for name in ncap.__all__ if name != "__version__"} | {
     "targets.load": targets.load, "targets.resolve": targets.resolve, "targets.stratified_subset": targets.stratified_subset,
@@ -924,7 +984,7 @@ PUBLIC = {name: getattr(ncap, name) for name in ncap.__all__ if name != "__versi
     "log_me": scores.log_me, "FactoryCandidate": candidates.FactoryCandidate, "Target.read": TARGET.read,
     "Target.batches": TARGET.batches, "Target.sample": TARGET.sample,
     "Store": Store,
-    "from_observations": from_observations, "from_store": from_store, "write_report": write_report,
+    "rank_records": rank_records, "write_report": write_report,
     "measure_costs": measure_costs, "run_demo": run_demo, "find_probe": find_probe,
 }  # fmt: skip
 

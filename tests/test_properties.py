@@ -23,15 +23,15 @@ def oracle(case, strength="signed", weighting="unit"):
 
 
 def closed_form(case, strength="signed", weighting="unit"):
-    import ncap.closed_form
+    import ncap.measure.closed_form
 
-    return on_keras(case, lambda *data: ncap.closed_form.degrees(*data, strength, weighting, 256))
+    return on_keras(case, lambda *data: ncap.measure.closed_form.degrees(*data, strength, weighting, 256))
 
 
 def autodiff(case, strength="signed", weighting="unit"):
-    import ncap.autodiff
+    import ncap.measure.autodiff
 
-    return on_keras(case, lambda *data: ncap.autodiff.degrees(*data, "explicit", weighting, 256))
+    return on_keras(case, lambda *data: ncap.measure.autodiff.degrees(*data, "explicit", weighting, 256))
 
 
 def on_keras(case, method):
@@ -210,13 +210,13 @@ def test_rescaling_changes_nothing_relative_in_the_oracle(case, data):
 @few
 @given(case=cases(**PROBE_CASES), data=st.data())
 def test_rescaling_does_not_change_the_gradient_form(case, data):
-    import ncap.autodiff
-    import ncap.closed_form
+    import ncap.measure.autodiff
+    import ncap.measure.closed_form
 
     other = rescaled(case, data)
     for method in (
-        lambda *probe: ncap.closed_form.gradient_moments(*probe, 256)[0],
-        lambda *probe: ncap.autodiff.gradient_moments(*probe, 256),
+        lambda *probe: ncap.measure.closed_form.gradient_moments(*probe, 256)[0],
+        lambda *probe: ncap.measure.autodiff.gradient_moments(*probe, 256),
     ):
         got, want = on_keras(other, method), on_keras(case, method)
         assert got == pytest.approx(want, rel=ROUNDINGS * EPS)

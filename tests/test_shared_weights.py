@@ -12,7 +12,7 @@ from cnns import cnn_cases
 from hypothesis import given, settings
 
 from ncap import reference as ref
-from ncap.reference import cnn
+from ncap.reference.shared_weights import cnn
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ncap.reference.CapacitanceWarning"),

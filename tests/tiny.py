@@ -4,10 +4,10 @@ import keras
 from keras import layers
 
 import ncap
-from ncap import targets
+from ncap import candidates, targets
 
 # Times differ from call to call; everything else is a function of the seed.
-TIMES = ["seconds_train", "seconds_beta"]
+TIMES = ["seconds_train", "seconds_beta", "seconds"]
 EPOCHS = 4  # the fewest that a prediction can be fitted on
 
 
@@ -47,11 +47,16 @@ def target():
     return targets.load("digits").few(60, seed=0)
 
 
-def ranked(store, candidates=None, **options):
+def ranked(store, factories=None, **options):
     given = {"epochs": EPOCHS, "runs": 2, "hidden": (8, 6), "frozen": False, "out": None, "progress": False} | options
-    return ncap.rank(candidates or {"tiny": body}, target(), store=store, **given)
+    return ncap.rank(factories or {"tiny": body}, target(), store=store, **given)
 
 
 def without_times(table):
-    """What two jobs with one seed have in common, of their observations or of their rankings."""
-    return table.drop(columns=TIMES)
+    """What two jobs with one seed have in common, of their observations, readings or rankings."""
+    return table.drop(columns=[name for name in TIMES if name in table])
+
+
+def candidates_of(factories):
+    """What `ncap.pipeline.observe` takes."""
+    return candidates.resolve(factories)

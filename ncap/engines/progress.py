@@ -6,7 +6,7 @@ from types import TracebackType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ncap.store import RunKey
+from ncap.records.schema import RunKey
 from ncap.terminal import open_console
 
 
@@ -16,8 +16,8 @@ class JobProgress:
     Candidate names are data: they are written as plain text, never read as markup.
     """
 
-    def __init__(self, epochs: int, runs: int, quiet: bool = False) -> None:
-        self.epochs, self.runs = epochs, runs
+    def __init__(self, ticks: int, runs: int, quiet: bool = False) -> None:
+        self.ticks, self.runs = ticks, runs
         self.console = open_console(quiet)
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
@@ -29,7 +29,7 @@ class JobProgress:
             disable=quiet or not self.console.is_terminal,
             transient=True,
         )
-        self._task = self._bars.add_task("", total=epochs, visible=False, state="")
+        self._task = self._bars.add_task("", total=ticks, visible=False, state="")
 
     def __enter__(self) -> "JobProgress":
         """Show the bars."""
@@ -43,12 +43,12 @@ class JobProgress:
         self._bars.stop()
 
     def start_run(self, candidate: str, run: int, done: int) -> None:
-        """A run begins, `done` of its epochs from a store."""
+        """A run begins, `done` of its ticks from a store."""
         name = self._name(candidate, run)
-        self._bars.reset(self._task, total=self.epochs, completed=done, visible=True, description=name, state="")
+        self._bars.reset(self._task, total=self.ticks, completed=done, visible=True, description=name, state="")
 
-    def end_epoch(self, val_accuracy: float, beta_eff: float) -> None:
-        """An epoch is committed."""
+    def end_tick(self, val_accuracy: float, beta_eff: float) -> None:
+        """A tick is committed."""
         self._bars.update(self._task, advance=1, state=f"val accuracy {val_accuracy:.3f}  beta_eff {beta_eff:.3g}")
 
     def wait(self, runs: Sequence[RunKey]) -> None:

@@ -13,14 +13,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ncap.store import RunKey, Store, StoreWriteError
+from ncap.records.schema import RunKey
+from ncap.records.store import StoreWriteError
 
 POLL = 0.5  # seconds between two looks at runs that other processes hold
 
 
 def take_turns(
-    store: Store,
     runs: Sequence[RunKey],
+    lock_path: Callable[[RunKey], Path],
     work: Callable[[RunKey], None],
     waiting: Callable[[Sequence[RunKey]], None],
 ) -> None:
@@ -34,7 +35,7 @@ def take_turns(
     while left:
         busy = []
         for key in left:
-            with _claimed(store.checkpoint_path(key).with_suffix(".lock")) as ours:
+            with _claimed(lock_path(key)) as ours:
                 if ours:
                     work(key)
                 else:

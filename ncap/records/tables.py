@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncap.records.schema import FAILURES, OBSERVATIONS, READINGS, SCORES, Table
@@ -44,6 +45,15 @@ class Records:
             return self.first_reading
         return str(self.readings["reading"].iloc[0])
 
+    def truth(self) -> "pd.DataFrame":
+        """What the networks ended with so far: target, candidate, the test accuracy of the last tick, mean over runs, and its epoch.
+
+        For whoever scores a prediction; no rule is given it.
+        """
+        last = self.observations.groupby(["target", "candidate", "run"]).tail(1)
+        ended = last.groupby(["target", "candidate"])[["test_accuracy", "epoch"]].mean().dropna(subset="test_accuracy")
+        return ended.reset_index().rename(columns={"test_accuracy": "accuracy", "epoch": "epochs"})
+
     def of(
         self,
         candidates: "list[str] | None" = None,
@@ -65,6 +75,10 @@ class Records:
                 failures[failures["epoch"] <= epochs],
             )
         if ticks is not None:
+            # A run that was seen at the last of these ticks failed later, if it did.
+            seen = observations.loc[observations["tick"] >= ticks, ["candidate", "run"]].drop_duplicates()
+            later = failures.merge(seen, on=["candidate", "run"], how="left", indicator=True)["_merge"] == "both"
+            failures = failures[~later.to_numpy()]
             observations = observations[observations["tick"] <= ticks]
         kept = observations[list(OBSERVATIONS.key)]
         readings = self.readings.merge(kept, on=list(OBSERVATIONS.key), how="inner")
@@ -96,7 +110,7 @@ def load(
         return _from_tables(records, settings, target)
     from ncap.records.store import Store
 
-    with Store(records, create=False) as store:
+    with Store(Path(records), create=False) as store:
         return store.records(settings, target)
 
 

@@ -1,4 +1,4 @@
-"""What an argument of the oracle must be: a known word, a list of arrays, an array of finite real numbers."""
+"""Checks of the oracle's arguments: keywords, lists of arrays, arrays of finite real numbers, single numbers."""
 
 from math import isfinite
 from numbers import Integral, Real
@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Array = NDArray[Any]
+
 
 def choose(name: str, value: object, allowed: tuple[str, ...]) -> None:
     """Raise ValueError unless a keyword has one of its allowed values."""
@@ -14,16 +16,16 @@ def choose(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r:.80}")
 
 
-def array_list(name: str, values: Any) -> list[Any]:
-    """The entries of a list of arrays; TypeError where there is no list."""
+def array_list(name: str, values: Any, of: str = "arrays, one per layer") -> list[Any]:
+    """The entries of a list; TypeError for anything that is not one."""
     try:
         return list(values)
     except TypeError:
-        raise TypeError(f"{name} must be a list of arrays, one a layer, got {values!r:.80}") from None
+        raise TypeError(f"{name} must be a list of {of}, got {values!r:.80}") from None
 
 
 def as_array(name: str, value: Any) -> NDArray[Any]:
-    """What numpy makes of the value; ValueError where that is nothing."""
+    """The value as a numpy array; ValueError where numpy cannot make one of it."""
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:  # a ragged list, a tensor on another device
@@ -39,11 +41,11 @@ def real_array(name: str, value: object) -> NDArray[Any]:
 
 
 def finite(name: str, value: ArrayLike | None) -> NDArray[Any]:
-    """The value as contiguous float64; ValueError for what is no array of finite real numbers."""
+    """The value as contiguous float64; ValueError unless it is an array of finite real numbers."""
     given = real_array(name, value)
     try:
         array = np.ascontiguousarray(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:  # an object that is no number
+    except (TypeError, ValueError) as error:  # an object that is not a number
         raise ValueError(f"{name} must be an array of real numbers: {error}") from None
     if not np.isfinite(array).all():
         raise ValueError(f"{name} holds NaN or infinity; pass finite numbers")
@@ -65,12 +67,12 @@ def positive(name: str, value: Any) -> float:
 
 
 def relative_tolerance(rtol: Any) -> float:
-    """rtol of one of scipy's solvers as a float; ValueError outside of what float64 can hold it to."""
+    """The relative tolerance of a solver as a float; ValueError outside the range that float64 supports."""
     if not isinstance(rtol, Real) or not 1e-13 <= float(rtol) < 1:
         raise ValueError(f"rtol must lie in 1e-13..1, got {rtol!r:.80}")
     return float(rtol)
 
 
 def described(value: object, array: NDArray[Any]) -> str:
-    """Shape and dtype of an array that was given, or the value that is none."""
+    """Shape and dtype of what was given where it is an array, else the value itself."""
     return f"{array.shape} of dtype {array.dtype}" if array.ndim else f"{value!r:.80}"

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 
-from ncap.reference.mlp import Array
+from ncap.reference.arguments import Array
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 

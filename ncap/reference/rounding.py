@@ -1,11 +1,14 @@
-"""The scale of rounding errors: what two correct implementations of the degrees may differ by."""
+"""The scale of rounding errors: by how much two correct implementations of the degrees may differ."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ncap.reference.closed_form import degrees_from
-from ncap.reference.mlp import MLP, Array, Families, families, forward, read_targets
-from ncap.reference.shared_weights import Degrees
+from ncap.reference.arguments import Array
+from ncap.reference.loss import read_targets
+from ncap.reference.mlp.backpropagation import Families, families, forward
+from ncap.reference.mlp.closed_form import degrees_from
+from ncap.reference.mlp.perceptron import MLP
+from ncap.reference.sums import Degrees
 
 # A dot product of n terms, in any order, errs by less than n eps times the sum of its absolute values (Higham, Accuracy
 # and Stability, section 3.1). Chains of L products, widths and the softmax multiply that; this allows for all, many times.

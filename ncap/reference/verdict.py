@@ -1,11 +1,11 @@
-"""Capacitance: beta_eff with the facts that say whether it can be believed (MATHEMATICS.md, section 5)."""
+"""Capacitance: beta_eff with the facts that tell whether to believe it (MATHEMATICS.md, section 5)."""
 
 import math
 import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ncap.reference.resilience import ratio
+from ncap.reference.arguments import choose
 
 INTERACTIONS = ("explicit", "hessian")
 STRENGTHS = ("signed", "magnitude")
@@ -41,6 +41,14 @@ class Reading(NamedTuple):
         return "/".join(self)
 
 
+def read(interaction: str, strength: str, weighting: str) -> Reading:
+    """Check the three keywords of a reading and put them together; ValueError names the allowed values."""
+    choose("interaction", interaction, INTERACTIONS)
+    choose("strength", strength, STRENGTHS)
+    choose("weighting", weighting, WEIGHTINGS)
+    return Reading(interaction, strength, weighting)
+
+
 # T7 (b) has no P behind it: |.| of every weight's w dC/dw.
 GRADIENT_FORM = Reading("gradient", "magnitude", "relative")
 
@@ -51,8 +59,8 @@ class Capacitance:
 
     beta_eff: A / D; exactly 0.0 where it is 0 by structure, NaN where only rounding is left.
     numerator, denominator: A = 1'PP1 and D = 1'P1, D before any eps.
-    standard_error: of beta_eff over the samples (delta method); NaN where the method cannot give it or N = 1. A signed ratio has
-        no such spread where D is within a few of its own standard errors from 0: there it is too small.
+    standard_error: of beta_eff over the samples (delta method); NaN where the method cannot give it or N = 1. It is too
+        small for a signed ratio whose D lies within a few of its own standard errors of 0: such a ratio has no spread.
     cancellation: magnitude / |signed|, the larger of A's and D's; 1 for magnitude, NaN where the method cannot give it. For the
         gradient form D with every sample's |w dC/dw| / D: how far the samples' gradients cancel.
     degenerate, reason: "" or "depth", "softmax", "zero" (beta_eff is 0.0), "rounding" (beta_eff is NaN).
@@ -111,7 +119,7 @@ def judge(
 
     cancellation = max over A and D of magnitude / |signed|; rounding noise when it exceeds 1 / (10 eps_m log2(2m)),
     eps_m = `rounding`, the spacing of the computing dtype at 1, and m = N times the number of interior weights. The gradient
-    form keeps its value there, which has no pole, and loses its standard error.
+    form, which has no pole, keeps its value there and loses its standard error.
 
     Args:
         magnitude: the sums of magnitudes; None where the method has none (cancellation is then NaN).
@@ -159,6 +167,18 @@ def judge(
         strength=reading.strength,
         weighting=reading.weighting,
     )
+
+
+def ratio(numerator: float, denominator: float, eps: float = 0.0) -> float:
+    """A / (D + sgn(D) eps) with sgn(0) = +1 and 0/0 = 0 (section 3).
+
+    >>> ratio(0.0, 0.0), ratio(-1.0, 0.0), ratio(1.0, -0.5, eps=0.5)
+    (0.0, -inf, -1.0)
+    """
+    regularised = denominator + (eps if denominator >= 0 else -eps)
+    if regularised == 0:
+        return 0.0 if numerator == 0 else math.copysign(math.inf, numerator)
+    return float(numerator / regularised)
 
 
 def _cancellation(magnitude: float, signed: float) -> float:

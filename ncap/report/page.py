@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,50 +10,46 @@ from typing import Any
 import jinja2
 import pandas as pd
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from ncap.arguments import make_folder
-from ncap.leaderboard import COLUMNS, Ranking
+from ncap.ranking.order import COLUMNS, Ranking
 from ncap.report import numbers
-from ncap.report.comparison import Comparison, compare
-from ncap.report.figures import beta_eff, canvas, cost, fit, learning_curves, predicted_vs_true
+from ncap.report.figures import FIGURES, canvas
+from ncap.report.figures.cost import unit
+from ncap.report.figures.drawing import Content
 from ncap.report.series import DRAWN, Series, by_rank
-
-CAPTIONS = {
-    "learning_curves": "Validation accuracy per epoch, one panel per candidate in predicted order. The thick line is what the "
-    "prediction has read; the dotted line is what it predicts. Compare the dotted line with where the dashed one ends.",
-    "beta_eff": "beta_eff per epoch with its standard error over samples. Where it is flat, or rises, h has little to "
-    "extrapolate from.",
-    "fit": "Accuracy against beta_eff, mean over runs per epoch. The line h is continued to beta_eff = 0, and its value there, the "
-    "diamond, is the prediction. The wider the gap between the points and 0, the less the diamond rests on data.",
-    "predicted_vs_true": "Left: a marker on the dashed diagonal is a perfect prediction; the filled marker is ncap, the hollow one "
-    "last-seen accuracy. Right: lines that cross are pairs in the wrong order.",
-    "cost": "Median time of one training epoch and of one reading of beta_eff, and their ratio. The first epoch of a run contains "
-    "compilation and is left out where the run has more than one. The paper's ratio was measured on four V100 GPUs.",
-}
+from ncap.report.truth import joined_words, rho_text, truth_of
+from ncap.rules import RULES
+from ncap.rules.contract import Rule
 
 
 @dataclass(frozen=True)
 class _Picture:
-    """A figure of the page: its file's stem, its caption, its PNG as a data address and the width at which it is read well."""
+    """A figure of the page: its file's stem, heading and caption, its PNG as a data address and the width at which it is read well."""
 
     name: str
+    heading: str
     caption: str
     source: str
     width: int
 
 
 def write_report(
-    ranking: Ranking, out: str | Path, truth: pd.DataFrame | None = None, title: str = "Ranking by neural capacitance"
+    ranking: Ranking,
+    out: str | Path,
+    truth: pd.DataFrame | None = None,
+    rules: Sequence[str | Rule] | None = None,
+    title: str | None = None,
 ) -> Path:
     """Write ranking.csv, the figures and report.html into the folder `out`, and return the path of report.html.
 
     Args:
-        ranking: A ranking; only its tables, target and facts are read.
+        ranking: A ranking; nothing is fitted again.
         out: The folder; created if missing, and files of an earlier report in it are replaced.
         truth: None, or what the networks really ended with: columns candidate, true_accuracy (0..1), true_epochs. The page then
-            shows the predicted order beside the true one.
-        title: Heading of the page.
+            shows what the rules predicted beside it.
+        rules: The rules that are then compared; None takes every registered one that needs neither scores nor other jobs.
+        title: Heading of the page; None names the rule.
 
     Raises:
         TypeError or ValueError: The ranking is none or lacks a column, `out` can be no folder, or `truth` is malformed.
@@ -64,17 +60,17 @@ def write_report(
         missing = [column for column in columns if column not in getattr(ranking, name).columns]
         if missing:
             raise ValueError(f"ranking.{name}: missing {missing}; pass the columns {', '.join(columns)}")
-    if not isinstance(title, str):
-        raise TypeError(f"title must be a text, got {title!r:.80}")
-    table = ranking.table[COLUMNS]
-    comparison = None if truth is None else compare(table, truth)
+    if title is not None and not isinstance(title, str):
+        raise TypeError(f"title must be a text or None, got {title!r:.80}")
+    known = None if truth is None else truth_of(ranking, truth, rules)
     folder = make_folder("out", out)
-    series = by_rank(table, ranking.runs, ranking.observations)
+    series = by_rank(ranking)
+    content = Content(series, canvas.colours([one.candidate for one in series]), known)
     page = folder / "report.html"
     try:
-        table.to_csv(folder / "ranking.csv", index=False, lineterminator="\n")
-        pictures = _draw(folder, series, comparison)
-        page.write_text(_render(ranking, table, series, comparison, pictures, title), encoding="utf-8")
+        ranking.table[COLUMNS].to_csv(folder / "ranking.csv", index=False, lineterminator="\n")
+        pictures = _draw(folder, content)
+        page.write_text(_render(ranking, content, pictures, title or f"Ranking by {ranking.rule}"), encoding="utf-8")
     except OSError as error:
         raise OSError(
             f"{folder}: the report could not be written ({error.strerror or error}); `ncap report` makes it again from the store"
@@ -82,86 +78,91 @@ def write_report(
     return page
 
 
-def _draw(folder: Path, series: list[Series], comparison: Comparison | None) -> dict[str, _Picture]:
+def _draw(folder: Path, content: Content) -> dict[str, _Picture]:
     """Write each figure's PNG file; a figure with nothing to show leaves none behind."""
-    palette = canvas.colours([one.candidate for one in series])
     pictures = {}
     with canvas.style():
-        figures: dict[str, Figure | None] = {
-            "predicted_vs_true": None if comparison is None else predicted_vs_true.draw(comparison, palette),
-            "fit": fit.draw(series, palette),
-            "learning_curves": learning_curves.draw(series, palette),
-            "beta_eff": beta_eff.draw(series, palette),
-            "cost": cost.draw(series, palette),
-        }
-        for name, figure in figures.items():
-            file = folder / f"{name}.png"
+        for drawing in FIGURES.members().values():
+            file, figure = folder / f"{drawing.name}.png", drawing.draw(content)
             if figure is None:
                 file.unlink(missing_ok=True)
                 continue
             image = canvas.png(figure)
             file.write_bytes(image)
             source = f"data:image/png;base64,{base64.b64encode(image).decode()}"
-            pictures[name] = _Picture(name, CAPTIONS[name], source, round(figure.get_figwidth() * 106))
+            width = round(figure.get_figwidth() * 106)
+            pictures[drawing.name] = _Picture(drawing.name, drawing.heading, drawing.caption, source, width)
     return pictures
 
 
-def _render(
-    ranking: Ranking, table: pd.DataFrame, series: list[Series], comparison: Comparison | None,
-    pictures: dict[str, _Picture], title: str,
-) -> str:  # fmt: skip
+def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], title: str) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ncap.report", "."),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     for name in ("accuracy", "with_deviation", "beta", "seconds", "whole", "signed"):
         environment.filters[name] = getattr(numbers, name)
-    readings = sorted({str(reading) for reading in table["reading"].dropna() if reading})
+    environment.filters["rho"] = rho_text
+    table = ranking.table[COLUMNS]
+    truth = content.truth
     return environment.get_template("page.html").render(
         title=title,
         target=ranking.target,
+        rule=ranking.rule,
+        about=RULES.get(ranking.rule) if ranking.rule in RULES else None,
         rows=table.to_dict("records"),
         interval=_interval(table),
         spread=_spread(ranking.runs),
-        readings=readings,
+        reading=ranking.reading,
         headline=headline(table),
         caution=caution(table),
-        comparison=comparison,
-        compared=[] if comparison is None else comparison.rows.to_dict("records"),
+        ties=[joined_words(names) for names in ranking.ties],
+        truth=truth,
+        compared=[] if truth is None else truth.by_candidate,
+        is_accuracy=all(one.is_accuracy for one in ranking.predictions.values()),
+        fitted=any(one.fit is not None for one in content.series),
+        unit=unit([one.rows for one in content.series]),
         pictures=pictures,
-        remarks=[(one.candidate, remarks(one)) for one in series if remarks(one)],
+        remarks=[(one.candidate, remarks(one)) for one in content.series if remarks(one)],
         facts=ranking.facts,
     )
 
 
 def headline(table: pd.DataFrame) -> dict[Hashable, Any] | None:
     """The line of the selected candidate, or None if no candidate has a prediction."""
-    predicted = table[table["predicted_accuracy"].notna()].sort_values("rank")
-    return None if predicted.empty else predicted.iloc[0].to_dict()
+    ranked = table[(table["status"] == "ok") | table["predicted_accuracy"].notna()].sort_values("rank")
+    return None if ranked.empty else ranked.iloc[0].to_dict()
 
 
 def caution(table: pd.DataFrame) -> str:
-    """What a reader of the headline must know before acting on it; empty if nothing.
+    """What a reader of the headline must know before acting on it: every candidate that is predicted as good; empty if none is.
 
-    >>> table = pd.DataFrame({"rank": [1, 2], "candidate": ["a", "b"], "predicted_accuracy": [0.91, 0.90],
-    ...                       "predicted_std": [0.02, 0.01], "status": "ok"})
+    >>> table = pd.DataFrame({"rank": [1, 2, 3], "candidate": ["a", "b", "c"], "predicted_accuracy": [0.91, 0.90, 0.5],
+    ...                       "predicted_std": [0.02, 0.01, 0.01], "status": "ok"})
     >>> caution(table)
     'The next one, b, is predicted 0.010 lower, less than one standard deviation of the difference (0.022).'
+    >>> caution(table.assign(predicted_accuracy=1.0))
+    'b and c are predicted the same.'
     """
     predicted = table[table["predicted_accuracy"].notna()].sort_values("rank").to_dict("records")
-    if len(predicted) < 2:
-        return ""
-    first, second = predicted[:2]
-    gap = first["predicted_accuracy"] - second["predicted_accuracy"]
-    deviation = math.hypot(first["predicted_std"], second["predicted_std"])
-    if gap == 0:
-        return f"The next one, {second['candidate']}, is predicted the same."
-    if not gap < deviation:
-        return ""
-    return (
-        f"The next one, {second['candidate']}, is predicted {gap:.3f} lower, less than one standard deviation of the "
-        f"difference ({deviation:.3f})."
-    )
+    first, others = predicted[:1], predicted[1:]
+    gaps = [(row, first[0]["predicted_accuracy"] - row["predicted_accuracy"]) for row in others]
+    deviations = [math.hypot(first[0]["predicted_std"], row["predicted_std"]) for row in others]
+    same = [str(row["candidate"]) for row, gap in gaps if gap == 0]
+    near = [(row, gap, std) for (row, gap), std in zip(gaps, deviations, strict=True) if 0 < gap < std]
+    words = []
+    if same:
+        words.append(f"{joined_words(same)} {'is' if len(same) == 1 else 'are'} predicted the same.")
+    if len(near) == 1:
+        row, gap, std = near[0]
+        words.append(
+            f"The next one, {row['candidate']}, is predicted {gap:.3f} lower, less than one standard deviation of the "
+            f"difference ({std:.3f})."
+        )
+    elif near:
+        names = joined_words([f"{row['candidate']} ({gap:.3f})" for row, gap, _ in near])
+        words.append(f"{names} are predicted lower by less than one standard deviation of the difference.")
+    return " ".join(words)
 
 
 def remarks(one: Series) -> list[str]:
@@ -171,9 +172,16 @@ def remarks(one: Series) -> list[str]:
     if status != "ok" or (isinstance(note, str) and note):
         words = note if isinstance(note, str) and note else "no reason was recorded"
         found.append(words if status == "ok" else f"{status}: {words}")
-    silent = int((one.observed["beta_eff"].isna() & ~one.observed["degenerate"]).sum())
+    observed = one.observed
+    silent = int((observed["beta_eff"].isna() & (observed["reason"] == "") & observed["seconds_beta"].notna()).sum())
     if silent:
-        found.append(f"{silent} of {len(one.observed)} readings of beta_eff are missing")
+        found.append(f"{silent} of {len(observed)} readings of beta_eff are missing")
+    skipped = sorted(set(one.rows["tick"]) - one.ticks - set(one.afterwards["tick"]))
+    if skipped and status != "failed":
+        epochs = [f"{epoch:g}" for epoch in one.rows.groupby("tick")["epoch"].mean().loc[skipped]]
+        found.append(
+            f"epoch{'s' * (len(epochs) > 1)} {joined_words(epochs)} not read: some run lacks {'it' if len(epochs) == 1 else 'them'}"
+        )
     if one.rows.empty and status != "failed":
         found.append("no row of observations: it is in the tables but in no figure")
     return found

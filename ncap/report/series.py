@@ -8,76 +8,89 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ncap.ranking.curves import KEY, joined, mean_over_runs
+from ncap.ranking.order import Ranking
+from ncap.records.schema import READINGS
+from ncap.rules.contract import Fit, Prediction
+
 # The columns of observations that the figures read.
-DRAWN = [
-    "candidate",
-    "run",
-    "epoch",
-    "beta_eff",
-    "beta_eff_error",
-    "val_accuracy",
-    "degenerate",
-    "seconds_train",
-    "seconds_beta",
-]
+DRAWN = [*KEY, "epoch", "val_accuracy", "seconds_train"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Series:
-    """One candidate: its line of the ranking and its rows of observations, in order of run and epoch.
+    """One candidate: its line of the ranking, its prediction, and its observations with beta_eff, in order of run and tick.
 
-    `observed` holds the epochs that the prediction has read, `afterwards` those that were trained later.
+    Of the rows, `observed` are those of the ticks that the prediction read, and `afterwards` those of later ticks. A tick before the last
+    that was read, and not read itself because a run lacks it, is in neither.
     """
 
     candidate: str
     summary: dict[Hashable, Any]
     rows: pd.DataFrame
+    prediction: Prediction | None = None
 
     @property
-    def last_observed(self) -> int:
-        """The number of epochs that the prediction has read; 0 if none is known."""
-        epochs = self.summary["epochs"]
-        return 0 if pd.isna(epochs) else int(epochs)
+    def ticks(self) -> set[int]:
+        """The ticks that the prediction read."""
+        return set(self.prediction.ticks) if self.prediction else set()
+
+    @property
+    def fit(self) -> Fit | None:
+        """The prediction's fit, None where it has none."""
+        return self.prediction.fit if self.prediction else None
 
     @property
     def observed(self) -> pd.DataFrame:
-        """Rows of the epochs that the prediction has read."""
-        return self.rows[self.rows["epoch"] <= self.last_observed]
+        """Rows of the ticks that the prediction read."""
+        return self.rows[self.rows["tick"].isin(self.ticks)]
 
     @property
     def afterwards(self) -> pd.DataFrame:
-        """Rows of later epochs."""
-        return self.rows[self.rows["epoch"] > self.last_observed]
+        """Rows of later ticks."""
+        return self.rows[self.rows["tick"] > max(self.ticks, default=0)]
+
+    @property
+    def last_read(self) -> float:
+        """The epoch of the last tick that the prediction read; NaN if it read none."""
+        return float(self.observed["epoch"].max())
+
+    def from_the_last_read(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Of some rows, those of the last tick that the prediction read and of later ones, which one line joins."""
+        return rows[rows["tick"] >= max(self.ticks, default=0)]
 
     def runs(self) -> list[pd.DataFrame]:
         """The rows of each run."""
         return [rows for _, rows in self.rows.groupby("run", sort=True)]
 
-    def mean(self, column: str) -> pd.Series:
-        """The mean over runs, indexed by epoch."""
-        return self.rows.groupby("epoch", sort=True)[column].mean()
+    def mean(self, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Epoch and the mean over the runs that have a value, one row per tick; of all rows unless some are given."""
+        return (self.rows if rows is None else rows).groupby("tick", sort=True)[["epoch", column]].mean()
+
+    def points_afterwards(self) -> pd.DataFrame:
+        """beta_eff and val_accuracy of the later ticks that every run has, mean over runs."""
+        return mean_over_runs(self.afterwards, ["beta_eff", "val_accuracy"]).dropna()
 
 
-def by_rank(table: pd.DataFrame, runs: pd.DataFrame, observations: pd.DataFrame) -> list[Series]:
-    """One Series per candidate of the table, best first; candidates without a row of observations included.
+def by_rank(ranking: Ranking) -> list[Series]:
+    """One Series per candidate of the ranking, best first; candidates without a row of observations included.
 
     Runs that failed are left out, as they are from the prediction, unless all runs of the candidate failed.
     """
-    rows = observations.assign(degenerate=observations["degenerate"].fillna(0).astype(bool))
-    for column in ("epoch", "beta_eff", "beta_eff_error", "val_accuracy", "seconds_train", "seconds_beta"):
-        rows[column] = pd.to_numeric(rows[column])
-    rows = rows.sort_values(["run", "epoch"])
+    readings = READINGS.empty() if ranking.readings is None else ranking.readings
+    rows = joined(ranking.observations, readings, ranking.reading).sort_values(["run", "tick"])
+    runs = ranking.runs
     failed = set(runs.loc[runs["status"] == "failed", ["candidate", "run"]].itertuples(index=False, name=None))
-    lost = pd.Series(
-        [key in failed for key in zip(rows["candidate"], rows["run"], strict=True)], rows.index, dtype=bool
-    )
+    keys = zip(rows["candidate"], rows["run"], strict=True)
+    lost = pd.Series([key in failed for key in keys], rows.index, dtype=bool)
     series = []
-    for line in table.to_dict("records"):
-        own = rows["candidate"] == line["candidate"]
-        series.append(Series(str(line["candidate"]), line, rows[own if line["status"] == "failed" else own & ~lost]))
+    for line in ranking.table.to_dict("records"):
+        name, own = str(line["candidate"]), rows["candidate"] == line["candidate"]
+        kept = rows[own if line["status"] == "failed" else own & ~lost]
+        series.append(Series(name, line, kept, ranking.predictions.get(name)))
     return series
 
 
 def readable(rows: pd.DataFrame) -> NDArray[np.bool_]:
     """Which rows hold a beta_eff that says something: finite and not degenerate."""
-    return np.asarray(np.isfinite(rows["beta_eff"]) & ~rows["degenerate"], dtype=bool)
+    return np.asarray(np.isfinite(rows["beta_eff"]) & (rows["reason"] == ""), dtype=bool)

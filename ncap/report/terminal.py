@@ -3,13 +3,16 @@
 Every cell is a rich Text, which knows no markup: a candidate named "[red]" is printed as "[red]".
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from ncap.ranking.order import Ranking, ties
 from ncap.report.numbers import accuracy, beta, seconds, whole, with_deviation
+from ncap.rules.contract import Rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,11 +21,11 @@ _STATUS_STYLE = {"ok": "green", "fallback": "yellow", "failed": "red"}
 
 
 def ranking_table(table: "pd.DataFrame") -> Table:
-    """The ranking as a rich table, one line per candidate and within 80 columns; the notes stand below it.
+    """The ranking as a rich table, one line per candidate and within 80 columns; ties and notes stand below it.
 
-    best_seen_accuracy, epochs, runs and the reading are in ranking.csv and on the page only.
+    best_seen_accuracy, epochs and runs are in ranking.csv and on the page only.
     """
-    shown = _table("Predicted order", ["rank", "predicted", "last seen", "beta_eff", "train s", "beta s"])
+    shown = _table(_title(table), ["rank", "predicted", "last seen", "beta_eff", "train s", "beta s"])
     shown.add_column("status", no_wrap=True, vertical="bottom")
     for row in table.to_dict("records"):
         shown.add_row(
@@ -35,53 +38,71 @@ def ranking_table(table: "pd.DataFrame") -> Table:
             Text(seconds(row["seconds_beta"])),
             Text(str(row["status"]), style=_STATUS_STYLE.get(str(row["status"]), "")),
         )
-    notes = [
+    remarks = [f"predicted the same: {', '.join(names)}" for names in ties(table)]
+    remarks += [
         f"{row['candidate']}: {row['note']}"
         for row in table.to_dict("records")
         if isinstance(row["note"], str) and row["note"]
     ]
-    shown.caption = Text("\n".join(notes)) if notes else None
+    shown.caption = Text("\n".join(remarks)) if remarks else None
     return shown
 
 
-def truth_table(table: "pd.DataFrame", truth: "pd.DataFrame") -> Table:
-    """The predicted order beside the true one, in predicted order.
+def truth_table(ranking: Ranking, truth: "pd.DataFrame", rules: Sequence[str | Rule] | None = None) -> Table:
+    """What every rule predicts beside the true accuracy, in the ranking's order, with the rho of each rule below.
 
-    `truth` has the columns candidate, true_accuracy, true_epochs; raises ValueError as `ncap.report.comparison.compare` does.
+    `truth` and `rules` as in `ncap.report.truth.truth_of`, which also says what is refused.
     """
-    from ncap.report.comparison import compare
+    from ncap.report.truth import rho_text, truth_of
 
-    shown = _table(
-        "Predicted beside true order", ["predicted rank", "predicted", "last seen", "true", "true rank", "true epochs"]
-    )
-    for row in compare(table, truth).rows.to_dict("records"):
+    known = truth_of(ranking, truth, rules)
+    epochs = sorted({whole(row["true_epochs"]) for row in known.by_candidate}, key=len)
+    after = f" after {epochs[0]} epochs" if len(epochs) == 1 else ""
+    names = [rule.replace("_", " ") for rule in known.rules]
+    shown = _table(f"Predicted beside true accuracy{after}", ["rank", *names, "true", "true rank"], padding=0)
+    for row in known.by_candidate:
         shown.add_row(
             Text(whole(row["rank"])),
             Text(str(row["candidate"])),
-            Text(with_deviation(row["predicted_accuracy"], row["predicted_std"])),
-            Text(accuracy(row["last_seen_accuracy"])),
+            *(Text(_value(cell)) for cell in row["rules"]),
             Text(accuracy(row["true_accuracy"])),
             Text(whole(row["true_rank"])),
-            Text(whole(row["true_epochs"])),
         )
+    shown.add_section()
+    shown.add_row("", Text("Spearman's rho"), *(Text(rho_text(rho)) for rho in known.rhos), "", "")
     return shown
 
 
-def truth_summary(table: "pd.DataFrame", truth: "pd.DataFrame") -> str:
-    """Spearman's rho of ncap and of last-seen accuracy with the true order, whichever is higher, and how little that proves."""
-    from ncap.report.comparison import compare
+def truth_summary(ranking: Ranking, truth: "pd.DataFrame", rules: Sequence[str | Rule] | None = None) -> str:
+    """Spearman's rho of every rule with the true order, which is the highest, and how little that proves."""
+    from ncap.report.truth import truth_of
 
-    return compare(table, truth).summary
+    return truth_of(ranking, truth, rules).summary
 
 
-def _table(title: str, headings: list[str]) -> Table:
+def _value(cell: "dict[str, object] | None") -> str:
+    """An accuracy, or a score in three digits."""
+    if cell is None:
+        return accuracy(float("nan"))
+    value = float(cell["value"])  # type: ignore[arg-type]
+    return accuracy(value) if cell["is_accuracy"] else beta(value)
+
+
+def _title(table: "pd.DataFrame") -> str:
+    """The heading with rule and reading, where they are the same for all, as in a ranking."""
+    rules, readings = sorted(set(table["rule"])), sorted({reading for reading in table["reading"] if reading})
+    words = [f"rule {rule}" for rule in rules] + [f"reading {reading}" for reading in readings]
+    return f"Predicted order: {', '.join(words)}" if words else "Predicted order"
+
+
+def _table(title: str, headings: list[str], padding: int = 1) -> Table:
     """Right-aligned columns, broken into short lines, with the candidate's name after the first."""
     shown = Table(
-        title=title, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left", header_style="bold",
-        collapse_padding=True, pad_edge=False,
+        title=Text(title), box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left", header_style="bold",
+        title_style="italic", collapse_padding=True, pad_edge=False, padding=(0, padding),
     )  # fmt: skip
     for place, heading in enumerate(headings):
-        shown.add_column(heading.replace(" ", "\n", 1), justify="right", no_wrap=True, vertical="bottom")
+        shown.add_column(Text(heading.replace(" ", "\n", 1)), justify="right", no_wrap=True, vertical="bottom")
         if place == 0:
             shown.add_column("candidate", overflow="fold", min_width=10, vertical="bottom")
     return shown

@@ -47,41 +47,54 @@ _CONVOLUTION, _NETWORK = "tests/reference/test_convolution.py", "tests/reference
 # Module -> the tests that should kill its mutants, quick killers first; its own doctests come before them.
 MODULES = {
     "reference/arguments": [_ARGUMENTS, "tests/reference/test_mlp.py"],
-    "reference/closed_form": [*_ORACLE, _ARGUMENTS],
-    "reference/cnn": [_CONVOLUTION, _ARGUMENTS],
-    "reference/connections": [_CONVOLUTION],
-    "reference/convolution": [_CONVOLUTION, _ARGUMENTS],
-    "reference/dynamics": ["tests/reference/test_dynamics.py", _ARGUMENTS],
-    "reference/gradient_form": _ORACLE,
-    "reference/graph": ["tests/reference/test_graph.py", _ARGUMENTS],
-    "reference/hessian": _ORACLE,
-    "reference/interaction": [*_ORACLE, "tests/reference/test_graph.py", _ARGUMENTS],
-    "reference/interchange": ["tests/reference/test_graph.py", _ARGUMENTS],
-    "reference/junction": [_CONVOLUTION],
+    "reference/dynamics/neurons": ["tests/reference/test_dynamics.py", _ARGUMENTS],
+    "reference/dynamics/reduction": ["tests/reference/test_reduction.py", _ARGUMENTS],
+    "reference/dynamics/solver": ["tests/reference/test_dynamics.py", _ARGUMENTS],
+    "reference/dynamics/systems": ["tests/reference/test_reduction.py", _ARGUMENTS],
+    "reference/dynamics/trajectory": ["tests/reference/test_dynamics.py", _ARGUMENTS],
+    "reference/dynamics/weights": ["tests/reference/test_dynamics.py", _ARGUMENTS],
+    "reference/interaction/closed_form": [*_ORACLE, _CONVOLUTION, _ARGUMENTS],
+    "reference/interaction/graph": ["tests/reference/test_graph.py", _ARGUMENTS],
+    "reference/interaction/interchange": ["tests/reference/test_graph.py", _ARGUMENTS],
+    "reference/interaction/linear_operator": [_CONVOLUTION, _ARGUMENTS],
+    "reference/interaction/matrix": [*_ORACLE, "tests/reference/test_graph.py", _CONVOLUTION, _ARGUMENTS],
     "reference/kernels": _ORACLE,
-    "reference/linear_operator": [_CONVOLUTION, _ARGUMENTS],
-    "reference/mlp": ["tests/reference/test_mlp.py", _ARGUMENTS, *_ORACLE],
-    "reference/network": [_NETWORK, _ARGUMENTS],
-    "reference/perturbation": ["tests/reference/test_perturbation.py", _NETWORK, _ARGUMENTS],
-    "reference/pooling": [_CONVOLUTION, _ARGUMENTS],
-    "reference/reduction": ["tests/reference/test_reduction.py", _ARGUMENTS],
-    "reference/resilience": ["tests/reference/test_resilience.py", _ARGUMENTS],
+    "reference/loss": ["tests/reference/test_mlp.py", _ARGUMENTS, *_ORACLE],
+    "reference/mlp/backpropagation": ["tests/reference/test_mlp.py", _ARGUMENTS, *_ORACLE],
+    "reference/mlp/blocks": _ORACLE,
+    "reference/mlp/closed_form": [*_ORACLE, _ARGUMENTS],
+    "reference/mlp/gradient_form": _ORACLE,
+    "reference/mlp/hessian": _ORACLE,
+    "reference/mlp/perceptron": ["tests/reference/test_mlp.py", _ARGUMENTS, *_ORACLE],
+    "reference/network/links": [_NETWORK, _ARGUMENTS],
+    "reference/network/perturbation": ["tests/reference/test_perturbation.py", _NETWORK, _ARGUMENTS],
+    "reference/network/resilience": ["tests/reference/test_resilience.py", _ARGUMENTS],
     "reference/rounding": ["tests/reference/test_rounding.py"],
-    "reference/shared_weights": [_CONVOLUTION],
-    "reference/verdict": ["tests/reference/test_verdict.py"],
-    "reference/window": [_CONVOLUTION, "tests/reference/test_graph.py"],
-    "predict": ["tests/test_predict.py"],
-    "ranking": ["tests/test_ranking.py"],
-    "store": ["tests/test_store.py", "tests/test_leaderboard.py"],
-    "leaderboard": ["tests/test_leaderboard.py"],
+    "reference/shared_weights/closed_form": [_CONVOLUTION],
+    "reference/shared_weights/cnn": [_CONVOLUTION, _ARGUMENTS],
+    "reference/shared_weights/connections": [_CONVOLUTION],
+    "reference/shared_weights/convolution": [_CONVOLUTION, _ARGUMENTS],
+    "reference/shared_weights/junction": [_CONVOLUTION, _ARGUMENTS],
+    "reference/shared_weights/pooling": [_CONVOLUTION, _ARGUMENTS],
+    "reference/shared_weights/window": [_CONVOLUTION, "tests/reference/test_graph.py"],
+    "reference/sums": [_CONVOLUTION, *_ORACLE],
+    "reference/verdict": ["tests/reference/test_verdict.py", "tests/reference/test_resilience.py", _ARGUMENTS],
+    "rules/regression": ["tests/rules/test_regression.py"],
+    "ranking/agreement": ["tests/ranking/test_agreement.py"],
+    "ranking/bootstrap": ["tests/ranking/test_rules_compared.py"],
+    "ranking/curves": ["tests/ranking/test_order.py"],
+    "ranking/order": ["tests/ranking/test_order.py"],
+    "ranking/prediction": ["tests/ranking/test_order.py", "tests/ranking/test_prediction.py"],
+    "records/store": ["tests/records/test_store.py"],
+    "records/migrations": ["tests/records/test_migrations.py"],
+    "records/tables": ["tests/records/test_tables.py"],
 }
 # Tests of seconds, most because they import Keras: for the mutants that have survived the quick ones.
 SLOW = {
     "reference/kernels": ["tests/reference/test_import.py", "-k", "no_cache"],
-    "predict": ["tests/test_bad_input.py", "-k", "redict"],
-    "ranking": ["tests/test_bad_input.py", "-k", "spearman or regret"],
+    "rules/regression": ["tests/test_bad_input.py", "-k", "redict"],
+    "ranking/agreement": ["tests/test_bad_input.py", "-k", "spearman or regret"],
     "store": ["tests/test_disk.py", "-k", "not quota and not fills_up"],
-    "leaderboard": ["tests/test_bad_input.py", "-k", "from_observations or from_store"],
 }
 
 # Of Cosmic Ray's operators those that make a mistake which somebody could make. Left out: `<<`, `^`, `//` and the like
@@ -317,13 +330,13 @@ def report(results: dict[str, dict[str, bool]]) -> int:
         print(f"survives, and is not listed: {name}")
     for name in sorted(name for name in set(listed) - alive if name.split()[0].rstrip(":") in results):
         print(f"listed, but {'killed' if name in tested else 'no mutant'}: {name}")
-    print(f"\n{'':22}{'mutants':>9}{'killed':>9}{'':>8}{'equivalent':>12}{'of the others':>15}")
+    print(f"\n{'':38}{'mutants':>9}{'killed':>9}{'':>8}{'equivalent':>12}{'of the others':>15}")
     shares = []
     for module, mutants in (*results.items(), ("all", {name: k for m in results.values() for name, k in m.items()})):
         killed, same = sum(mutants.values()), len(equivalent & alive & set(mutants))
         shares.append(killed / len(mutants))
         others = killed / (len(mutants) - same)
-        print(f"{module:22}{len(mutants):9}{killed:9}{shares[-1]:8.1%}{same:12}{others:15.1%}")
+        print(f"{module:38}{len(mutants):9}{killed:9}{shares[-1]:8.1%}{same:12}{others:15.1%}")
     return int(min(shares) < GOAL)
 
 

@@ -28,7 +28,7 @@ ONE_ARRAY = "must be one array of real numbers"
 def vectors(name, given):
     """Rows of biases, scales and shifts: lists of vectors, which `given` fits but for what is changed."""
     return [
-        (name, 1, TypeError, f"{name} must be a list of arrays, one a layer, got 1"),
+        (name, 1, TypeError, f"{name} must be a list of arrays, one per layer, got 1"),
         (name, [1.0] * len(given), ValueError, f"{name}[0] must have shape (3,), got (1,)"),
         (name, [*given, None], ValueError, f"{name} must have {len(given)} entries", f"got {len(given) + 1}"),
         (name, [[np.nan] * 3, *given[1:]], ValueError, f"{name}[0] holds NaN or infinity"),
@@ -38,7 +38,7 @@ def vectors(name, given):
 
 
 NETWORK = [
-    ("kernels", None, TypeError, "kernels must be a list of arrays, one a layer, got None"),
+    ("kernels", None, TypeError, "kernels must be a list of arrays, one per layer, got None"),
     ("kernels", NET, TypeError, "got MLP(widths=(2, 3, 4, 2)"),
     ("kernels", [], ValueError, "kernels is empty; pass at least one array of shape (n_in, n_out)"),
     ("kernels", np.ones((2, 3)), ValueError, "kernels[0] must have shape (n_in, n_out), both at least 1, got (3,)"),
@@ -61,11 +61,11 @@ NETWORK = [
 ]
 NETS = [
     ("net", None, TypeError, "net must be an ncap.reference.MLP, got NoneType"),
-    ("net", KERNELS, TypeError, "got list; build one of its kernels, MLP([W_1, ..., W_L])"),
+    ("net", KERNELS, TypeError, "got list; build one from its kernels, MLP([W_1, ..., W_L])"),
 ]
 EITHER = [
     ("net", None, TypeError, "net must be an ncap.reference.MLP or CNN, got NoneType"),
-    ("net", KERNELS, TypeError, "got list; build one of its kernels, MLP([W_1, ..., W_L])"),
+    ("net", KERNELS, TypeError, "got list; build one from its kernels, MLP([W_1, ..., W_L])"),
 ]
 INPUTS = [
     ("x", None, ValueError, f"x {REAL}, got None"),
@@ -99,8 +99,8 @@ TARGETS = [
     ),
     ("y", [0.0, 1.0, 0.0], ValueError, "labels y must be integers, got dtype float64; pass y.astype(int), or targets"),
     ("y", [[0.0], [1.0], [0.0]], ValueError, "labels y must be integers, got dtype float64"),
-    ("y", [0.0, 0.5, 1.0], ValueError, "pass y.astype(int) once they are whole numbers, 0.5 is none"),
-    ("y", [np.nan, 0.0, 1.0], ValueError, "once they are whole numbers, nan is none"),
+    ("y", [0.0, 0.5, 1.0], ValueError, "pass y.astype(int) once they are whole numbers, 0.5 is not"),
+    ("y", [np.nan, 0.0, 1.0], ValueError, "once they are whole numbers, nan is not"),
     ("y", [True, False, True], ValueError, "got dtype bool; pass y.astype(int)"),
     ("y", np.full((3, 2), np.nan), ValueError, "y holds NaN or infinity"),
     ("y", [[2.0, -1.0]] * 3, ValueError, "cross_entropy targets y must be at least 0, got -1.0"),
@@ -119,7 +119,7 @@ def families(name, given, node):
     """Rows of z, s and g, of which `given` is the good value; two arrays of three rows each."""
     first, second = given
     return [
-        (name, None, TypeError, f"{name} must be a list of arrays, one a layer, got None"),
+        (name, None, TypeError, f"{name} must be a list of arrays, one per layer, got None"),
         (name, [], ValueError, "need L - 1 >= 1 arrays each", "0"),
         (name, given[:1], ValueError, "need L - 1 >= 1 arrays each", "1"),
         (name, [np.ones(3), second], ValueError, f"{name}[0] must have shape (N, n) with N = 3, got (3,)"),
@@ -154,8 +154,8 @@ TABLES = {
             *families("g", G, "g_2"),
             ("strength", "loud", ValueError, "strength must be one of 'signed', 'magnitude', got 'loud'"),
             ("weighting", "degree", ValueError, "got 'degree'"),
-            ("weighting", "relative", ValueError, "weighs P with the weights; pass kernels=[W_1, ..., W_L]"),
-            ("kernels", 1, TypeError, "kernels must be a list of arrays, one a layer, got 1"),
+            ("weighting", "relative", ValueError, "multiplies P by the weights; pass kernels=[W_1, ..., W_L]"),
+            ("kernels", 1, TypeError, "kernels must be a list of arrays, one per layer, got 1"),
             ("kernels", KERNELS[:2], ValueError, "kernels must hold W_1..W_L, 3 arrays for these families, got 2"),
             ("kernels", [np.ones((2, 4)), *KERNELS[1:]], ValueError, "kernels[0] must have shape (2, 3)", "got (2, 4)"),
             ("kernels", [*KERNELS[:2], np.ones(4)], ValueError, "kernels[2] must have shape (4, 2)", "got (4,)"),
@@ -295,8 +295,8 @@ ADDS_UP_TO_0 = (
     "P",
     [[0, 1], [-1, 0]],
     ValueError,
-    "P has no links, or weights that add up to 0",
-    "pass one with links",
+    "P has no links, or its weights add up to 0",
+    "pass a network with links",
 )
 TABLES |= {
     "beta_eff": Table(
@@ -421,7 +421,7 @@ TABLES |= {
         ref.CNN,
         {"layers": CNN.layers, "input_shape": (3, 4, 1)},
         [
-            ("layers", None, TypeError, "layers must be a list of arrays, one a layer, got None"),
+            ("layers", None, TypeError, "layers must be a list of layers, got None"),
             (
                 "layers",
                 [],
@@ -436,7 +436,7 @@ TABLES |= {
                 TypeError,
                 "layers[0] must be a layer of ncap.reference, such as Conv2D(kernel)",
             ),
-            ("layers", [ref.Flatten], TypeError, "got <class 'ncap.reference.pooling.Flatten'>"),
+            ("layers", [ref.Flatten], TypeError, "got <class 'ncap.reference.shared_weights.pooling.Flatten'>"),
             (
                 "layers",
                 [IMAGES, CNN.layers[2]],
@@ -456,7 +456,7 @@ TABLES |= {
                 "layers",
                 [IMAGES, *CNN.layers],
                 ValueError,
-                "layers[1]: kernel must have 3 channels in, as its inputs (2, 3, 3) have",
+                "layers[1]: kernel must have 3 channels in, to match its inputs (2, 3, 3)",
             ),
             (
                 "layers",
@@ -506,7 +506,7 @@ TABLES |= {
     ),
 }
 TIMES = [
-    ("times", 5.0, ValueError, "times must be a list that increases from 0, the moment of the start, got 5.0"),
+    ("times", 5.0, ValueError, "times must be a list of numbers that increase from 0, the start, got 5.0"),
     ("times", [], ValueError, "got []"),
     ("times", [1.0, 2.0], ValueError, "got [1.0, 2.0]"),
     ("times", [0.0, 1.0, 1.0], ValueError, "got [0.0, 1.0, 1.0]"),
@@ -518,7 +518,7 @@ TIMES = [
         np.arange(1e7),
         ValueError,
         "10,000,000 states of",
-        "more than 200,000,000 in all; take fewer times at once",
+        "more than 200,000,000 in all; pass fewer times, and continue from the last state",
     ),
 ]
 SOLVER = [
@@ -556,7 +556,7 @@ TABLES |= {
             *INPUTS,
             *TIMES,
             *SOLVER,
-            ("z_start", 1, TypeError, "z_start must be a list of arrays, one a layer, got 1"),
+            ("z_start", 1, TypeError, "z_start must be a list of arrays, one per layer, got 1"),
             ("z_start", Z_START[:2], ValueError, "z_start must hold z_1..z_L of shapes [(3, 3), (3, 4), (3, 2)], got"),
             ("z_start", [*Z_START[:2], np.ones((2, 2))], ValueError, "got [(3, 3), (3, 4), (2, 2)]"),
             ("z_start", [np.nan * Z_START[0], *Z_START[1:]], ValueError, "z_start[0] holds NaN or infinity"),
@@ -586,7 +586,13 @@ TABLES |= {
             ("steps", -1, ValueError, "steps must be a whole number of at least 0, got -1"),
             ("steps", 2.0, ValueError, "got 2.0"),
             ("steps", True, ValueError, "got True"),
-            ("steps", 10**8, ValueError, "100,000,001 states of 26 numbers each", "take fewer steps at once"),
+            (
+                "steps",
+                10**8,
+                ValueError,
+                "100,000,001 states of 26 numbers each",
+                "pass fewer steps, and continue from the last state",
+            ),
         ],
     ),
     "displacement_error": Table(

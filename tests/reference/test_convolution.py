@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from strategies import cases
 
 from ncap import reference as ref
-from ncap.reference import cnn
-from ncap.reference.connections import connections
+from ncap.reference.shared_weights import cnn
+from ncap.reference.shared_weights.connections import connections
 
 EPS = np.finfo(np.float64).eps
 READINGS = list(itertools.product(["signed", "magnitude"], ["unit", "relative"]))
@@ -272,9 +272,9 @@ def test_a_matrix_too_large_to_build_is_refused_with_what_needs_none(limit, monk
     size = ref.line_graph_size(net)
     assert max(size.links, size.connections) == getattr(size, limit)
     x = np.ones((1, *shape))
-    monkeypatch.setattr("ncap.reference.interaction.MAX_ENTRIES", getattr(size, limit))
+    monkeypatch.setattr("ncap.reference.interaction.matrix.MAX_ENTRIES", getattr(size, limit))
     assert ref.interaction_matrix(net, x, [0]).nnz == size.links == 4 * 2 * 3
-    monkeypatch.setattr("ncap.reference.interaction.MAX_ENTRIES", getattr(size, limit) - 1)
+    monkeypatch.setattr("ncap.reference.interaction.matrix.MAX_ENTRIES", getattr(size, limit) - 1)
     with pytest.raises(
         ValueError, match=rf"P would have 24 entries, summed over {size.connections} connections.*need no P"
     ):

@@ -12,7 +12,7 @@ from scipy import sparse
 from strategies import cases, widths
 
 from ncap import reference as ref
-from ncap.reference.junction import junctions
+from ncap.reference.shared_weights.junction import junctions
 
 
 def test_two_by_two_by_hand():
@@ -117,9 +117,9 @@ def test_what_could_never_be_built_is_counted_and_refused():
 
 
 def test_a_graph_is_built_up_to_its_largest_number_of_links(monkeypatch):
-    monkeypatch.setattr("ncap.reference.graph.MAX_LINKS", 2 * 3 * 4 + 3 * 4 * 5)
+    monkeypatch.setattr("ncap.reference.interaction.graph.MAX_LINKS", 2 * 3 * 4 + 3 * 4 * 5)
     assert ref.line_graph((2, 3, 4, 5)).nnz == 84
-    monkeypatch.setattr("ncap.reference.graph.MAX_LINKS", 83)
+    monkeypatch.setattr("ncap.reference.interaction.graph.MAX_LINKS", 83)
     with pytest.raises(ValueError, match="a line graph of 84 links, more than 83"):
         ref.line_graph((2, 3, 4, 5))
 
@@ -174,9 +174,9 @@ def test_graphml_brings_the_graph_back(weighted, tmp_path):
 
 def test_networkx_is_not_given_more_than_it_can_hold(monkeypatch):
     P = ref.interaction_matrix(ref.MLP([np.ones((2, 2))] * 3), [[1.0, 1.0]], [[0.0, 1.0]])
-    monkeypatch.setattr("ncap.reference.interchange.MAX_LINKS", 16)
+    monkeypatch.setattr("ncap.reference.interaction.interchange.MAX_LINKS", 16)
     assert len(ref.to_networkx((2, 2, 2, 2)).edges) == 16
-    monkeypatch.setattr("ncap.reference.interchange.MAX_LINKS", 15)
+    monkeypatch.setattr("ncap.reference.interaction.interchange.MAX_LINKS", 15)
     with pytest.raises(ValueError, match="widths would give networkx 16 links, more than 15"):
         ref.to_networkx((2, 2, 2, 2))
     assert len(ref.to_networkx((2, 2, 2, 2), P).edges) == P.nnz == 8

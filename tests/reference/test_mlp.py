@@ -143,7 +143,7 @@ X = np.ones((3, 2))
             X,
             [0.0, 1.5, 0.5],
             "cross_entropy",
-            r"dtype float64; pass y\.astype\(int\) once they are whole numbers, 1\.5 is none",
+            r"dtype float64; pass y\.astype\(int\) once they are whole numbers, 1\.5 is not",
         ),
         (X, [True, False, True], "cross_entropy", r"got dtype bool; pass y\.astype\(int\), or targets of shape"),
         (

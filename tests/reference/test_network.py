@@ -12,7 +12,7 @@ from networks import FORMS, MATRICES
 from scipy import sparse
 
 from ncap import reference as ref
-from ncap.reference.network import as_links, as_matrix
+from ncap.reference.network.links import as_links, as_matrix
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -223,7 +223,7 @@ def test_close_to_a_threshold_small_differences_decide():
 
 def test_what_has_no_average_has_no_reduction():
     for P in (np.zeros((3, 3)), [[0, 1], [-1, 0]]):
-        with pytest.raises(ValueError, match="P has no links, or weights that add up to 0"):
+        with pytest.raises(ValueError, match="P has no links, or its weights add up to 0"):
             ref.simulate_reduced(P, ref.epidemic(), 0.5, [0, 1])
     alone = ref.simulate(np.zeros((3, 3)), ref.epidemic(), 0.5, TIMES)  # though it has dynamics
     np.testing.assert_allclose(alone, np.tile(0.5 * np.exp(-np.array(TIMES)), (3, 1)), rtol=SOLVED, atol=SOLVED)

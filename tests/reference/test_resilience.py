@@ -12,7 +12,7 @@ from networks import FORMS, MATRICES, ring, star
 from scipy import sparse
 
 from ncap import reference as ref
-from ncap.reference.resilience import ratio
+from ncap.reference.verdict import ratio
 
 EPS = np.finfo(np.float64).eps
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from strategies import Case, cases
 
 from ncap import reference as ref
-from ncap.reference.hessian import hessian_degrees
-from ncap.reference.mlp import softmax
+from ncap.reference.loss import softmax
+from ncap.reference.mlp.hessian import hessian_degrees
 
 EPS = np.finfo(np.float64).eps
 COUNTEREXAMPLES = json.loads(Path(ref.__file__).with_name("counterexamples.json").read_text())

@@ -228,9 +228,9 @@ def test_what_is_just_small_enough_is_built(monkeypatch):
     P = ref.interaction_matrix(random_net(998, 1, 1002), np.ones((1, 998)), [0], "hessian", "magnitude")
     assert P.shape == (2000, 2000)
     net, x = random_net(2, 3, 4), np.ones((1, 2))
-    monkeypatch.setattr("ncap.reference.interaction.MAX_ENTRIES", 2 * 3 * 4)
+    monkeypatch.setattr("ncap.reference.interaction.matrix.MAX_ENTRIES", 2 * 3 * 4)
     assert ref.interaction_matrix(net, x, [0]).shape == (18, 18)
-    monkeypatch.setattr("ncap.reference.interaction.MAX_ENTRIES", 2 * 3 * 4 - 1)
+    monkeypatch.setattr("ncap.reference.interaction.matrix.MAX_ENTRIES", 2 * 3 * 4 - 1)
     with pytest.raises(ValueError, match="P would have 24 entries, more than 23"):
         ref.interaction_matrix(net, x, [0])
 

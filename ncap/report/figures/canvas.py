@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import matplotlib.style
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
@@ -118,11 +119,12 @@ def on_colour(colour: str) -> str:
     return "white" if luminance < 0.3 else "black"
 
 
-def epoch_axis(axes: Sequence[Axes], last: int) -> None:
-    """Whole epochs from 1 to `last` on shared panels."""
+def epoch_axis(axes: Sequence[Axes], epochs: "Sequence[pd.Series[float]]") -> None:
+    """The epochs of all panels, whole numbers marked; half an epoch of air before the first where it is a whole one."""
+    first, last = min(values.min() for values in epochs), max(values.max() for values in epochs)
     for ax in axes:
-        ax.set_xlim(0.5, 1.02 * last + 0.5)
-        ax.xaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 5, 10), integer=True, min_n_ticks=1))
+        ax.set_xlim(min(0.5, 0.9 * first), 1.02 * last + min(0.5, 0.1 * last))
+        ax.xaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 5, 10), integer=last > 2, min_n_ticks=1))
 
 
 def legend(figure: Figure, entries: Sequence[Entry], title: str | None = None) -> None:

@@ -9,21 +9,22 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from ncap.report.figures import canvas
+from ncap.report.figures.drawing import Content, Drawing
 from ncap.report.series import Series
 
 
-def draw(series: Sequence[Series], colours: dict[str, str]) -> Figure | None:
-    """Runs thin, their mean thick; epochs after the observed ones dashed and lighter; the prediction as a dotted line and its band."""
-    shown = [s for s in series if s.rows["val_accuracy"].notna().any()]
+def draw(content: Content) -> Figure | None:
+    """Runs thin, their mean thick; ticks after those read dashed and lighter; the prediction as a dotted line and its band."""
+    shown = [s for s in content.series if s.rows["val_accuracy"].notna().any()]
     if not shown:
         return None
     figure, axes = canvas.panels(len(shown))
-    means = [np.column_stack((mean.index, mean)) for mean in (s.mean("val_accuracy") for s in shown)]
+    means = [s.mean("val_accuracy").to_numpy() for s in shown]
     for place, (ax, one) in enumerate(zip(axes, shown, strict=True)):
         others = means[:place] + means[place + 1 :]
         ax.add_collection(LineCollection(others, colors=canvas.GRID, linewidths=0.8, zorder=1))
-        _panel(ax, one, colours[one.candidate])
-    canvas.epoch_axis(axes, int(max(s.rows["epoch"].max() for s in shown)))
+        _panel(ax, one, content.colours[one.candidate])
+    canvas.epoch_axis(axes, [s.rows["epoch"] for s in shown])
     axes[0].set_ylim(*_limits(shown))
     figure.supxlabel("epoch")
     figure.supylabel("validation accuracy")
@@ -35,9 +36,9 @@ def _entries(shown: Sequence[Series]) -> list[canvas.Entry]:
     """The legend, without what no panel shows."""
     several, later = any(len(s.runs()) > 1 for s in shown), any(len(s.afterwards) for s in shown)
     entries: list[tuple[bool, str, dict[str, Any]]] = [
-        (True, "observed" + " (mean over runs)" * several, {"linewidth": 2.2}),
+        (True, "read" + " (mean over runs)" * several, {"linewidth": 2.2}),
         (several, "single runs", {"linewidth": 0.7, "alpha": 0.6}),
-        (later, "afterwards", {"linewidth": 1.6, "linestyle": "--", "alpha": 0.5}),
+        (later, "afterwards, not read", {"linewidth": 1.6, "linestyle": "--", "alpha": 0.5}),
         (True, "predicted ± std", {"linewidth": 1.2, "linestyle": ":"}),
         (len(shown) > 1, "other candidates", {"linewidth": 1.2, "color": "#cfcfcf"}),
     ]
@@ -50,15 +51,17 @@ def _panel(ax: Axes, one: Series, colour: str) -> None:
         canvas.remark(ax, str(one.summary["status"]), "bottom")
     if len(one.runs()) > 1:
         for run in one.runs():
-            early, late = run[run["epoch"] <= one.last_observed], run[run["epoch"] >= one.last_observed]
+            late = one.from_the_last_read(run)
+            early = run[run["tick"] <= max(one.ticks, default=0)]
             ax.plot(early["epoch"], early["val_accuracy"], color=colour, linewidth=0.7, alpha=0.6, zorder=2)
             ax.plot(late["epoch"], late["val_accuracy"], color=colour, linewidth=0.5, alpha=0.25, zorder=2)
-    mean = one.mean("val_accuracy")
-    observed, afterwards = mean[mean.index <= one.last_observed], mean[mean.index >= one.last_observed]
-    ax.plot(observed.index, observed, color=colour, linewidth=2.2, marker="o", markersize=3, zorder=4)
-    if len(afterwards) > 1:
-        ax.plot(afterwards.index, afterwards, color=colour, linewidth=1.6, linestyle="--", alpha=0.5, zorder=3)
-        ax.axvline(one.last_observed, color=canvas.FAINT, linewidth=0.8, zorder=1)
+    read = one.mean("val_accuracy", one.observed)
+    ax.plot(read["epoch"], read["val_accuracy"], color=colour, linewidth=2.2, marker="o", markersize=3, zorder=4)
+    later = one.mean("val_accuracy", one.from_the_last_read(one.rows))
+    if len(later) > 1:
+        ax.plot(later["epoch"], later["val_accuracy"], color=colour, linewidth=1.6, linestyle="--", alpha=0.5, zorder=3)
+        if one.ticks:
+            ax.axvline(one.last_read, color=canvas.FAINT, linewidth=0.8, zorder=1)
     predicted, std = one.summary["predicted_accuracy"], one.summary["predicted_std"]
     if np.isfinite(predicted):
         ax.axhline(predicted, color=colour, linewidth=1.2, linestyle=":", zorder=3)
@@ -72,3 +75,12 @@ def _limits(shown: Sequence[Series]) -> tuple[float, float]:
     low, high = min(values), max(values)
     air = max(0.02, 0.08 * (high - low))
     return max(-0.02, low - air), min(1.02, high + air)
+
+
+DRAWING = Drawing(
+    "learning_curves",
+    "Learning curves",
+    "Validation accuracy by epoch, one panel per candidate in predicted order. The thick line is what the rule read, and the dotted line "
+    "what it predicts; where training went on, compare that with the end of the dashed line.",
+    draw,
+)

@@ -1,44 +1,63 @@
 """Predicted against true accuracy, and the predicted order beside the true one."""
 
+import textwrap
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ncap.report.comparison import Comparison, rho_text
 from ncap.report.figures import canvas
+from ncap.report.figures.drawing import Content, Drawing
+from ncap.report.truth import Truth, rho_text
+
+RIVAL = "last_seen"  # drawn beside the ranking's own rule
 
 
-def draw(comparison: Comparison, colours: dict[str, str]) -> Figure | None:
+def draw(content: Content) -> Figure | None:
     """Left: a scatter with the diagonal, numbered by predicted rank. Right: the two orders with every name, crossing where they differ."""
-    if comparison.rows.empty:
+    if content.truth is None or content.truth.rows.empty:
         return None
-    count = len(comparison.rows)
+    truth, count = content.truth, len(content.truth.rows)
     figure = canvas.sheet(10.5, max(4.9, 0.26 * count + 1.2))
     scatter, orders = figure.subplots(1, 2, width_ratios=(1.15, 1))
-    _scatter(scatter, comparison, colours)
-    _orders(orders, comparison, colours)
+    _scatter(scatter, truth, content.colours)
+    _orders(orders, truth, content.colours)
+    rhos = ", ".join(f"{rule} {rho_text(rho)}" for rule, rho in truth.rhos.items())
+    title = f"Spearman's rho with the true order ({count} candidate{'s'[: count != 1]}): {rhos}"
+    rival = ("last_seen", {"marker": "o", "linestyle": "", "markersize": 6, "markerfacecolor": "white"})
     canvas.legend(
         figure,
         [
-            ("predicted ± std, numbered by predicted rank", {"marker": "o", "linestyle": "", "markersize": 9}),
-            ("last seen", {"marker": "o", "linestyle": "", "markersize": 6, "markerfacecolor": "white"}),
+            (f"{truth.rule} ± std, numbered by rank", {"marker": "o", "linestyle": "", "markersize": 9}),
+            *([rival] if _has_rival(truth) else []),
             ("predicted = true", {"linewidth": 1.0, "linestyle": "--", "color": canvas.FAINT}),
         ],
-        title=f"Spearman's rho with the true order: ncap {rho_text(comparison.rho_predicted)}, last-seen accuracy "
-        f"{rho_text(comparison.rho_last_seen)} ({count} candidate{'s'[: count != 1]})",
+        title=textwrap.fill(title, 118),
     )
     return figure
 
 
-def _scatter(ax: Axes, comparison: Comparison, colours: dict[str, str]) -> None:
-    size = 12 if len(comparison.rows) <= 12 else 9
-    for row in reversed(comparison.rows.to_dict("records")):  # the best ones on top
-        colour, true, predicted = colours[str(row["candidate"])], row["true_accuracy"], row["predicted_accuracy"]
-        last_seen, std = row["last_seen_accuracy"], row["predicted_std"]
-        ax.plot([true, true], [last_seen, predicted], color=colour, linewidth=0.8, linestyle=":", zorder=2)
-        ax.plot(
-            true, last_seen, "o", color=colour, markerfacecolor="white", markersize=6, markeredgewidth=1.3, zorder=3
-        )
+def _has_rival(truth: Truth) -> bool:
+    return RIVAL in truth.rules and truth.rule != RIVAL and _accuracies(truth)
+
+
+def _accuracies(truth: Truth) -> bool:
+    return bool(truth.rows["is_accuracy"].all())
+
+
+def _scatter(ax: Axes, truth: Truth, colours: dict[str, str]) -> None:
+    rows = truth.rows
+    size = 12 if len(rows) <= 12 else 9
+    rival = truth.beside[truth.beside["rule"] == RIVAL].set_index("candidate")["value"] if _has_rival(truth) else None
+    for row in reversed(rows.to_dict("records")):  # the best ones on top
+        colour, true, predicted = colours[str(row["candidate"])], row["true_accuracy"], row["value"]
+        if rival is not None and row["candidate"] in rival.index:
+            other = rival[row["candidate"]]
+            ax.plot([true, true], [other, predicted], color=colour, linewidth=0.8, linestyle=":", zorder=2)
+            ax.plot(
+                true, other, "o", color=colour, markerfacecolor="white", markersize=6, markeredgewidth=1.3, zorder=3
+            )
+        std = row["std"]
         ax.errorbar(true, predicted, std if std == std else None, color=colour, elinewidth=1.2, capsize=3, zorder=4)
         ax.plot(
             true, predicted, "o", color=colour, markersize=size, markeredgecolor="white", markeredgewidth=0.8, zorder=5
@@ -47,21 +66,24 @@ def _scatter(ax: Axes, comparison: Comparison, colours: dict[str, str]) -> None:
             f"{row['rank']:.0f}", (true, predicted), color=canvas.on_colour(colour), fontsize=0.62 * size, fontweight="bold",
             ha="center", va="center_baseline", zorder=6,
         )  # fmt: skip
+    ax.set_xlim(*_limits([rows["true_accuracy"]]))
+    if not _accuracies(truth):
+        ax.set(xlabel="true accuracy", ylabel=f"{truth.rule}: a score that orders")
+        return
     ax.axline((0.0, 0.0), slope=1.0, color=canvas.FAINT, linewidth=1.0, linestyle="--", zorder=1)
-    ax.set_xlim(*_limits(comparison.rows[["true_accuracy"]]))
-    ax.set_ylim(*_limits(comparison.rows[["predicted_accuracy", "last_seen_accuracy", "true_accuracy"]]))
-    ax.set(xlabel="true accuracy", ylabel="predicted or last-seen accuracy (validation)")
+    ax.set_ylim(*_limits([rows["value"], rows["true_accuracy"], *([] if rival is None else [rival])]))
+    ax.set(xlabel="true accuracy", ylabel="predicted accuracy (validation)")
 
 
-def _limits(values: pd.DataFrame) -> tuple[float, float]:
+def _limits(columns: "list[pd.Series[float]]") -> tuple[float, float]:
     """All values and a little air; two hundredths of accuracy at least, so that equal values do not blow up."""
-    low, high = float(values.min().min()), float(values.max().max())
+    low, high = min(float(values.min()) for values in columns), max(float(values.max()) for values in columns)
     air = max(0.02, 0.1 * (high - low))
     return low - air, high + air
 
 
-def _orders(ax: Axes, comparison: Comparison, colours: dict[str, str]) -> None:
-    rows = comparison.rows
+def _orders(ax: Axes, truth: Truth, colours: dict[str, str]) -> None:
+    rows = truth.rows
     places = rows["true_accuracy"].rank(ascending=False, method="first").astype(int)  # ties one below the other
     for place, true_place, row in zip(range(1, len(rows) + 1), places, rows.to_dict("records"), strict=True):
         colour, name = colours[str(row["candidate"])], canvas.label(row["candidate"], 20)
@@ -74,3 +96,12 @@ def _orders(ax: Axes, comparison: Comparison, colours: dict[str, str]) -> None:
     ax.text(0, 0.25, "predicted order", ha="center", fontweight="bold")
     ax.text(1, 0.25, "true order", ha="center", fontweight="bold")
     ax.set_axis_off()
+
+
+DRAWING = Drawing(
+    "predicted_vs_true",
+    "",
+    "Left: a marker on the dashed diagonal is a perfect prediction; the filled marker is the rule of this ranking, the hollow one the "
+    "last-seen accuracy. Right: two lines that cross are a pair in the wrong order.",
+    draw,
+)

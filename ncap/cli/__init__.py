@@ -1,0 +1,34 @@
+"""The commands: one file each, one line below. Each calls one public function; what is heavy is imported inside, so that --help is quick.
+
+Exit codes: 0 done (failed candidates included), 1 a check failed, 2 bad input or unusable store, 3 could not finish, 130 interrupted.
+"""
+
+import click
+
+from ncap.cli.group import Commands
+
+COMMANDS = {
+    "demo": "ncap.cli.demo:demo",
+    "rank": "ncap.cli.rank:rank",
+    "report": "ncap.cli.report:report",
+    "compare": "ncap.cli.compare:compare",
+    "score": "ncap.cli.score:score",
+    "jobs": "ncap.cli.jobs:jobs",
+    "export": "ncap.cli.export:export",
+    "import": "ncap.cli.imports:import_",
+    "bench": "ncap.cli.bench:bench",
+    "verify": "ncap.cli.verify:verify",
+    "models": "ncap.cli.models:models",
+    "datasets": "ncap.cli.datasets:datasets",
+    "rules": "ncap.cli.rules:rules",
+    "scores": "ncap.cli.scores:scores",
+    "readings": "ncap.cli.readings:readings",
+}
+
+
+@click.group(
+    cls=Commands, homes=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+)
+@click.version_option(package_name="ncap")
+def main() -> None:
+    """Predict which pre-trained network will end best, from a few epochs, by neural capacitance."""

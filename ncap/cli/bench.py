@@ -1,0 +1,27 @@
+"""ncap bench."""
+
+import click
+
+from ncap.cli import options
+from ncap.cli.printer import format_option, print_table
+
+
+@click.command()
+@options.candidates
+@options.target
+@click.option("--train", "n_train", type=click.IntRange(1), default=400, help="Training images.")
+@click.option("--repeats", type=click.IntRange(1), default=5, help="Measurements after the warm-up; the median counts.")
+@options.seed("splits, probes and sample order")
+@format_option
+def bench(candidates: str, target: str, n_train: int, repeats: int, seed: int, format: str) -> None:
+    """Time a reading of beta_eff against an epoch of training, per candidate."""
+    from ncap import candidates as sources
+    from ncap import framework, targets
+
+    sources.resolve(candidates)
+    targets.resolve(target)
+    framework.load()
+    from ncap.measure.cost import cost_table, measure_costs
+
+    costs = measure_costs(candidates, target, n_train=n_train, repeats=repeats, seed=seed)
+    print_table(costs, format, cost_table)

@@ -1,0 +1,70 @@
+"""The group of commands: it imports a command when it is called for, and turns exceptions into messages and exit codes."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from ncap.cli.interrupt import exit_on_interrupt
+from ncap.registry import Registry
+
+
+class FailedCheckError(click.ClickException):
+    """A check failed."""
+
+    exit_code = 1
+
+
+class BadInputError(click.ClickException):
+    """An argument that cannot be used, or a file that is not a store."""
+
+    exit_code = 2
+
+
+class UnfinishedError(click.ClickException):
+    """The work could not be done: disk full, every candidate failed."""
+
+    exit_code = 3
+
+
+class Commands(click.Group):
+    """Commands by name, each "module:attribute"; NCAP_DEBUG=1 shows the traceback of an error."""
+
+    def __init__(self, *arguments: Any, homes: Mapping[str, str], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._registry: Registry[click.Command] = Registry("command", homes)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of a first walk through them."""
+        return self._registry.names()
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now; None for an unknown name, for which click suggests the nearest."""
+        if cmd_name not in self._registry:
+            return None
+        if cmd_name not in self.commands:
+            self.add_command(self._registry.get(cmd_name), cmd_name)
+        return self.commands[cmd_name]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            with exit_on_interrupt():
+                return super().invoke(ctx)
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
+            raise
+        except Exception as error:
+            if os.environ.get("NCAP_DEBUG") == "1":
+                raise
+            raise _command_error(error) from error
+
+
+def _command_error(error: Exception) -> click.ClickException:
+    from ncap.pipeline import NothingRankedError
+
+    if isinstance(error, ValueError | TypeError):
+        return BadInputError(str(error))
+    if isinstance(error, OSError | NothingRankedError):
+        return UnfinishedError(str(error))
+    return UnfinishedError(f"{type(error).__name__}: {error} (NCAP_DEBUG=1 shows where)")

@@ -1,0 +1,89 @@
+"""Options that several commands have, and those that follow from the list of settings."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import Field
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class PathOption(click.Path):
+    """A path that is not empty: an unset variable of the shell would mean the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path as a pathlib.Path."""
+        if not value:
+            self.fail(f"{value!r} is no path.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = PathOption(path_type=Path)
+
+candidates = click.option(
+    "--candidates", default="mini", help="Names of candidates or collections, separated by commas."
+)
+target = click.option("--target", default="digits", help="A name, or the path of a .npz file.")
+out = click.option("--out", type=PATH, default=Path("out"), help="Folder for ranking.csv, report.html and figures.")
+rule = click.option("--rule", default="capacitance", help="What predicts; `ncap rules` lists them.")
+horizon = click.option(
+    "--horizon", type=click.FloatRange(0, min_open=True), default=30.0, help="Epoch whose accuracy is asked for, where a rule extrapolates."
+)  # fmt: skip
+
+
+def store(help: str, of_job: bool = False) -> Decorator:
+    """The option --store, and with `of_job` those that choose a job in it."""
+    options = [click.option("--store", type=PATH, default=Path("runs.db"), help=help)]
+    if of_job:
+        several = "of the job, where the store holds several; the newest by default."
+        options += [
+            click.option("--settings", default=None, help=f"Hash {several}"),
+            click.option("--target", default=None, help=f"Target {several}"),
+        ]
+    return _all(options)
+
+
+def seed(of: str) -> Decorator:
+    """The option --seed."""
+    return click.option("--seed", type=click.IntRange(0), default=0, help=f"Of {of}.")
+
+
+def settings() -> Decorator:
+    """One option for every setting that the command line offers."""
+    from ncap.job import settings as all_settings
+
+    return _all([_option(each) for each in all_settings().values() if each.metadata["cli"] is not None])
+
+
+def _all(options: Sequence[Decorator]) -> Decorator:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _option(setting: "Field[Any]") -> Decorator:
+    name, default, cli = setting.name, setting.default, setting.metadata["cli"]
+    given: dict[str, Any] = {"default": default, "help": setting.metadata["help"]}
+    if "least" in cli:
+        given["type"] = click.IntRange(cli["least"])
+    if cli.get("numbers"):
+        numbers = default if isinstance(default, tuple) else (default,)
+        given |= {"default": ",".join(map(str, numbers)), "callback": _numbers}
+    if default == ():  # what stands for it is in the help
+        given["default"] = None
+    return click.option(cli.get("flags", f"--{name.replace('_', '-')}"), name, **given)
+
+
+def _numbers(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, ...]:
+    """Whole numbers separated by commas."""
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise ValueError(
+            f"{param.opts[0]} takes whole numbers separated by commas, such as {param.default}, got {text!r}"
+        ) from None

@@ -1,0 +1,34 @@
+"""ncap rank."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ncap.cli import options
+from ncap.cli.printer import format_option, print_table
+
+
+@click.command()
+@options.candidates
+@options.target
+@options.settings()
+@options.rule
+@options.horizon
+@options.store("SQLite file of the records.")
+@options.out
+@click.option("--engine", default="local", help="Who trains which run where.")
+@click.option("--progress/--quiet", default=True, help="Show bars, a line per finished candidate, and the ranking.")
+@format_option
+def rank(out: Path, progress: bool, format: str, **settings: Any) -> None:
+    """Train candidates a few epochs and rank them. The same command resumes; more epochs or runs train on."""
+    from ncap.pipeline import rank as rank_candidates
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    ranking = rank_candidates(out=out, progress=progress and format == "table", **given)
+    if format != "table":
+        print_table(ranking.table, format)
+    elif progress:
+        from ncap.report.page import caution
+
+        click.echo(f"{out / 'report.html'}: {ranking.candidates[0]} is ranked first. {caution(ranking.table)}".rstrip())

@@ -1,0 +1,14 @@
+"""ncap scores."""
+
+import click
+
+from ncap.cli.printer import format_option, print_table
+
+
+@click.command()
+@format_option
+def scores(format: str) -> None:
+    """List the scores that are known before training."""
+    from ncap.scores.scoring import list_scores
+
+    print_table(list_scores(), format)

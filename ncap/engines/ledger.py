@@ -1,0 +1,143 @@
+"""The store as an engine sees it: which runs are wanted, where each goes on, and what becomes of its ticks.
+
+A tick is saved as a checkpoint first and its rows are committed after that, so that a run that is cut off finds its checkpoint level with
+the tables or one tick ahead.
+"""
+
+import math
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ncap.records.schema import OBSERVATIONS, READINGS, RunKey
+from ncap.records.store import Store, StoreWriteError
+
+if TYPE_CHECKING:
+    from ncap.engines.progress import JobProgress
+    from ncap.job import Job
+    from ncap.training.tick import Start, Tick
+
+
+class Ledger:
+    """The runs of one job in a store.
+
+    Args:
+        job: how far the runs are to come, and what is read.
+        runs: all of them. A run that has failed before is tried again; one that another process sees fail meanwhile is not.
+        progress: is told of runs, ticks and candidates.
+    """
+
+    def __init__(self, store: Store, job: "Job", runs: Sequence[RunKey], progress: "JobProgress") -> None:
+        self.store, self.job, self.progress = store, job, progress
+        self._before = {key: store.failure(key) for key in runs}
+        self._left = Counter(key.candidate for key in runs)
+        self._loaded: dict[RunKey, int] = {}
+
+    def lock_path(self, key: RunKey) -> Path:
+        """The file that a process locks while it trains the run."""
+        return self.store.checkpoint_path(key).with_suffix(".lock")
+
+    def wants(self, key: RunKey) -> bool:
+        """Whether the run is to be trained: one try a call is enough, whichever process makes it."""
+        failure = self.store.failure(key)
+        return failure is None or failure == self._before[key] or failure[0] > self.job.epochs
+
+    def start(self, key: RunKey) -> "Start":
+        """Where the run goes on: the newest checkpoint that the tables agree with, in either of the formats."""
+        from ncap.training.tick import Start
+
+        done = self.store.done(key, self.job.readings)
+        last = self._newest(key, done)
+        if last is not None:
+            self._loaded[key] = last.number
+        places = len(self.job.places())
+        self.progress.start_run(
+            key.candidate, key.run, min(places, done if done >= places or last is None else last.number)
+        )
+        return Start(done, last, self.store.body(key))
+
+    def _newest(self, key: RunKey, done: int) -> "Tick | None":
+        from ncap.training import checkpoint
+
+        found = [checkpoint.load(path, key) for path in self.store.checkpoint_paths(key)]
+        # Its own rows may be missing still, those of the ticks before it may not.
+        agreeing = [
+            tick for tick in found if tick is not None and tick.number - 1 <= done and self._has_readings(tick, done)
+        ]
+        return max(agreeing, key=lambda tick: tick.number, default=None)
+
+    def _has_readings(self, tick: "Tick", done: int) -> bool:
+        """Whether nothing that the job reads is missing at the tick, in the tables or in the checkpoint."""
+        return tick.number <= done or {reading["reading"] for reading in tick.readings} >= set(self.job.readings)
+
+    def add(self, key: RunKey, tick: "Tick") -> None:
+        """Keep a tick: its state as the run's checkpoint, then its rows. Raises StoreWriteError."""
+        from ncap.training import checkpoint
+
+        if self._loaded.pop(key, None) == tick.number:  # from the checkpoint itself: only its rows may be missing
+            self.store.add(key, tick.observation, tick.readings, tick.state.body)
+            return
+        path = self.store.checkpoint_path(key)
+        try:
+            checkpoint.save(path, tick, key)
+        except OSError as error:
+            raise StoreWriteError.at(path, error) from error
+        kept = self.store.add(key, tick.observation, tick.readings, tick.state.body)
+        self._compare(key, tick, kept)
+        beta = tick.readings[0]["beta_eff"] if tick.readings else math.nan
+        self.progress.end_tick(tick.observation["val_accuracy"], beta)
+
+    def _compare(self, key: RunKey, tick: "Tick", kept: dict[str, Any]) -> None:
+        """Warn where a run that is trained again, for a reading that it lacks, does not give the numbers that it gave before."""
+        for name in ("train_loss", "val_loss", "val_accuracy"):
+            before, now = kept[name], tick.observation[name]
+            if before is not None and not math.isclose(before, now, rel_tol=1e-6, abs_tol=1e-9):
+                warnings.warn(
+                    f"{key.candidate} run {key.run}, trained again, has {name} {now} at tick {tick.number}, not {before} as recorded: its "
+                    "new readings belong to another training than its accuracies; pass another store",
+                    stacklevel=3,
+                )
+                return
+
+    def fail(self, key: RunKey, epoch: int, reason: str) -> None:
+        """The run cannot finish an epoch."""
+        self.store.add_failure(key, epoch, reason)
+
+    def finish(self, key: RunKey) -> None:
+        """The run has come to the end of the job; a failure that it has got past is forgotten."""
+        self.store.clear_failure(key, self.job.epochs)
+
+    def wait(self, runs: Sequence[RunKey]) -> None:
+        """Nothing is left but runs that another process is training."""
+        self.progress.wait(runs)
+
+    def end(self, key: RunKey) -> None:
+        """Nothing more will be said of the run; with a candidate's last one a line says how it ended."""
+        self._left[key.candidate] -= 1
+        if not self._left[key.candidate]:
+            self.progress.end_candidate(key.candidate, self._outcome(key))
+
+    def _outcome(self, key: RunKey) -> str:
+        """How all runs of the candidate ended, in a few words."""
+        records = self.store.records(key.settings, key.target).of(
+            [key.candidate], runs=self.job.runs, epochs=self.job.epochs
+        )
+        failures = records.failures
+        words = [f"failed in epoch {row['epoch']}, {row['reason']}" for row in failures.to_dict("records")]
+        observations = records.observations
+        last = observations[(observations["epoch"] == self.job.epochs) & ~observations["run"].isin(failures["run"])]
+        if len(last):
+            words.insert(0, self._reached(last, observations, records.readings))
+        return "; ".join(words)
+
+    def _reached(self, last: Any, observations: Any, readings: Any) -> str:
+        of_job = readings[readings["reading"].isin(self.job.readings)]
+        final = of_job[of_job["reading"] == self.job.readings[0]].merge(
+            last[list(OBSERVATIONS.key)], on=list(READINGS.key[:5])
+        )
+        return (
+            f"epoch {self.job.epochs}, val accuracy {last['val_accuracy'].mean():.3f}, beta_eff {final['beta_eff'].mean():.3g}, "
+            f"{observations['seconds_train'].sum():.1f} s training, {of_job['seconds'].sum():.1f} s beta_eff"
+        )

@@ -1,0 +1,260 @@
+"""One job: the one list of its settings, from which rank()'s keywords, the command's options, the checks and the stored JSON follow.
+
+A setting is a field of Job: its name and default, and in its metadata the help, the check, how the command line takes it, and whether it
+changes what training does. Nothing here loads a framework or numba: a typing error is answered at once.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import wraps
+from inspect import Parameter, signature
+from numbers import Real
+from typing import Any, NamedTuple
+
+from ncap.arguments import hidden_widths, rate, seed_number, suggestion, switch, whole_number
+
+DEFAULT_READING = "explicit/magnitude/unit"
+
+
+def setting(
+    default: Any,
+    help: str,
+    check: Callable[[str, Any], Any],
+    *,
+    stored: str = "always",
+    cli: Mapping[str, Any] | None = None,
+) -> Any:
+    """A field of Job.
+
+    Args:
+        help: one sentence, for the docstring of rank() and for --help.
+        check: (name, value) -> the value in its plain type; raises an error that names the setting.
+        stored: "always" or "changed" (only where it is not the default, so that a setting that is new leaves the hash of older jobs
+            as it was) for what changes what training does; "no" for the rest.
+        cli: how the command line takes it: "least" of whole numbers, "flags" of a switch, "numbers" for a list of them, {} for a text
+            or a number; None for a setting that it does not offer.
+    """
+    return field(default=default, metadata={"help": help, "check": check, "stored": stored, "cli": cli})
+
+
+def _positive(name: str, value: Any) -> int:
+    return whole_number(name, value, least=1)
+
+
+def _seed(name: str, value: Any) -> int:
+    return seed_number(value)
+
+
+def _widths(name: str, value: Any) -> tuple[int, ...]:
+    return hidden_widths(value)
+
+
+def _learning_rate(name: str, value: Any) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) < math.inf:
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    return float(value)
+
+
+def _optimizer(name: str, value: Any) -> Any:
+    if isinstance(value, str) or (isinstance(value, Mapping) and "class_name" in value):
+        return value
+    raise TypeError(
+        f"{name} must be a name such as 'adam' or keras.optimizers.serialize(optimizer), which can be written into a store, "
+        f"got {value!r:.80}"
+    )
+
+
+def _readings(name: str, value: Any) -> tuple[str, ...]:
+    from ncap.measure.readings import check
+
+    words = [word.strip() for word in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words) or not words:
+        raise TypeError(f"{name} must be a list of readings such as [{DEFAULT_READING!r}], got {value!r:.80}")
+    for word in words:
+        check(word).method_for()
+    if len(set(words)) < len(words):
+        raise ValueError(f"{name}: every reading once, got {list(words)}")
+    return tuple(words)
+
+
+def _ticks(name: str, value: Any) -> tuple[int, ...]:
+    counts = (value,) if not isinstance(value, Sequence) or isinstance(value, str) else value
+    if not counts:
+        raise ValueError(f"{name} must be a whole number, or several whose last repeats, such as (4, 1), got {value!r}")
+    checked = [whole_number(name, count, least=1) for count in counts]
+    while len(checked) > 1 and checked[-1] == checked[-2]:  # (4, 1, 1) is (4, 1)
+        checked.pop()
+    return tuple(checked)
+
+
+class Place(NamedTuple):
+    """Where a tick lies: after part `part` of `parts` of epoch `epoch`, all counted from 1."""
+
+    epoch: int
+    part: int
+    parts: int
+
+    @property
+    def epochs(self) -> float:
+        """Epochs trained by then.
+
+        >>> Place(2, 1, 4).epochs
+        1.25
+        """
+        return self.epoch - 1 + self.part / self.parts
+
+
+@dataclass(frozen=True)
+class Job:
+    """How every candidate of a job is trained and read.
+
+    `interaction`, `strength` and `weighting` name one reading in three words; `readings` names any number of them by name.
+
+    Raises: ValueError for a value outside its range, TypeError for one of another kind.
+
+    >>> Job(epochs=0)
+    Traceback (most recent call last):
+    ValueError: epochs must be a whole number of at least 1, got 0
+    >>> Job(ticks_per_epoch=(2, 1), epochs=2).places()
+    [Place(epoch=1, part=1, parts=2), Place(epoch=1, part=2, parts=2), Place(epoch=2, part=1, parts=1)]
+    """
+
+    epochs: int = setting(
+        5, "Epochs to observe; a prediction by capacitance needs 4.", _positive, stored="no", cli={"least": 1}
+    )
+    runs: int = setting(1, "Trainings per candidate.", _positive, stored="no", cli={"least": 1})
+    seed: int = setting(0, "Of splits, probes, sample order and dropout.", _seed, cli={"least": 0})
+    optimizer: str | Mapping[str, Any] = setting(
+        "adam", "Name of a Keras optimizer, or from Python keras.optimizers.serialize(one).", _optimizer, cli={}
+    )
+    learning_rate: float = setting(1e-3, "Of that optimizer.", _learning_rate, cli={})
+    batch_size: int = setting(64, "Training samples a step.", _positive, cli={"least": 1})
+    frozen: bool = setting(
+        True,
+        "Keep the probe at its seeded start, so that the body alone is trained, or train it with the body.",
+        switch,
+        cli={"flags": "--frozen/--trained"},
+    )
+    hidden: Sequence[int] = setting(
+        (256, 128), "Widths of the probe's hidden layers, at least two.", _widths, cli={"numbers": True}
+    )
+    dropout: float = setting(0.4, "Of the probe.", rate, cli={})
+    batch_norm: bool = setting(
+        True, "Whether the probe's hidden layers are normalised.", switch, cli={"flags": "--batch-norm/--no-batch-norm"}
+    )
+    norm_momentum: float = setting(0.9, "Of the probe's batch norm.", rate, cli={})
+    ticks_per_epoch: int | Sequence[int] = setting(
+        1,
+        "Observations inside an epoch: a number, or one for each epoch of which the last repeats, such as 4,1.",
+        _ticks,
+        stored="changed",
+        cli={"numbers": True},
+    )
+    readings: Sequence[str] = setting(
+        (),
+        f"Readings of beta_eff at every tick, by name, the first for the rule; `ncap readings` lists them.  [default: {DEFAULT_READING}]",
+        _readings,
+        stored="no",
+        cli={},
+    )
+    interaction: str = setting(
+        "explicit",
+        "explicit or hessian; names one reading with the next two.",
+        lambda _, v: v,
+        stored="no",
+        cli={},
+    )
+    strength: str = setting("magnitude", "magnitude or signed.", lambda _, v: v, stored="no", cli={})
+    weighting: str = setting("unit", "unit or relative.", lambda _, v: v, stored="no", cli={})
+
+    def __post_init__(self) -> None:
+        """Check every setting, and turn what it is given as into its plain type."""
+        object.__setattr__(self, "readings", _all_readings(self))
+        for each in fields(self):
+            checked = each.metadata["check"](each.name, getattr(self, each.name))
+            object.__setattr__(self, each.name, checked)
+
+    def places(self) -> list[Place]:
+        """The ticks of a run, in order."""
+        counts = self.ticks_per_epoch
+        assert isinstance(counts, tuple)
+        per_epoch = [counts[min(epoch, len(counts)) - 1] for epoch in range(1, self.epochs + 1)]
+        return [
+            Place(epoch, part, parts) for epoch, parts in enumerate(per_epoch, start=1) for part in range(1, parts + 1)
+        ]
+
+    def parameters(self, backend: str, target: str) -> dict[str, Any]:
+        """All that changes what training does, as JSON values: not how long, how often, or what is read.
+
+        backend: of Keras; target: the fingerprint of the data.
+
+        >>> sorted(Job().parameters("tensorflow", "0123"))[:4], "ticks_per_epoch" in Job(ticks_per_epoch=2).parameters("", "")
+        (['backend', 'batch_norm', 'batch_size', 'dropout'], True)
+        """
+        own = {}
+        for each in fields(self):
+            value, stored = getattr(self, each.name), each.metadata["stored"]
+            if stored == "always" or (stored == "changed" and value != each.metadata["check"](each.name, each.default)):
+                own[each.name] = value
+        return own | {"backend": backend, "target": target}
+
+
+def _all_readings(job: Job) -> Any:
+    """The readings as given, or the one that interaction, strength and weighting name; ValueError where they name another."""
+    from ncap.measure.readings import of
+
+    parts = (job.interaction, job.strength, job.weighting)
+    if not job.readings:
+        if of(*parts).startswith("hessian/magnitude"):
+            raise ValueError(
+                f"interaction={job.interaction!r} can be read with strength='signed' only, got {job.strength!r}"
+            )
+        return (of(*parts),)
+    if "/".join(map(str, parts)) != DEFAULT_READING and of(*parts) not in job.readings:
+        raise ValueError(
+            f"readings names {job.readings!r:.80}, and interaction, strength and weighting {of(*parts)!r}; pass one of the two"
+        )
+    return job.readings
+
+
+def settings() -> dict[str, "Field[Any]"]:
+    """The fields of Job by name: the one list of settings."""
+    return {each.name: each for each in fields(Job)}
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raise TypeError for a keyword that is no setting, with the nearest one."""
+    for name in names:
+        if name not in settings():
+            raise TypeError(
+                f"unknown setting {name!r}; {suggestion(name, list(settings()))}the settings are {', '.join(settings())}"
+            )
+
+
+def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function that takes **settings the signature and the documentation of every setting.
+
+    The line `{settings}` of its docstring becomes one line a setting.
+    """
+    own = signature(function)
+    kept = [each for each in own.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
+    added = [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=None if each.default is MISSING else each.default,
+            annotation=each.type,
+        )
+        for name, each in settings().items()
+    ]
+    lines = "\n".join(f"        {name}: {each.metadata['help']}" for name, each in settings().items())
+
+    @wraps(function)
+    def checked(*arguments: Any, **keywords: Any) -> Any:
+        check_names([name for name in keywords if name not in own.parameters])
+        return function(*arguments, **keywords)
+
+    checked.__doc__ = (function.__doc__ or "").replace("        {settings}", lines)
+    checked.__signature__ = own.replace(parameters=[*kept, *added])  # type: ignore[attr-defined]
+    return checked

@@ -1,0 +1,116 @@
+"""Degrees by TensorFlow's automatic differentiation: reverse over reverse, through the probe's own layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import tensorflow as tf
+
+from ncap.measure.probe import Probe
+
+Degrees = tuple[list[tf.Tensor], list[tf.Tensor]]
+
+
+_graphs: WeakKeyDictionary[Probe, Any] = WeakKeyDictionary()
+
+
+def degree_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, interaction: str, weighting: str) -> Degrees:
+    """N times delta_in and delta_out of one batch; see ncap.measure.autodiff for the contract."""
+    return _graph(probe, _degree_sums, loss, interaction, weighting)(probe, x, y)
+
+
+def gradient_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> list[tf.Tensor]:
+    """Gradients of one batch's summed loss by the kernels."""
+    return _graph(probe, _gradients, loss)(probe, x, y)
+
+
+def _graph(probe: Probe, function: Callable[..., Any], *settings: str) -> Any:
+    graphs = _graphs.setdefault(probe, {})  # functions of its own for each probe, which go when the probe goes
+    if (function, *settings) not in graphs:
+        # Each of its own: TensorFlow warns of one that is retraced for many probes or settings.
+        graphs[function, *settings] = tf.function(partial(function, settings), reduce_retracing=True)
+    return graphs[function, *settings]
+
+
+def _gradients(settings: tuple[str], probe: Probe, x: tf.Tensor, y: tf.Tensor) -> list[tf.Tensor]:
+    (loss,) = settings
+    kernels = _kernels(probe)
+    with tf.GradientTape() as tape:
+        tape.watch(kernels)
+        total = _total_loss(probe(x, training=False), y, loss)
+    return tape.gradient(total, kernels)
+
+
+def _degree_sums(settings: tuple[str, str, str], probe: Probe, x: tf.Tensor, y: tf.Tensor) -> Degrees:
+    loss, interaction, weighting = settings
+    v = _kernels(probe) if weighting == "relative" else [tf.ones_like(kernel) for kernel in _kernels(probe)]
+    degrees = _explicit if interaction == "explicit" else _hessian
+    delta_in, delta_out = degrees(probe, x, y, loss, v)
+    return [v_l * d for v_l, d in zip(v, delta_in, strict=True)], [v_l * d for v_l, d in zip(v, delta_out, strict=True)]
+
+
+def _explicit(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, v: list[tf.Tensor]) -> Degrees:
+    z, g = _activations_and_errors(probe, x, y, loss)
+    kernels = _kernels(probe)
+    delta_in, delta_out = [tf.zeros_like(k) for k in kernels], [tf.zeros_like(k) for k in kernels]
+    for l, unit in enumerate(probe.units):
+        # A tensor of its own: what a tape watches must not be the kernel that the layer computes with.
+        sending = tf.identity(v[l + 1])
+        with tf.GradientTape() as outer:
+            outer.watch(sending)
+            with tf.GradientTape() as inner:
+                inner.watch(kernels[l])
+                z_l = probe.activate(unit, unit.dense(z[l]))
+                impact = tf.reduce_sum(g[l + 1] * (z_l @ sending))
+            delta_in[l] = inner.gradient(impact, kernels[l])
+            received = tf.reduce_sum(v[l] * delta_in[l])
+        delta_out[l + 1] = outer.gradient(received, sending)
+    return delta_in, delta_out
+
+
+def _activations_and_errors(
+    probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str
+) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    """[z_0..z_{L-1}] and [g_1..g_L], g_l the gradient of the summed loss by a_l."""
+    z, a = [x], []
+    with tf.GradientTape() as tape:
+        for unit in probe.units:
+            a.append(unit.dense(z[-1]))
+            tape.watch(a[-1])  # a frozen kernel is no trainable variable, so nothing is watched by itself
+            z.append(probe.activate(unit, a[-1]))
+        a.append(probe.logits(z[-1]))
+        tape.watch(a[-1])
+        total = _total_loss(a[-1], y, loss)
+    return z, tape.gradient(total, a)
+
+
+def _hessian(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, v: list[tf.Tensor]) -> Degrees:
+    kernels = _kernels(probe)
+    delta_in, delta_out = [tf.zeros_like(k) for k in kernels], [tf.zeros_like(k) for k in kernels]
+    with tf.GradientTape(persistent=True) as outer:
+        outer.watch(kernels)
+        with tf.GradientTape() as inner:
+            inner.watch(kernels)
+            total = _total_loss(probe(x, training=False), y, loss)
+        fixed = [tf.stop_gradient(v_l) for v_l in v]  # the direction, which is not differentiated
+        totals = [tf.reduce_sum(v_l * dW) for v_l, dW in zip(fixed, inner.gradient(total, kernels), strict=True)]
+    for m in range(len(kernels)):
+        # Without curvature between two layers (dead units, a linear loss) the gradient is None: zero.
+        if m > 0:
+            delta_in[m - 1] = outer.gradient(totals[m], kernels[m - 1], unconnected_gradients="zero")
+        if m + 1 < len(kernels):
+            delta_out[m + 1] = outer.gradient(totals[m], kernels[m + 1], unconnected_gradients="zero")
+    return delta_in, delta_out
+
+
+def _kernels(probe: Probe) -> list[Any]:
+    return [*(unit.dense.kernel.value for unit in probe.units), probe.logits.kernel.value]
+
+
+def _total_loss(logits: tf.Tensor, y: tf.Tensor, loss: str) -> tf.Tensor:
+    if loss == "cross_entropy":
+        return tf.reduce_sum(tf.nn.softmax_cross_entropy_with_logits(y, logits))
+    return tf.reduce_sum(tf.square(logits - y)) / 2

@@ -1,0 +1,331 @@
+"""Measurements: readings of beta_eff of a Keras model with a probe, in one forward pass of its body."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from ncap.arguments import numbers, whole_number
+from ncap.measure import readings as table
+from ncap.measure.method import Measure, ProbeData
+from ncap.measure.precision import matmul_precision
+from ncap.measure.probe import Probe, body_under, find_probe
+from ncap.measure.readings import Entry
+from ncap.reference.arguments import choose
+from ncap.reference.mlp import LOSSES, read_targets
+from ncap.reference.verdict import Capacitance, judge, structural_reason
+
+
+def capacitance(
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    method: str | None = None,
+    interaction: str | None = None,
+    strength: str | None = None,
+    weighting: str | None = None,
+    loss: str | None = None,
+    batch_size: int = 256,
+    reading: str | None = None,
+) -> Capacitance:
+    """Neural capacitance beta_eff = 1'PP1 / 1'P1 of a model's probe on data, in one forward pass of the body (Eq. 2, 7).
+
+    The body is run once, in batches and in inference mode; P is never formed.
+
+    Args:
+        model: a Keras model with an ncap probe, as attach_probe returns it, loaded from a file or not.
+        x: inputs of the body, N samples. y: integer labels (N,), one-hot or soft targets (N, classes).
+        method: "closed_form" (with error and cancellation), or "autodiff" (no error, and no cancellation, so that rounding noise is
+            not told from a value). None means the cheapest that gives the reading; closed_form where none is named.
+        reading: the name of a reading, as `ncap.list_readings()` lists them.
+        interaction, strength, weighting: the parts of that name, in its place; as in ncap.reference.interaction_matrix. Left out they
+            mean explicit and unit, and magnitude for closed_form but signed for autodiff.
+        loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
+        batch_size: samples on the device at a time.
+
+    Returns: Capacitance, computed in the probe's dtype, or in float32 where that is narrower, and never in TF32; it warns with
+    CapacitanceWarning when the reading is degenerate.
+
+    Raises: TypeError or ValueError naming the argument, the rule and the remedy.
+
+    >>> import keras, numpy as np, ncap
+    >>> body = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="relu")])
+    >>> model = ncap.attach_probe(body, classes=2, hidden=(5, 4))
+    >>> c = ncap.capacitance(model, np.eye(3, dtype="float32"), [0, 1, 0], reading="explicit/magnitude/unit")
+    >>> c.strength, c.n_samples, c.degenerate, c.beta_eff > 0
+    ('magnitude', 3, False, True)
+    """
+    wanted = check_settings(method, interaction, strength, weighting, loss, batch_size, reading)
+    (measured,) = _measure(model, x, y, [wanted], loss, batch_size)
+    return measured.capacitance
+
+
+def gradient_capacitance(
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    method: str = "closed_form",
+    loss: str | None = None,
+    batch_size: int = 256,
+) -> Capacitance:
+    """Gradient form of neural capacitance of a model's probe on data: one forward pass and one gradient (T7 b).
+
+        beta_eff = sum_{l=2..L-1} sum q_l^2 / sum_{l<L} sum |q_l|,   q_l = W_l * dC/dW_l
+
+    It lies in [0, max |q|], is 0 wherever the gradient by the probe's weights is, and does not change when relu units are
+    rescaled. A frozen probe is never stationary: train it (frozen=False) where that matters. `ncap.capacitance` takes it as
+    reading="gradient".
+
+    Args:
+        model: a Keras model with an ncap probe, as attach_probe returns it, loaded from a file or not.
+        x: inputs of the body, N samples. y: integer labels (N,), one-hot or soft targets (N, classes).
+        method: "closed_form" (with the standard error and cancellation), or "autodiff".
+        loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
+        batch_size: samples on the device at a time.
+
+    Returns: Capacitance of interaction "gradient", in the precision of `capacitance`.
+
+    Raises: TypeError or ValueError naming the argument, the rule and the remedy.
+
+    >>> import keras, numpy as np, ncap
+    >>> body = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="relu")])
+    >>> model = ncap.attach_probe(body, classes=2, hidden=(5, 4))
+    >>> c = ncap.gradient_capacitance(model, np.eye(3, dtype="float32"), [0, 1, 0])
+    >>> c.interaction, c.n_samples, c.degenerate, c.beta_eff > 0
+    ('gradient', 3, False, True)
+    """
+    choose("method", method, table.METHODS)
+    return capacitance(model, x, y, method, loss=loss, batch_size=batch_size, reading="gradient")
+
+
+class Measurement(NamedTuple):
+    """One reading as it was taken: the capacitance, and the seconds it took.
+
+    seconds: of the reading itself, and its equal share of what all readings of one `take` need: checks and the pass of the body.
+    """
+
+    capacitance: Capacitance
+    seconds: float
+
+    def row(self, reading: str) -> dict[str, Any]:
+        """What the table of readings keeps of it: its columns from `reading` to `seconds`."""
+        c = self.capacitance
+        return {
+            "reading": reading,
+            "beta_eff": float(c.beta_eff),
+            "beta_eff_error": float(c.standard_error),
+            "numerator": float(c.numerator),
+            "denominator": float(c.denominator),
+            "cancellation": float(c.cancellation),
+            "reason": c.reason,
+            "n_samples": int(c.n_samples),
+            "seconds": float(self.seconds),
+        }
+
+
+def take(
+    model: keras.Model, x: Any, y: Any, readings: Sequence[str], batch_size: int = 256, loss: str | None = None
+) -> dict[str, Measurement]:
+    """Several readings of one state of training, each by its cheapest method, all from one forward pass of the body.
+
+    Args:
+        model: a Keras model with an ncap probe. x: inputs of the body, N samples. y: labels (N,) or targets (N, classes).
+        readings: names of readings, as `ncap.list_readings()` lists them, each at most once.
+        batch_size: samples on the device at a time.
+        loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
+
+    Returns: name -> Measurement, in the order of `readings`; a degenerate one warns with CapacitanceWarning.
+
+    Raises: TypeError or ValueError as `ncap.capacitance` does.
+
+    >>> import keras, numpy as np, ncap
+    >>> body = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="relu")])
+    >>> model = ncap.attach_probe(body, classes=2, hidden=(5, 4))
+    >>> taken = take(model, np.eye(3, dtype="float32"), [0, 1, 0], ["explicit/magnitude/unit", "gradient"])
+    >>> list(taken), taken["gradient"].capacitance.n_samples, taken["gradient"].seconds > 0
+    (['explicit/magnitude/unit', 'gradient'], 3, True)
+    """
+    if isinstance(readings, str) or not isinstance(readings, Sequence) or not readings:
+        raise TypeError(f"readings must be a list of names such as ['explicit/magnitude/unit'], got {readings!r:.80}")
+    wanted = [table.chosen(table.check(name).name) for name in readings]
+    if len(set(readings)) < len(readings):
+        raise ValueError(f"readings must name each reading once, got {list(readings)!r:.200}")
+    _check_work(loss, batch_size)
+    return dict(zip(readings, _measure(model, x, y, wanted, loss, batch_size), strict=True))
+
+
+def _measure(
+    model: keras.Model, x: Any, y: Any, wanted: Sequence[tuple[Entry, str]], loss: str | None, batch_size: int
+) -> list[Measurement]:
+    """Every wanted (reading, method), from one pass of the body."""
+    start = time.perf_counter()
+    data = _probe_data(model, x, y, [method for _, method in wanted], loss, batch_size)
+    shared = (time.perf_counter() - start) / len(wanted)
+    measured = []
+    for entry, method in wanted:
+        start = time.perf_counter()
+        capacitance = _one(entry, entry.methods[method], data, batch_size)
+        measured.append(Measurement(capacitance, shared + time.perf_counter() - start))
+    return measured
+
+
+def _one(entry: Entry, module: str, data: ProbeData, batch_size: int) -> Capacitance:
+    """One reading by the method in `module`, with the verdict on it."""
+    measure: Measure = import_module(module).measure
+    probe, features, _, loss = data
+    with matmul_precision("float32"):
+        sums = measure(data, entry.parts, batch_size)
+    return judge(
+        sums.moments,
+        entry.parts,
+        structural=structural_reason(len(probe.hidden) + 1, loss, entry.parts),
+        magnitude=sums.uncancelled,
+        standard_error=sums.standard_error,
+        n_samples=len(features),
+        interior_weights=sum(unit.dense.kernel.shape[0] * unit.dense.units for unit in probe.units[1:]),
+        rounding=float(np.finfo(features.dtype).eps),
+    )
+
+
+def _probe_data(
+    model: keras.Model, x: Any, y: Any, methods: Sequence[str], loss: str | None, batch_size: int
+) -> ProbeData:
+    probe, x, targets, loss = check_data(model, x, y, loss)
+    _check_weights(model)
+    own_precision = probe.compute_dtype == probe.variable_dtype and probe.compute_dtype in ("float32", "float64")
+    if "autodiff" in methods and not own_precision:
+        raise ValueError(
+            f"method='autodiff' runs the probe's own layers, and they compute in {probe.compute_dtype} on {probe.variable_dtype} weights; "
+            "use method='closed_form', or build the body with a float32 dtype policy"
+        )
+    features = _features(model, probe, x, batch_size)
+    return ProbeData(probe, features, targets.astype(features.dtype), loss)
+
+
+def check_settings(
+    method: str | None,
+    interaction: str | None,
+    strength: str | None,
+    weighting: str | None,
+    loss: str | None,
+    batch_size: int,
+    reading: str | None,
+) -> tuple[Entry, str]:
+    """The reading and its method; TypeError or ValueError for keywords that no model and no data could be read with."""
+    wanted = table.chosen(reading, method, interaction, strength, weighting)
+    _check_work(loss, batch_size)
+    return wanted
+
+
+def _check_work(loss: str | None, batch_size: int) -> None:
+    if loss is not None:
+        choose("loss", loss, LOSSES)
+    whole_number("batch_size", batch_size, least=1)
+
+
+def check_data(model: keras.Model, x: Any, y: Any, loss: str | None) -> tuple[Probe, np.ndarray, np.ndarray, str]:
+    """The probe, inputs (N, ...), targets (N, classes) and loss; TypeError or ValueError where they do not fit. The body is not run."""
+    probe = find_probe(model)
+    loss = _compiled_loss(model) if loss is None else loss
+    x, expected = numbers("x", x), tuple(model.input_shape[1:])
+    if not _fits(x.shape, expected):
+        channels_last = x.shape[:1] + x.shape[2:] + x.shape[1:2]
+        remedy = "; channels come last, x.transpose(0, 2, 3, 1)" if _fits(channels_last, expected) else ""
+        remedy = "; add the axis of channels, x[..., None]" if _fits((*x.shape, 1), expected) else remedy
+        raise ValueError(f"x must have shape (N, {', '.join(map(str, expected))}), N at least 1, got {x.shape}{remedy}")
+    return probe, x, read_targets(y, len(x), probe.classes, loss), loss
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    """Whether a shape is (N, *expected) with N at least 1; None stands for any size."""
+    if len(shape) != len(expected) + 1 or not shape[0]:
+        return False
+    return all(want in (None, got) for want, got in zip(expected, shape[1:], strict=True))
+
+
+def _check_weights(model: keras.Model) -> None:
+    # Some backends' relu turns NaN into 0: a model that has diverged could be read as one without any error left, beta_eff = 0.
+    finite = ops.convert_to_numpy(ops.stack([ops.all(ops.isfinite(weight)) for weight in model.weights]))
+    if not finite.all():
+        worst = model.weights[int(finite.argmin())].path
+        raise ValueError(
+            f"the model's weight {worst} holds NaN or infinity: training diverged; lower the learning rate"
+        )
+
+
+def _compiled_loss(model: keras.Model) -> str:
+    """The compiled loss in our words: cross_entropy or squared_error; ValueError for any other, by name."""
+    compiled = getattr(model, "loss", None)
+    if compiled is None:
+        return "cross_entropy"
+    try:
+        loss = keras.losses.get(compiled)
+    except (TypeError, ValueError):  # a list or dictionary, for models of several outputs
+        raise ValueError(
+            f"the model's compiled loss {compiled!r:.80} is not one loss; pass loss='cross_entropy' or 'squared_error'"
+        ) from None
+    name = getattr(loss, "name", None) or getattr(loss, "__name__", repr(loss))
+    if _is_one_of(loss, ("SparseCategoricalCrossentropy", "CategoricalCrossentropy")):
+        settings = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+        if settings.get("label_smoothing"):
+            raise ValueError(
+                f"the model's compiled loss {name!r} has label_smoothing={settings['label_smoothing']}; pass loss='cross_entropy' with "
+                "smoothed targets y of shape (N, classes)"
+            )
+        if not settings.get("from_logits"):
+            warnings.warn(
+                f"the model returns logits but its compiled loss {name!r} has from_logits=False, so training minimises something "
+                "else than cross_entropy; compile with a keras.losses object and from_logits=True",
+                stacklevel=4,
+            )
+        return "cross_entropy"
+    if _is_one_of(loss, ("MeanSquaredError",)):
+        return "squared_error"
+    raise ValueError(
+        f"the model's compiled loss {name!r} is neither cross-entropy nor mean squared error; "
+        "pass loss='cross_entropy' or 'squared_error'"
+    )
+
+
+def _is_one_of(loss: Any, classes: tuple[str, ...]) -> bool:
+    """Whether a loss is an object of one of Keras' classes, or the function behind one; its name may be anything."""
+    own = [getattr(keras.losses, name) for name in classes]
+    return isinstance(loss, tuple(own)) or any(loss is keras.losses.get(_snake_case(name)) for name in classes)
+
+
+def _snake_case(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+def _features(model: keras.Model, probe: Probe, x: np.ndarray, batch_size: int) -> np.ndarray:
+    """z_0 of every sample, shape (N, n_0), in the probe's dtype: the one forward pass of the body."""
+    body = body_under(model, probe)
+    features = np.concatenate(
+        [_batch_features(body, probe, x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
+    )
+    dtype = keras.backend.standardize_dtype(probe.logits.kernel.dtype)
+    features = features.astype(dtype if dtype in ("float32", "float64") else "float32")
+    computed = keras.backend.standardize_dtype(ops.convert_to_tensor(features[:1]).dtype)
+    if computed != features.dtype:
+        warnings.warn(
+            f"the probe is {features.dtype} but the backend computes in {computed}; set JAX_ENABLE_X64=1 before Keras is imported",
+            stacklevel=3,
+        )
+        features = features.astype(computed)
+    return features
+
+
+def _batch_features(body: keras.Model, probe: Probe, x: np.ndarray) -> np.ndarray:
+    if not np.isfinite(x).all():  # here, where it costs little: a relu may swallow NaN
+        raise ValueError("x holds NaN or infinity; pass finite inputs")
+    features = ops.convert_to_numpy(probe.features(body.predict_on_batch(x)))
+    if not np.isfinite(features).all():
+        raise ValueError("the body's output holds NaN or infinity: training diverged; lower the learning rate")
+    return features

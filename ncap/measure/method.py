@@ -1,0 +1,52 @@
+"""The contract of a method: a module with one function, `measure(data, reading, batch_size) -> Sums`.
+
+    A, D = 1'PP1, 1'P1 of the reading,   beta_eff = A / D
+
+What every method promises, and `ncap.testing.methods` tests:
+
+1. A and D are those of `ncap.reference`, within `ncap.reference.rounding.ROUNDINGS` roundings of the uncancelled sums.
+2. They are sums over the samples: the batch size changes rounding, time and memory only.
+3. The probe's own weights of now are read, in inference mode; nothing is changed.
+4. A standard error and sums of magnitudes are given, or said to be absent (NaN, None); never guessed.
+5. P is never formed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from ncap.reference.verdict import Moments, Reading
+
+if TYPE_CHECKING:
+    from ncap.measure.probe import Probe
+
+
+class ProbeData(NamedTuple):
+    """What a method reads: the probe, features z_0 (N, n_0) and targets (N, n_L) in the dtype of the computation, and the loss."""
+
+    probe: Probe
+    features: np.ndarray
+    targets: np.ndarray
+    loss: str
+
+
+class Sums(NamedTuple):
+    """What a method returns.
+
+    moments: A and D of the reading. uncancelled: the same before anything cancels, None where the method has none.
+    standard_error: of A / D over the samples, NaN where the method has none.
+    """
+
+    moments: Moments
+    uncancelled: Moments | None
+    standard_error: float
+
+
+class Measure(Protocol):
+    """The function `measure` of a method's module."""
+
+    def __call__(self, data: ProbeData, reading: Reading, batch_size: int) -> Sums:
+        """A, D and what is known of them, of `reading` on `data`, `batch_size` samples on the device at a time."""
+        ...

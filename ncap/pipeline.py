@@ -1,0 +1,142 @@
+"""The main job: candidates x runs -> records -> predictions -> ranking.
+
+What needs a deep-learning framework happens in an engine, which fills the store; everything after it reads tables.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ncap.job import Job, with_settings
+from ncap.records.schema import RunKey
+from ncap.records.store import Store
+
+if TYPE_CHECKING:
+    import keras
+
+    from ncap.candidates import Candidate
+    from ncap.engines.progress import JobProgress
+    from ncap.ranking.order import Ranking
+    from ncap.rules.contract import Rule
+    from ncap.targets import Target
+    from ncap.training.tick import Start, Tick
+
+
+class NothingRankedError(RuntimeError):
+    """Every candidate failed; `ranking` holds why."""
+
+    def __init__(self, ranking: "Ranking") -> None:
+        first = ranking.table.iloc[0]
+        more = f" ({len(ranking.table) - 1} more in the ranking)" if len(ranking.table) > 1 else ""
+        super().__init__(f"every candidate failed; {first['candidate']} {first['note'].removeprefix('failed ')}{more}")
+        self.ranking = ranking
+
+
+@with_settings
+def rank(
+    candidates: "str | Sequence[str] | Mapping[str, Callable[[], keras.Model]]",
+    target: "str | Path | Target",
+    *,
+    store: str | Path = "runs.db",
+    out: str | Path | None = "out",
+    rule: "str | Rule" = "capacitance",
+    horizon: float = 30.0,
+    engine: str = "local",
+    progress: bool = True,
+    **settings: Any,
+) -> "Ranking":
+    """Rank pre-trained networks by the accuracy that a rule predicts from a few epochs (Algorithm 1).
+
+    Per candidate and run: attach a probe, train `epochs` epochs, and at every tick take the readings of beta_eff and the validation
+    accuracy I. Then the rule predicts from what was seen; by default it fits I = h(beta) on the mean over the runs and predicts
+    I* = h(0) (MATHEMATICS.md, section 6). Every tick is committed to `store` with a checkpoint beside it: the same call goes on where it
+    was cut off, and one with more epochs trains on. Calls in several processes that name one store share the runs among them and end
+    with one table.
+
+    Args:
+        candidates: names (`ncap models` lists them), a list or a comma-separated text of them, or {name: factory}; a factory takes
+            nothing and returns a fresh pre-trained keras.Model without its head, whose first layer normalises raw 0..255 images.
+        target: a name (`ncap datasets` lists them), the path of a .npz file, or a Target. Images are resized to the candidate's input.
+        store: SQLite file of the records, made where it is missing.
+        out: folder for ranking.csv, report.html and the figures; None writes nothing.
+        rule: what predicts from the records; `ncap rules` lists the names. It changes nothing that is trained.
+        horizon: epoch whose accuracy is asked for, where a rule extrapolates that far.
+        engine: who trains which run where; "local" trains here.
+        progress: whether bars, and a line per finished candidate, are shown.
+        {settings}
+
+    One machine gives one table per seed; rank() reseeds Python, numpy and the backend.
+
+    Returns: Ranking. A candidate that raises, or whose loss is not finite, has status "failed" and comes last; test accuracies are in
+    the observations and are never read by a rule.
+
+    Raises: ValueError or TypeError for an argument that cannot be used, among them a file that is not a store; OSError where store or
+    report cannot be written; NothingRankedError when every candidate failed.
+    """
+    from ncap import candidates as sources
+    from ncap import framework, targets
+    from ncap.arguments import make_folder, switch
+    from ncap.engines import ENGINES
+    from ncap.ranking.order import rank_records
+    from ncap.rules import resolve as resolve_rule
+
+    job, progress, chosen = Job(**settings), switch("progress", progress), resolve_rule(rule)
+    ENGINES.check(engine)
+    resolved, load = sources.resolve(candidates), targets.resolve(target)
+    if out is not None:
+        make_folder("out", out)
+    framework.load()
+    from ncap.engines.progress import JobProgress
+
+    loaded = load(job.seed)
+    with Store(store) as opened, JobProgress(len(job.places()), job.runs, quiet=not progress) as shown:
+        hash_of_settings = observe(job, resolved, loaded, opened, shown, engine)
+        records = opened.records(hash_of_settings, loaded.name).of(list(resolved), job.runs, job.epochs)
+    # Where every candidate failed there may be no reading to name.
+    reading = job.readings[0] if job.readings[0] in set(records.readings["reading"]) else None
+    ranking = rank_records(records, chosen, reading, horizon)
+    if out is not None:
+        from ncap.report import write_report
+
+        write_report(ranking, out)
+    if (ranking.table["status"] == "failed").all():
+        raise NothingRankedError(ranking)
+    if progress:
+        from ncap.report.terminal import ranking_table
+
+        shown.console.print(ranking_table(ranking.table))
+    return ranking
+
+
+def observe(
+    job: Job,
+    candidates: "Mapping[str, Candidate]",
+    target: "Target",
+    store: Store,
+    progress: "JobProgress",
+    engine: str = "local",
+) -> str:
+    """Train what the store does not have yet of a job, and return the hash of its settings.
+
+    A candidate that raises, or whose loss is not finite, is recorded as failed and stops no other; it is tried again, from its
+    last checkpoint, when the job is repeated. Processes that share a store share the work: each run is trained by one of them.
+
+    Raises: ValueError for a setting that no candidate could be trained with; StoreWriteError where a tick cannot be kept.
+    """
+    import keras
+
+    from ncap.engines import ENGINES
+    from ncap.engines.ledger import Ledger
+    from ncap.training.environment import check_backend, environment
+    from ncap.training.run import make_optimizer, train
+
+    check_backend()
+    make_optimizer(job)
+    settings = store.add_settings(job.parameters(keras.backend.backend(), target.fingerprint), environment())
+    runs = [RunKey(settings, target.name, candidate, index) for candidate in candidates for index in range(job.runs)]
+
+    def train_run(key: RunKey, start: "Start") -> "Iterator[Tick]":
+        return train(job, candidates[key.candidate], target, key.run, start)
+
+    ENGINES.get(engine)().run(runs, train_run, Ledger(store, job, runs, progress))
+    return settings

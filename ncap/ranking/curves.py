@@ -1,0 +1,140 @@
+"""From the tables of a job to what a rule reads of each candidate: the mean over the runs that did not fail."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ncap.arguments import suggestion
+from ncap.records.schema import OBSERVATIONS
+from ncap.records.tables import Records
+from ncap.rules.contract import HORIZON, Curve
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEY = list(OBSERVATIONS.key)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What is known of one candidate, in all its runs or in one.
+
+    Attributes:
+        candidate: its name.
+        curve: the mean over the runs that did not fail; over all where all failed.
+        rows: its observations joined with one reading, as `joined` makes them.
+        failures: run -> why it failed; runs without a row included.
+        scores: score -> value.
+    """
+
+    candidate: str
+    curve: Curve
+    rows: "pd.DataFrame"
+    failures: dict[int, str]
+    scores: dict[str, float]
+
+    @property
+    def finished(self) -> "pd.DataFrame":
+        """The rows of the runs that did not fail."""
+        return self.rows[~self.rows["run"].isin(list(self.failures))]
+
+    @property
+    def failed(self) -> bool:
+        """Whether no run is left to predict from."""
+        return self.finished.empty
+
+
+def checked_reading(records: Records, reading: str | None) -> str:
+    """The reading to read: the one named, or the job's first; "" where nothing was read.
+
+    Raises: TypeError for what is no text, ValueError for a reading that the records do not hold, with the nearest that they do.
+    """
+    if reading is None:
+        return records.reading
+    if not isinstance(reading, str):
+        raise TypeError(f"reading must be the name of a reading or None, got {reading!r:.80}")
+    held = list(dict.fromkeys(records.readings["reading"]))
+    if reading not in held:
+        raise ValueError(
+            f"reading: the records hold no {reading!r:.80}; {suggestion(reading, held)}they hold {', '.join(held) or 'none'}"
+        )
+    return reading
+
+
+def joined(observations: "pd.DataFrame", readings: "pd.DataFrame", reading: str) -> "pd.DataFrame":
+    """The observations, each with its beta_eff, beta_eff_error, reason and seconds_beta in one reading.
+
+    Where the tick was not read, the numbers are NaN and the reason is "".
+    """
+    taken = readings.loc[readings["reading"] == reading, [*KEY, "beta_eff", "beta_eff_error", "reason", "seconds"]]
+    rows = observations.merge(taken.rename(columns={"seconds": "seconds_beta"}), on=KEY, how="left")
+    return rows.assign(reason=rows["reason"].astype(object).where(rows["reason"].notna(), ""))
+
+
+def mean_over_runs(rows: "pd.DataFrame", columns: list[str]) -> "pd.DataFrame":
+    """The columns at every tick, averaged over the runs in `rows`, indexed by tick; NaN where a run has none.
+
+    Over all runs or not at all: a mean over some of them would jump where one could not be read.
+    """
+    ticks = rows.groupby("tick", sort=True)[columns]
+    return ticks.mean().where(ticks.count() == rows["run"].nunique())
+
+
+def curve(candidate: str, reading: str, rows: "pd.DataFrame", horizon: float = HORIZON) -> Curve:
+    """The mean of one candidate's joined rows over the runs in them."""
+    numbers = [name for name in Curve.columns() if name not in ("epoch", "seconds")]
+    mean = mean_over_runs(rows, [*numbers, "seconds_train"])
+    by_tick = rows.groupby("tick", sort=True)
+    reasons = by_tick["reason"].agg(lambda texts: next((text for text in texts if text), ""))
+    arrays = {name: mean[name].to_numpy(dtype=np.float64) for name in numbers}
+    return Curve(
+        candidate,
+        reading,
+        tick=mean.index.to_numpy(dtype=np.int64),
+        epoch=by_tick["epoch"].mean().to_numpy(dtype=np.float64),
+        seconds=mean["seconds_train"].to_numpy(dtype=np.float64),
+        reason=tuple(map(str, reasons)),
+        horizon=horizon,
+        **arrays,
+    )
+
+
+def by_candidate(records: Records, reading: str, horizon: float = HORIZON) -> list[Seen]:
+    """What is known of every candidate, in order of name."""
+    rows = joined(records.observations, records.readings, reading)
+    groups = dict(list(rows.groupby("candidate")))
+    failures: dict[str, dict[int, str]] = {}
+    for row in records.failures.to_dict("records"):
+        failures.setdefault(row["candidate"], {})[row["run"]] = f"epoch {row['epoch']}: {row['reason']}"
+    scores: dict[str, dict[str, float]] = {}
+    for row in records.scores.to_dict("records"):
+        scores.setdefault(row["candidate"], {})[row["score"]] = row["value"]
+    return [
+        _seen(name, groups.get(name, rows[:0]), failures.get(name, {}), scores.get(name, {}), reading, horizon)
+        for name in records.candidates
+    ]
+
+
+def by_run(seen: Seen) -> dict[int, Seen]:
+    """The same for each of its runs alone."""
+    one = seen.curve
+    return {
+        run: _seen(
+            seen.candidate,
+            seen.rows[seen.rows["run"] == run],
+            {run: seen.failures[run]} if run in seen.failures else {},
+            seen.scores,
+            one.reading,
+            one.horizon,
+        )
+        for run in sorted({*seen.rows["run"], *seen.failures})
+    }
+
+
+def _seen(
+    name: str, rows: "pd.DataFrame", failures: dict[int, str], scores: dict[str, float], reading: str, horizon: float
+) -> Seen:
+    finished = rows[~rows["run"].isin(list(failures))]
+    averaged = rows if finished.empty else finished
+    return Seen(name, curve(name, reading, averaged, horizon), rows, failures, scores)

@@ -1,0 +1,177 @@
+"""The ranking of candidates by one rule, made from tables alone: no training, no deep-learning framework."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from ncap.ranking.curves import Seen, by_candidate, by_run, checked_reading
+from ncap.ranking.prediction import checked_horizon, predicted
+from ncap.records.schema import RANKING
+from ncap.records.tables import Records, load
+from ncap.rules import resolve
+from ncap.rules.contract import HORIZON, Prediction, Rule
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = list(RANKING.names)  # of ranking.csv
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Candidates in the order that one rule predicts.
+
+    Attributes:
+        table: one row per candidate, best first, with the columns of ranking.csv; predicted from the mean over its runs. Accuracies
+            lie in 0..1, seconds are sums over runs and ticks, failed candidates come last without a prediction.
+        runs: the same per run, with a column `run`, ranked within each run.
+        observations: what training showed, one row per candidate, run and tick; it may go on after what was read.
+        target: name of the data set.
+        facts: settings, versions and device of the job.
+        readings: beta_eff of the observations, one row per candidate, run, tick and reading.
+        rule: name of the rule.
+        reading: the reading of beta_eff that was read; "" for none.
+        horizon: the epoch at which the accuracy was asked for.
+        predictions: candidate -> its prediction, with the ticks that were read and the fit.
+        records: the tables that were read; None for a ranking that was put together by hand.
+    """
+
+    table: "pd.DataFrame"
+    runs: "pd.DataFrame"
+    observations: "pd.DataFrame"
+    target: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    readings: "pd.DataFrame | None" = None
+    rule: str = "capacitance"
+    reading: str = ""
+    horizon: float = HORIZON
+    predictions: dict[str, Prediction] = field(default_factory=dict)
+    records: Records | None = None
+
+    @property
+    def candidates(self) -> list[str]:
+        """The names, best first."""
+        return self.table["candidate"].tolist()
+
+    @property
+    def ties(self) -> list[list[str]]:
+        """Every group of candidates that are predicted the same, best first; what orders them is not the prediction shown."""
+        return ties(self.table)
+
+    def __repr__(self) -> str:
+        """The first columns of the table."""
+        return f"Ranking of {len(self.table)} candidates on {self.target}\n" + self.table[COLUMNS[:6]].to_string(
+            index=False
+        )
+
+
+def rank_records(
+    records: "str | PathLike[str] | Records | Mapping[str, pd.DataFrame]",
+    rule: str | Rule = "capacitance",
+    reading: str | None = None,
+    horizon: float = HORIZON,
+) -> Ranking:
+    """The ranking that the tables of a job give, whoever made them.
+
+    Rows are averaged over the runs of a candidate that did not fail, tick by tick; ticks that a run lacks are dropped. Candidates are
+    ordered by the prediction before it is clipped, then by last-seen accuracy, then by name; those whose score is missing come after
+    those that have one, those that failed come last.
+
+    Args:
+        records: a store's path, its tables, or `Records`; of several jobs the newest.
+        rule: a name, or an `ncap.rules.contract.Rule`.
+        reading: the reading of beta_eff; None takes the job's first.
+        horizon: the epoch at which the accuracy is asked for.
+
+    Raises: TypeError or ValueError for an unknown rule or reading, and for a table that breaks the schema.
+
+    >>> import pandas as pd
+    >>> key = [{"settings": "s", "target": "digits", "candidate": name, "run": 0, "tick": t} for name in "ab" for t in range(1, 5)]
+    >>> seen = pd.DataFrame(key).assign(epoch=[1, 2, 3, 4] * 2, val_accuracy=[0.4, 0.5, 0.6, 0.7, 0.5, 0.6, 0.7, 0.8])
+    >>> read = pd.DataFrame(key).assign(reading="explicit/magnitude/unit", beta_eff=[4.0, 3.0, 2.0, 1.0] * 2)
+    >>> ranking = rank_records({"observations": seen, "readings": read})
+    >>> ranking.table[["rank", "candidate", "predicted_accuracy"]].round(3).values.tolist()
+    [[1, 'b', 0.9], [2, 'a', 0.8]]
+    """
+    import pandas as pd
+
+    chosen, job = resolve(rule), load(records)
+    read = checked_reading(job, reading)
+    horizon = checked_horizon(horizon)
+    known = by_candidate(job, read, horizon)
+    predictions = {seen.candidate: predicted(seen, chosen) for seen in known}
+    lines = [_line(seen, predictions[seen.candidate], chosen.name) for seen in known]
+    run_lines = [
+        {"run": run, **_line(alone, predicted(alone, chosen), chosen.name)}
+        for seen in known
+        for run, alone in by_run(seen).items()
+    ]
+    per_run = [_ranked(rows) for _, rows in pd.DataFrame(run_lines, columns=["run", *_LINE]).groupby("run")]
+    return Ranking(
+        table=_ranked(pd.DataFrame(lines, columns=_LINE)),
+        runs=pd.concat(per_run, ignore_index=True) if per_run else pd.DataFrame(columns=["rank", "run", *COLUMNS[1:]]),
+        observations=job.observations,
+        target=job.target,
+        facts=dict(job.facts),
+        readings=job.readings,
+        rule=chosen.name,
+        reading=read,
+        horizon=horizon,
+        predictions=predictions,
+        records=job,
+    )
+
+
+def ties(table: "pd.DataFrame") -> list[list[str]]:
+    """Every group of candidates of a ranking's table that are predicted the same, in the table's order.
+
+    >>> import pandas as pd
+    >>> ties(pd.DataFrame({"candidate": list("abcd"), "predicted_accuracy": [1.0, 1.0, 0.9, float("nan")]}))
+    [['a', 'b']]
+    """
+    groups = table.groupby("predicted_accuracy", sort=False)["candidate"]
+    return [names.tolist() for _, names in groups if len(names) > 1]
+
+
+# A line of the table before it is ranked, with what orders it.
+_LINE = [*COLUMNS[1:], "is_score", "order"]
+
+
+def _line(seen: Seen, prediction: Prediction, rule: str) -> dict[str, Any]:
+    """One candidate's line of the table."""
+    curve, nan = seen.curve.having("val_accuracy"), float("nan")
+    return {
+        "candidate": seen.candidate,
+        "predicted_accuracy": prediction.value if prediction.is_accuracy else nan,
+        "predicted_std": prediction.std,
+        "last_seen_accuracy": float(curve.val_accuracy[-1]) if len(curve) else nan,
+        "best_seen_accuracy": float(curve.val_accuracy.max()) if len(curve) else nan,
+        "beta_eff": float(curve.beta_eff[-1]) if len(curve) else nan,
+        "epochs": len(prediction.ticks),
+        "runs": seen.finished["run"].nunique(),
+        "seconds_train": seen.rows["seconds_train"].sum(),
+        "seconds_beta": seen.rows["seconds_beta"].sum(),
+        "reading": curve.reading if len(seen.rows) else "",
+        "rule": rule,
+        "status": prediction.status,
+        "note": _note(prediction),
+        "is_score": not prediction.is_accuracy,
+        "order": prediction.order,
+    }
+
+
+def _note(prediction: Prediction) -> str:
+    """The prediction's note, after its score where it is no accuracy: the table has no other place for it."""
+    score = "" if prediction.is_accuracy else f"ordered by the score {prediction.value:.4g}, which is no accuracy"
+    return "; ".join(filter(None, [score, prediction.note]))
+
+
+def _ranked(lines: "pd.DataFrame") -> "pd.DataFrame":
+    # Scores and the accuracies that stand in for missing ones are not compared; where all are accuracies this orders nothing.
+    then = lines["last_seen_accuracy"].where(lines["order"].notna())  # what failed is in order of name
+    ordered = lines.assign(then=then).sort_values(
+        ["is_score", "order", "then", "candidate"], ascending=[False, False, False, True], na_position="last"
+    )
+    ranked = ordered.assign(rank=range(1, len(ordered) + 1))
+    return ranked[["rank", *lines.columns.drop(["is_score", "order"])]].reset_index(drop=True)

@@ -1,0 +1,102 @@
+"""The prediction of one rule for every candidate of a job."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import isfinite
+from numbers import Real
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from ncap.arguments import whole_number
+from ncap.ranking.curves import Seen, by_candidate, checked_reading
+from ncap.records.schema import PREDICTIONS
+from ncap.records.tables import Records, load
+from ncap.rules import resolve
+from ncap.rules.contract import HORIZON, Prediction, Rule
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def predict(
+    records: "str | PathLike[str] | Records | Mapping[str, pd.DataFrame]",
+    rule: str | Rule = "capacitance",
+    ticks: int | None = None,
+    reading: str | None = None,
+    horizon: float = HORIZON,
+    settings: str | None = None,
+    target: str | None = None,
+) -> "pd.DataFrame":
+    """What one rule predicts of every candidate of a job.
+
+    Args:
+        records: a store's path, or its tables: {"observations": table, "readings": table, ...}.
+        rule: a name (`ncap.list_rules` lists them), or an `ncap.rules.contract.Rule`.
+        ticks: how many ticks of each run are read; None reads all.
+        reading: the reading of beta_eff; None takes the job's first.
+        horizon: the epoch at which the accuracy is asked for.
+        settings, target: the job; None takes the newest.
+
+    Returns: a DataFrame with the columns candidate, value (an accuracy in 0..1, or a score that only orders), low, high (its 95 %
+    interval), is_accuracy, status (ok, fallback, failed), note; in order of name. Values are means over the runs that did not fail.
+
+    Raises: TypeError or ValueError for an unknown rule, reading, job or column, and for a table that breaks the schema.
+
+    >>> import pandas as pd
+    >>> key = [{"settings": "s", "target": "digits", "candidate": "a", "run": 0, "tick": t} for t in range(1, 5)]
+    >>> seen = pd.DataFrame(key).assign(epoch=[1, 2, 3, 4], val_accuracy=[0.5, 0.6, 0.7, 0.8])
+    >>> read = pd.DataFrame(key).assign(reading="explicit/magnitude/unit", beta_eff=[4.0, 3.0, 2.0, 1.0])
+    >>> predict({"observations": seen, "readings": read})["value"].round(3).tolist()
+    [0.9]
+    >>> predict({"observations": seen, "readings": read}, rule="last_seen", ticks=2)["value"].tolist()
+    [0.6]
+    """
+    import pandas as pd
+
+    chosen = resolve(rule)
+    job = load(records, settings, target).of(ticks=checked_ticks(ticks))
+    known = by_candidate(job, checked_reading(job, reading), checked_horizon(horizon))
+    predictions = [(seen.candidate, predicted(seen, chosen)) for seen in known]
+    names = PREDICTIONS.names
+    rows = [[name, *(getattr(prediction, column) for column in names[1:])] for name, prediction in predictions]
+    return pd.DataFrame(rows, columns=list(names)).astype(PREDICTIONS.types) if rows else PREDICTIONS.empty()
+
+
+def predicted(seen: Seen, rule: Rule) -> Prediction:
+    """The prediction for one candidate, with what the rule cannot know in its note: degenerate readings and failed runs."""
+    several = len({*seen.rows["run"], *seen.failures}) > 1
+    failures = [
+        f"{f'run {run} ' if several else ''}failed in {reason}" for run, reason in sorted(seen.failures.items())
+    ]
+    if seen.failed:
+        return Prediction.failure(seen.curve, "; ".join(failures))
+    prediction = rule.predict(seen.curve, seen.scores)
+    degenerate = degenerate_note(seen.finished) if "beta_eff" in rule.needs else ""
+    return replace(prediction, note="; ".join(filter(None, [prediction.note, degenerate, *failures])))
+
+
+def degenerate_note(rows: "pd.DataFrame") -> str:
+    """How many of the readings say nothing, and why; "" where all say something.
+
+    >>> import pandas as pd
+    >>> degenerate_note(pd.DataFrame({"reason": ["zero", "", "zero", "rounding"]}))
+    '3 of 4 readings degenerate (rounding, zero)'
+    """
+    reasons = [reason for reason in rows["reason"] if reason]
+    if not reasons:
+        return ""
+    known = ", ".join(sorted(set(reasons) - {"unknown"}))
+    return f"{len(reasons)} of {len(rows)} readings degenerate" + (f" ({known})" if known else "")
+
+
+def checked_ticks(ticks: Any) -> int | None:
+    """A whole number of at least 1, or None. Raises ValueError."""
+    return None if ticks is None else whole_number("ticks", ticks, least=1)
+
+
+def checked_horizon(horizon: Any) -> float:
+    """A positive number of epochs. Raises ValueError."""
+    number = float(horizon) if isinstance(horizon, Real) and not isinstance(horizon, bool) else 0.0
+    if not (isfinite(number) and number > 0):
+        raise ValueError(f"horizon must be a positive number of epochs, got {horizon!r:.80}")
+    return number

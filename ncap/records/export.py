@@ -1,0 +1,124 @@
+"""All tables of a store as files, Parquet or CSV, and back: for other programs, other machines, and the far future.
+
+A folder holds one file a table and `columns.csv`, which says what every column means. What is written and read again is the same to the
+last digit, NaN and infinity included.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ncap.arguments import make_folder, path_text
+from ncap.records.schema import RECORDS, Column, Table
+from ncap.records.sql import BOOKKEEPING, column_names
+from ncap.records.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = ("parquet", "csv")
+
+
+def export_records(store: str | Path, out: str | Path, format: str = "parquet") -> list[Path]:
+    """Write every table of a store into a folder, and return the files; those of an earlier export are replaced.
+
+    Raises: ValueError for another format, for a file that is not a store, and where `out` can be no folder; OSError where the disk is full.
+    """
+    _check_format(format)
+    with Store(store, create=False) as opened:
+        tables = {table.name: opened.table(table) for table in every_table()}
+    folder = make_folder("out", out)
+    columns = _dictionary()
+    columns.to_csv(folder / "columns.csv", index=False, lineterminator="\n")
+    files = [folder / "columns.csv"]
+    for name, rows in tables.items():
+        file = folder / f"{name}.{format}"
+        if format == "parquet":
+            rows.to_parquet(file, index=False)
+        else:
+            rows.to_csv(file, index=False, lineterminator="\n")
+        files.append(file)
+    return files
+
+
+def import_records(folder: str | Path, store: str | Path) -> dict[str, int]:
+    """Read what `export_records` has written into a store, made where it is missing; the number of new rows per table.
+
+    A row that the store has already stays. Raises: ValueError for a folder without tables, for a table that does not fit the schema, and
+    for a row that is there with another value: nothing is written then.
+    """
+    source = Path(path_text("folder", folder))
+    found = {table.name: (table, file) for table in every_table() if (file := _file_of(source, table)) is not None}
+    if not found:
+        raise ValueError(
+            f"{source}: no table of an export, such as observations.parquet or observations.csv; pass the folder of an export"
+        )
+    tables = {name: (table, _read(file, table)) for name, (table, file) in found.items()}
+    with Store(store) as opened:
+        return opened.merge(tables)
+
+
+def every_table() -> tuple[Table, ...]:
+    """The records and, described as text columns, what a store keeps beside them."""
+    texts = {name: tuple(Column(column, str, "", "") for column in column_names()[name]) for name in BOOKKEEPING}
+    runs = {"bodies": 4}
+    kept = (Table(name, "", _with_run(columns), runs.get(name, 1)) for name, columns in texts.items())
+    return (*RECORDS, *kept)
+
+
+def _with_run(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    return tuple(Column("run", int, "", "") if column.name == "run" else column for column in columns)
+
+
+def _check_format(format: str) -> None:
+    if format not in FORMATS:
+        raise ValueError(f"format must be 'parquet' or 'csv', got {format!r:.80}")
+    if format == "parquet":
+        try:
+            import pyarrow  # noqa: F401
+        except ImportError:
+            raise ValueError("format 'parquet' needs pyarrow: pip install 'ncap[parquet]'; or pass 'csv'") from None
+
+
+def _file_of(folder: Path, table: Table) -> Path | None:
+    files = [file for format in FORMATS if (file := folder / f"{table.name}.{format}").is_file()]
+    if len(files) > 1:
+        raise ValueError(f"{folder}: has {files[0].name} and {files[1].name}; leave one of the two")
+    return files[0] if files else None
+
+
+def _read(file: Path, table: Table) -> "pd.DataFrame":
+    import pandas as pd
+
+    from ncap.records.tables import checked_table
+
+    try:
+        if file.suffix == ".parquet":
+            _check_format("parquet")
+            rows = pd.read_parquet(file)
+        else:
+            # As texts first: an empty field is NaN in a column of floats and an empty text elsewhere, and "nan" may be a candidate's name.
+            rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+            numbers = [name for name in rows.columns if table.types.get(name) in (int, float)]
+            rows = rows.assign(**{name: [float(text or "nan") for text in rows[name]] for name in numbers})
+        return checked_table(table, rows)
+    except (ValueError, OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file}: cannot be read as the table {table.name} ({error})") from error
+
+
+def _dictionary() -> "pd.DataFrame":
+    """What every column means, as a table."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "table": table.name,
+                "column": column.name,
+                "type": column.type.__name__,
+                "unit": column.unit,
+                "meaning": column.meaning,
+            }
+            for table in RECORDS
+            for column in table.columns
+        ]
+    )

@@ -1,0 +1,457 @@
+"""The records of any number of jobs in one SQLite file, and what it takes to go on with a job.
+
+The file keeps SQLite's rollback journal with synchronous=EXTRA: a committed tick survives a power cut, two processes may write in
+turn, and the store stays one file that can be copied. One transaction a tick is far too rare for a write-ahead log to pay.
+"""
+
+import hashlib
+import json
+import os
+import re
+import sqlite3
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ncap.arguments import path_text
+from ncap.records import migrations
+from ncap.records.schema import FAILURES, OBSERVATIONS, READINGS, SCORES, RunKey, Table
+from ncap.records.sql import column_names, create_statements, insert, storable, where
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ncap.records.tables import Records
+
+APPLICATION_ID = 0x6E636170  # "ncap"
+SCHEMA_VERSION = 2
+
+_HEADER = b"SQLite format 3\x00"
+
+
+class UnusableStoreError(ValueError):
+    """The file is not a store of this version of ncap, or cannot be read; it was left as it was."""
+
+
+class StoreWriteError(OSError):
+    """An epoch could not be written: disk full, or the file locked or read-only. What was committed before is safe."""
+
+    @classmethod
+    def at(cls, path: Path, error: Exception) -> "StoreWriteError":
+        """The error that says what could not be written, and why."""
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        return cls(
+            f"{path}: could not be written ({reason}); the epochs committed before are safe: check the space, quota and "
+            "permissions there and repeat the command to go on"
+        )
+
+
+class Store:
+    """Records, failures and settings of any number of jobs in one SQLite file.
+
+    Args:
+        path: of the file; its checkpoints lie beside it, `runs.db` -> `runs.db.checkpoints/`.
+        create: whether a file that is not there is made; False also opens a read-only file.
+
+    A store of an older version is brought to the present schema when it is opened, with a copy beside it (`runs.db.v1`); one that
+    cannot be written is migrated in memory, and stays as it is.
+
+    Raises: UnusableStoreError (a ValueError) for a file that is missing, foreign, newer or damaged, which is left untouched;
+    StoreWriteError (an OSError) where a row cannot be written.
+
+    >>> import tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder, Store(pathlib.Path(folder) / "runs.db") as store:
+    ...     key = RunKey(store.add_settings({"seed": 0}, {}), "digits", "mlp", 0)
+    ...     observation = dict.fromkeys(OBSERVATIONS.names[4:], 0.5) | {"tick": 1}
+    ...     reading = dict.fromkeys(READINGS.names[4:], 0.5) | {"tick": 1, "reading": "explicit/magnitude/unit", "reason": ""}
+    ...     store.add(key, observation, [reading])
+    ...     store.records().readings[["candidate", "tick", "beta_eff"]].values.tolist()
+    [['mlp', 1, 0.5]]
+    """
+
+    def __init__(self, path: str | Path, create: bool = True) -> None:
+        self.path = Path(path_text("store", path))
+        if not self.path.name:
+            raise UnusableStoreError(f"{self.path} is a folder; pass the path of a store, such as runs.db")
+        self.checkpoints = self.path.with_name(f"{self.path.name}.checkpoints")
+        _check_header(self.path, create)
+        try:
+            # isolation_level=None: transactions begin and end where this file says, not where the driver guesses.
+            self._db = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+        except sqlite3.Error as error:
+            raise UnusableStoreError(f"{self.path}: {error}; pass a path in a folder that can be written") from error
+        try:
+            self._check_pages()
+            if create:
+                self._prepare()
+            elif self._version() < SCHEMA_VERSION:
+                self._prepare() if self._writable() else self._migrate_in_memory()
+            self._check_tables()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check_pages(self) -> None:
+        # A job would find a damaged page when it comes to it, hours later. 0.1 s for 100,000 rows.
+        self._query("BEGIN")  # until COMMIT no other process changes the file
+        ((verdict,),) = self._query("PRAGMA quick_check(1)")
+        ((pages,),), ((page_size,),) = self._query("PRAGMA page_count"), self._query("PRAGMA page_size")
+        if verdict == "ok" and self.path.stat().st_size < pages * page_size:
+            verdict = "the file is cut off"  # within its last page, which SQLite fills up with zeros
+        self._query("COMMIT")
+        if verdict != "ok":
+            raise UnusableStoreError(
+                f"{self.path}: damaged ({' '.join(verdict.split())}), left untouched; restore a copy of it, or pass another path"
+            )
+
+    def _check_tables(self) -> None:
+        for table, columns in column_names().items():
+            found = tuple(name for _, name, *_ in self._query(f"PRAGMA table_info({table})"))
+            if found != columns:
+                raise UnusableStoreError(
+                    f"{self.path}: cannot be read as a store: its table {table} has the columns {', '.join(found) or 'of none'}, schema "
+                    f"{SCHEMA_VERSION} has {', '.join(columns)}; left untouched, pass another path"
+                )
+
+    def _version(self) -> int:
+        ((version,),) = self._query("PRAGMA user_version")
+        return int(version)
+
+    def _writable(self) -> bool:
+        return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
+
+    def _prepare(self) -> None:
+        """Make the tables of a new file, migrate an older one, and find out, before any training, that it can be written."""
+        try:
+            self._db.execute("PRAGMA synchronous = EXTRA")
+            self._db.execute("BEGIN IMMEDIATE")
+            version = self._version()  # inside the transaction: another process may have migrated it meanwhile
+            if version == 0:
+                for statement in create_statements():
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            elif version < SCHEMA_VERSION:
+                migrations.keep_copy(self.path, self._db, version)
+                self._migrate(version)
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._db.execute("ROLLBACK" if version == SCHEMA_VERSION else "COMMIT")
+        except FileExistsError as error:
+            raise UnusableStoreError(f"{self.path}: written by an older ncap, and left untouched: {error}") from error
+        except OSError as error:
+            raise StoreWriteError.at(self.path, error) from error
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                raise StoreWriteError.at(self.path, error) from error
+            raise UnusableStoreError(
+                f"{self.path}: cannot be used as a store ({error}); pass the path of a file that can be written, in such a folder"
+            ) from error
+
+    def _migrate(self, version: int) -> None:
+        for step in range(version, SCHEMA_VERSION):
+            migrations.MIGRATIONS[step](self._db)
+
+    def _migrate_in_memory(self) -> None:
+        on_disk, self._db = self._db, sqlite3.connect(":memory:", isolation_level=None)
+        try:
+            on_disk.backup(self._db)
+            self._migrate(self._version())
+        except sqlite3.Error as error:
+            raise UnusableStoreError(f"{self.path}: cannot be read as a store ({error})") from error
+        finally:
+            on_disk.close()
+
+    def close(self) -> None:
+        """Close the file; the object is of no use afterwards."""
+        self._db.close()
+
+    def __enter__(self) -> "Store":
+        """The store itself; it is closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    # settings
+
+    def add_settings(self, parameters: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
+        """The hash of `parameters`, which is all that changes the numbers; `environment` is kept from the first use.
+
+        Warns when a job goes on in another environment, such as with another version of Keras: its last digits may differ there.
+        """
+        settings, text = migrations.settings_hash(dict(parameters))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO settings VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (settings, text, json.dumps(environment, sort_keys=True), now),
+            )
+        ((stored,),) = self._query("SELECT environment FROM settings WHERE hash = ?", (settings,))
+        begun = json.loads(stored)
+        changes = [
+            f"{name} {begun.get(name)} -> {value}" for name, value in environment.items() if begun.get(name) != value
+        ]
+        if changes:
+            warnings.warn(
+                f"{self.path}: the job {settings} goes on in another environment ({'; '.join(changes)}); its last digits may differ",
+                stacklevel=2,
+            )
+        return settings
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """The jobs that have left something: settings, target, parameters, environment, first_used; the last written comes last."""
+        rows = self._query(
+            "SELECT hash, target, parameters, environment, first_used FROM settings JOIN ("
+            "  SELECT settings, target, max(rowid) AS written, 1 AS seen FROM observations GROUP BY settings, target"
+            "  UNION ALL SELECT settings, target, 0, 0 FROM failures GROUP BY settings, target"
+            ") ON hash = settings GROUP BY hash, target ORDER BY max(seen), max(written)"
+        )
+        return [
+            {
+                "settings": settings,
+                "target": target,
+                "parameters": json.loads(parameters),
+                "environment": json.loads(environment),
+                "first_used": first_used,
+            }
+            for settings, target, parameters, environment, first_used in rows
+        ]
+
+    def summary(self) -> "pd.DataFrame":
+        """One row a job, the last written last: which it is, what the store holds of it, and how its parameters differ from others'."""
+        import pandas as pd
+
+        jobs, lines = self.jobs(), []
+        for job in jobs:
+            records = self.records(job["settings"], job["target"])
+            observations = records.observations
+            lines.append(
+                {
+                    "settings": job["settings"],
+                    "target": job["target"],
+                    "first_used": job["first_used"],
+                    "candidates": len(records.candidates),
+                    "runs": len(observations[["candidate", "run"]].drop_duplicates()),
+                    "ticks": len(observations),
+                    "failures": len(records.failures),
+                    "readings": ", ".join(dict.fromkeys(records.readings["reading"])),
+                    "parameters": _differing(job["parameters"], [other["parameters"] for other in jobs]),
+                }
+            )
+        return pd.DataFrame(lines, columns=_SUMMARY)
+
+    def job(self, settings: str | None = None, target: str | None = None) -> dict[str, Any]:
+        """The job with these settings on this target, an entry of `jobs()`; of several the last written.
+
+        A hash that a job had under ncap 0.1 names it still. Raises: ValueError with the jobs that there are.
+        """
+        jobs, alias = self.jobs(), dict(self._query("SELECT alias, settings FROM aliases"))
+        wanted = alias.get(settings, settings)
+        fitting = [job for job in jobs if wanted in (None, job["settings"]) and target in (None, job["target"])]
+        if not fitting:
+            held = ", ".join(f"{job['settings']} on {job['target']}" for job in jobs) or "none yet"
+            words = " ".join(
+                f"{name} {value!r}" for name, value in (("settings", settings), ("target", target)) if value is not None
+            )
+            raise ValueError(f"{self.path} holds no job {f'with {words}' if words else 'to report'}; it holds {held}")
+        return fitting[-1]
+
+    def aliases(self, settings: str) -> dict[str, str]:
+        """The hashes that a job had under ncap 0.1, with the reading that was part of each."""
+        return dict(self._query("SELECT alias, reading FROM aliases WHERE settings = ? ORDER BY rowid", (settings,)))
+
+    # records
+
+    def records(self, settings: str | None = None, target: str | None = None) -> "Records":
+        """The tables of one job; None takes the last written. Raises ValueError with the jobs that there are."""
+        from ncap.records.tables import Records
+
+        job = self.job(settings, target)
+        named = {"settings": job["settings"], "target": job["target"]}
+        clause, values = where(**named)
+        first = self._query(f"SELECT reading FROM readings {clause} ORDER BY rowid LIMIT 1", values)
+        # The hash of a 0.1 job names its reading, too.
+        first_reading = self.aliases(job["settings"]).get(settings or "") or "".join(name for (name,) in first)
+        return Records(
+            observations=self.table(OBSERVATIONS, **named),
+            readings=self.table(READINGS, **named),
+            scores=self.table(SCORES, **named),
+            failures=self.table(FAILURES, **named),
+            **named,
+            first_reading=first_reading,
+            facts={"settings": job["settings"], "store": str(self.path), **job["parameters"], **job["environment"]},
+        )
+
+    def table(self, table: Table, **equal: Any) -> "pd.DataFrame":
+        """The rows of one table, of one job or of all, sorted by their key; a tick's readings in the order of the job."""
+        import pandas as pd
+
+        clause, values = where(**equal)
+        order = ", ".join([*(name for name in table.key if name != "reading"), "rowid"])
+        rows = self._query(f"SELECT {', '.join(table.names)} FROM {table.name} {clause} ORDER BY {order}", values)
+        return pd.DataFrame(rows, columns=list(table.names)).astype(table.types)
+
+    def add(
+        self, key: RunKey, observation: Mapping[str, Any], readings: Sequence[Mapping[str, Any]], body: str = ""
+    ) -> dict[str, Any]:
+        """Commit one tick of a run, and the fingerprint of the body that it began from; a row that is there already stays as it is.
+
+        Returns: the observation that the store now has.
+        """
+        named = key._replace(run=int(key.run))._asdict()
+        rows = [(OBSERVATIONS, {**named, **observation}), *((READINGS, {**named, **reading}) for reading in readings)]
+        statements: list[tuple[str, Sequence[Any]]] = [(insert(table), storable(table, row)) for table, row in rows]
+        if body:
+            statements.append(("INSERT INTO bodies VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", [*key, body]))
+        self._write(statements)
+        clause, values = where(**named, tick=int(observation["tick"]))
+        (kept,) = self._query(f"SELECT {', '.join(OBSERVATIONS.names)} FROM observations {clause}", values)
+        return dict(zip(OBSERVATIONS.names, kept, strict=True))
+
+    def add_scores(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Commit scores; a later value replaces an earlier one."""
+        replace = "DO UPDATE SET value = excluded.value, seconds = excluded.seconds, note = excluded.note"
+        self._write([(insert(SCORES, replace), storable(SCORES, dict(row))) for row in rows])
+
+    def merge(self, tables: "Mapping[str, tuple[Table, pd.DataFrame]]") -> dict[str, int]:
+        """Commit rows of several tables at once, and return how many of each are new.
+
+        Raises: ValueError for a row whose key is there with another value; nothing is written then.
+        """
+        added = {}
+        with self._transaction() as db:
+            for name, (table, rows) in tables.items():
+                before = db.total_changes
+                for row in rows.to_dict("records"):
+                    values = storable(table, {str(name): value for name, value in row.items()})
+                    if not db.execute(insert(table), values).rowcount:
+                        self._check_equal(db, table, values)
+                added[name] = db.total_changes - before
+        return added
+
+    def _check_equal(self, db: sqlite3.Connection, table: Table, values: list[Any]) -> None:
+        same = " AND ".join(f"{name} IS ?" for name in table.names)
+        if not db.execute(f"SELECT 1 FROM {table.name} WHERE {same}", values).fetchone():
+            row = ", ".join(map(str, values[: table.keys]))
+            raise ValueError(
+                f"{self.path}: its table {table.name} has {row} with other values; nothing was imported: import into another store"
+            )
+
+    def done(self, key: RunKey, readings: Sequence[str]) -> int:
+        """How many ticks of a run, from the first on without a gap, are recorded with all of these readings."""
+        clause, values = where(**key._asdict())
+        marks = ", ".join("?" * len(readings))
+        rows = self._query(
+            f"SELECT tick FROM observations {clause} AND (SELECT count(*) FROM readings r WHERE r.settings = observations.settings AND "
+            "r.target = observations.target AND r.candidate = observations.candidate AND r.run = observations.run AND "
+            f"r.tick = observations.tick AND r.reading IN ({marks})) = ? ORDER BY tick",
+            (*values, *readings, len(readings)),
+        )
+        complete = 0
+        for (tick,) in rows:
+            if tick != complete + 1:
+                break
+            complete = tick
+        return complete
+
+    # failures
+
+    def add_failure(self, key: RunKey, epoch: int, reason: str) -> None:
+        """Commit that a run could not finish `epoch`; a later failure of the run replaces the earlier."""
+        row = storable(FAILURES, {**key._asdict(), "epoch": epoch, "reason": reason})
+        self._write([(insert(FAILURES, "DO UPDATE SET epoch = excluded.epoch, reason = excluded.reason"), row)])
+
+    def clear_failure(self, key: RunKey, epoch: int) -> None:
+        """Forget the failure of a run that has finished `epoch`, if it had failed there or before."""
+        clause, values = where(**key._asdict())
+        self._write([(f"DELETE FROM failures {clause} AND epoch <= ?", [*values, epoch])])
+
+    def failure(self, key: RunKey) -> tuple[int, str] | None:
+        """The epoch that a run could not finish and the reason, or None for a run that has not failed."""
+        clause, values = where(**key._asdict())
+        return next(iter(self._query(f"SELECT epoch, reason FROM failures {clause}", values)), None)
+
+    # bodies and checkpoints
+
+    def body(self, key: RunKey) -> str:
+        """The fingerprint of the body that a run starts from, "" where none is known."""
+        clause, values = where(**key._asdict())
+        return "".join(stored for (stored,) in self._query(f"SELECT fingerprint FROM bodies {clause}", values))
+
+    def checkpoint_path(self, key: RunKey) -> Path:
+        """Where the newest checkpoint of a run lies; any candidate name makes a safe file name."""
+        digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+        readable = re.sub(r"[^A-Za-z0-9_-]", "_", key.candidate)[:40]
+        return self.checkpoints / key.settings / f"{readable}-{key.run}-{digest}.h5"
+
+    def checkpoint_paths(self, key: RunKey) -> list[Path]:
+        """Where checkpoints of a run may lie: its own path first, then those that it had under ncap 0.1."""
+        own = (key.settings, *self.aliases(key.settings))
+        return [self.checkpoint_path(key._replace(settings=settings)) for settings in own]
+
+    # SQL
+
+    def _write(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> None:
+        """All or nothing, in one transaction."""
+        with self._transaction() as db:
+            for statement, values in statements:
+                db.execute(statement, tuple(values))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:  # SQLite itself rolls back when the disk is full
+                    self._db.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise UnusableStoreError(f"{self.path}: cannot be used as a store any more ({error})") from error
+            raise StoreWriteError.at(self.path, error) from error
+
+    def _query(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise UnusableStoreError(f"{self.path}: cannot be read as a store ({error})") from error
+
+
+_SUMMARY = ["settings", "target", "first_used", "candidates", "runs", "ticks", "failures", "readings", "parameters"]
+
+
+def _differing(parameters: dict[str, Any], others: Sequence[dict[str, Any]]) -> str:
+    """The parameters by which a job differs from some other, in words; the data's fingerprint tells a person nothing."""
+    shown = {name: value for name, value in parameters.items() if any(other.get(name) != value for other in others)}
+    return ", ".join(f"{name} {value}" for name, value in sorted(shown.items()) if name != "target")
+
+
+def _check_header(path: Path, create: bool) -> None:
+    # Read as bytes: connecting to a foreign database could already roll back its journal.
+    if not path.exists():
+        if create:
+            return
+        raise UnusableStoreError(f"{path}: no such store; `ncap rank --store {path}` makes one")
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError as error:
+        raise UnusableStoreError(f"{path}: cannot be read ({error.strerror}); pass the path of a store") from error
+    if not header and create:
+        return  # a store whose first transaction never came to its end
+    application, version = int.from_bytes(header[68:72]), int.from_bytes(header[60:64])
+    if header[:16] != _HEADER or application != APPLICATION_ID:
+        raise UnusableStoreError(f"{path}: not an ncap store, left untouched; pass another path")
+    if not 0 < version <= SCHEMA_VERSION:
+        raise UnusableStoreError(
+            f"{path}: written by {'a newer' if version > SCHEMA_VERSION else 'an unknown'} ncap (schema {version}, this one reads 1 to "
+            f"{SCHEMA_VERSION}), left untouched; update ncap, or pass another path"
+        )

@@ -1,0 +1,112 @@
+"""Degrees and beta_eff of a network without P, which is quadratic in the weights (T0)."""
+
+from math import isfinite
+from numbers import Real
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ncap.reference.interaction.graph import by_layer
+from ncap.reference.interaction.matrix import interaction_matrix
+from ncap.reference.mlp.backpropagation import families
+from ncap.reference.mlp.closed_form import explicit_degrees, explicit_sums
+from ncap.reference.mlp.hessian import hessian_degrees
+from ncap.reference.mlp.perceptron import MLP
+from ncap.reference.shared_weights.closed_form import shared_degrees, shared_sums
+from ncap.reference.shared_weights.cnn import CNN, check_network, kernels_of
+from ncap.reference.sums import Degrees, Sums, degree_moments
+from ncap.reference.verdict import Capacitance, Reading, judge, read, structural_reason
+
+
+def capacitance(
+    net: MLP | CNN,
+    x: ArrayLike,
+    y: ArrayLike,
+    interaction: str = "explicit",
+    strength: str = "signed",
+    weighting: str = "unit",
+    eps: float = 0.0,
+) -> Capacitance:
+    """Neural capacitance of a network on data: beta_eff with its error, its cancellation and its verdict.
+
+        beta_eff = A / D,   A = sum_{l=2..L-1} <delta_out(l), delta_in(l)>,   D = sum_{l<L} mean_n Z_{l-1} (sum_i s_l) G_{l+1}
+
+    with G_l = sum_k g_l[:,k] and Z_l = sum_j z_l[:,j]; for weighting "relative" as degrees_from says. Standard error over the
+    samples (delta method): psi_n = (<out, in_n> + <out_n, in> - 2A) / D - beta (D_n - D) / D, s.e. = sd(psi) / sqrt(N), sd with
+    ddof = 1. Shared weights of a CNN: the same A and D, with convolutions for the products (ncap.reference.junction).
+
+    Args:
+        net: an MLP or a CNN. x: (N, n_0), or (N, *input_shape). y: integer labels (N,) or targets (N, n_L).
+        interaction, strength, weighting: the reading, as in interaction_matrix.
+        eps: signed D becomes D + sgn(D) eps; magnitude needs none.
+
+    Returns: Capacitance; it warns with CapacitanceWarning when the reading is degenerate.
+
+    Raises: ValueError for unknown readings, bad data, negative eps. Source: Eq. 2; MATHEMATICS.md, sections 3 and 5.
+
+    >>> net = MLP([[[2.0]], [[3.0]], [[1.0]]], loss="squared_error")
+    >>> c = capacitance(net, [[1.0]], [[5.0]])     # P has entries 1 and 2: A = 2 * 1, D = 1 + 2
+    >>> c.numerator, c.denominator, c.beta_eff
+    (2.0, 3.0, 0.6666666666666666)
+    """
+    reading = read(interaction, strength, weighting)
+    check_network(net)
+    if not isinstance(eps, Real) or not isfinite(eps) or eps < 0:
+        raise ValueError(f"eps must be at least 0, got {eps!r:.80}; pass a finite number")
+    sums = _sums(net, x, y, reading)
+    return judge(
+        sums.moments,
+        reading,
+        structural=structural_reason(net.depth, net.loss, reading),
+        magnitude=sums.magnitude,
+        standard_error=sums.standard_error,
+        n_samples=sums.n_samples,
+        interior_weights=sum(kernel.size for kernel in kernels_of(net)[1:-1]),
+        rounding=float(np.finfo(np.float64).eps),
+        eps=eps,
+    )
+
+
+def degrees(
+    net: MLP | CNN,
+    x: ArrayLike,
+    y: ArrayLike,
+    interaction: str = "explicit",
+    strength: str = "signed",
+    weighting: str = "unit",
+) -> Degrees:
+    """In- and out-degrees delta_in = P 1, delta_out = 1'P of every weight, without forming P (T0; Eq. 7).
+
+    Returns: two lists of L arrays of the kernels' shapes; zeros for delta_in of layer L and delta_out of layer 1.
+
+    Raises: ValueError as interaction_matrix, which alone builds P for hessian with magnitude, at most 2,000 weights.
+
+    >>> net = MLP([[[2.0]], [[3.0]], [[1.0]]], loss="squared_error")
+    >>> delta_in, delta_out = degrees(net, [[1.0]], [[5.0]])
+    >>> [float(d[0, 0]) for d in delta_in], [float(d[0, 0]) for d in delta_out]
+    ([1.0, 2.0, 0.0], [0.0, 1.0, 2.0])
+    """
+    reading = read(interaction, strength, weighting)
+    check_network(net)
+    if isinstance(net, CNN):
+        return shared_degrees(net, x, y, reading)
+    if reading.interaction == "explicit":
+        return explicit_degrees(net, families(net, x, y), reading)
+    if reading.strength == "signed":
+        return hessian_degrees(net, families(net, x, y), weighting)
+    P = interaction_matrix(net, x, y, *reading)
+    shapes = [layer.kernel.shape for layer in net.layers]
+    delta_in, delta_out = (by_layer(np.asarray(P.sum(axis=axis)).ravel(), shapes) for axis in (1, 0))
+    return delta_in, delta_out
+
+
+def _sums(net: MLP | CNN, x: ArrayLike, y: ArrayLike, reading: Reading) -> Sums:
+    """What capacitance judges."""
+    if isinstance(net, CNN):
+        return shared_sums(net, x, y, reading)
+    values = families(net, x, y)
+    if reading.interaction == "explicit":
+        return explicit_sums(net, values, reading)
+    signed = reading.strength == "signed"
+    of_p = hessian_degrees(net, values, reading.weighting) if signed else degrees(net, x, y, *reading)
+    return Sums(degree_moments(*of_p), None, np.nan, len(values.p))

@@ -1,0 +1,60 @@
+"""Rules: what is known of one candidate in, a prediction out.
+
+A new rule is one file that defines a subclass of `ncap.rules.contract.Rule`, and one line below.
+"""
+
+from typing import TYPE_CHECKING
+
+from ncap.registry import Registry
+from ncap.rules.contract import Rule
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RULES: Registry[type[Rule]] = Registry(
+    "rule",
+    {
+        "capacitance": "ncap.rules.capacitance:Capacitance",
+        "capacitance_forecast": "ncap.rules.capacitance_forecast:CapacitanceForecast",
+        "last_seen": "ncap.rules.last_seen:LastSeen",
+        "best_seen": "ncap.rules.best_seen:BestSeen",
+        "mean_seen": "ncap.rules.mean_seen:MeanSeen",
+    },
+)
+
+
+def resolve(rule: str | Rule) -> Rule:
+    """The rule itself, or the registered one of that name, made with its defaults.
+
+    Raises: TypeError for what is neither, ValueError for an unknown name, with the nearest known one.
+
+    >>> resolve("last_seen").name
+    'last_seen'
+    """
+    if isinstance(rule, Rule):
+        return rule
+    return RULES.get(RULES.check(rule, also="; or pass an ncap.rules.contract.Rule"))()
+
+
+def list_rules() -> "pd.DataFrame":
+    """The registered rules, one row each.
+
+    Returns: a DataFrame with the columns rule, summary, needs (columns of the records, comma-separated), learns (whether it must be
+    fitted to other jobs first) and source.
+
+    >>> list_rules()["rule"].tolist()
+    ['capacitance', 'capacitance_forecast', 'last_seen', 'best_seen', 'mean_seen']
+    """
+    import pandas as pd
+
+    rows = [
+        {
+            "rule": name,
+            "summary": rule.summary,
+            "needs": ", ".join(rule.needs),
+            "learns": rule.learns,
+            "source": rule.source,
+        }
+        for name, rule in RULES.members().items()
+    ]
+    return pd.DataFrame(rows, columns=["rule", "summary", "needs", "learns", "source"])

@@ -1,0 +1,60 @@
+"""The training samples in the order of an epoch, gathered batch by batch, up to the next tick."""
+
+import math
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+from ncap.job import Place
+
+if TYPE_CHECKING:
+    from ncap.targets import Target
+
+
+class TrainingBatches(keras.utils.PyDataset):
+    """What Keras trains on between two ticks: whole batches, those of part k of an epoch of B batches in K parts being
+
+        round((k - 1) B / K) .. round(k B / K) - 1
+
+    so that an epoch has the same batches in the same order whatever its ticks.
+
+    >>> import numpy as np
+    >>> from ncap.job import Place
+    >>> from ncap.targets import Target
+    >>> images, labels = np.zeros((50, 4, 4, 1), np.uint8), np.arange(50) % 2
+    >>> target = Target.from_parts("black", {"train": (images, labels), "val": (images, labels)}, seed=0)
+    >>> batches = TrainingBatches(target, (4, 4, 1), batch_size=8)
+    >>> batches.take(np.arange(50), Place(epoch=1, part=2, parts=2))
+    >>> len(batches), [len(batches[i][1]) for i in range(len(batches))]       # batches 4 to 7 of seven: the last has two samples
+    (4, [8, 8, 8, 2])
+    """
+
+    def __init__(self, target: "Target", shape: tuple[int | None, int | None, int], batch_size: int) -> None:
+        super().__init__()
+        self.target, self.shape, self.batch_size = target, shape, batch_size
+        self.chosen = np.arange(target.lengths["train"])
+
+    def check(self, place: Place) -> None:
+        """Raise ValueError where an epoch has more ticks than batches."""
+        count = math.ceil(self.target.lengths["train"] / self.batch_size)
+        if place.parts > count:
+            raise ValueError(
+                f"ticks_per_epoch: epoch {place.epoch} has {count} batches of {self.batch_size} samples, too few for {place.parts} ticks; "
+                "pass fewer ticks or a smaller batch_size"
+            )
+
+    def take(self, order: np.ndarray, place: Place) -> None:
+        """Take the batches between the tick before a place and the place, of an epoch in the given order."""
+        count = math.ceil(len(order) / self.batch_size)
+        first, last = (round(part * count / place.parts) * self.batch_size for part in (place.part - 1, place.part))
+        self.chosen = order[first:last]
+
+    def __len__(self) -> int:
+        """The number of batches; the last may be smaller."""
+        return math.ceil(len(self.chosen) / self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Batch `index`: images (b, h, w, c), labels (b,)."""
+        chosen = self.chosen[index * self.batch_size : (index + 1) * self.batch_size]
+        return self.target.read("train", chosen, self.shape)

@@ -1,0 +1,32 @@
+"""What the numbers of a run come from: versions, backend and device."""
+
+import platform
+from importlib import import_module
+from importlib.metadata import version
+
+import keras
+import numpy as np
+
+
+def environment() -> dict[str, str]:
+    """The versions, backend and device that the numbers come from."""
+    backend = import_module(keras.backend.backend())  # whatever the name of the distribution that brought it
+    return {
+        "ncap": version("ncap"),
+        "keras": keras.__version__,
+        "backend_version": backend.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "backend": keras.backend.backend(),
+        "device": ", ".join(keras.distribution.list_devices()),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def check_backend() -> None:
+    """Raise ValueError on a backend of Keras that infers only."""
+    if keras.backend.backend() in ("numpy", "openvino"):
+        raise ValueError(
+            f"Keras' backend {keras.backend.backend()!r} trains no network; set KERAS_BACKEND to tensorflow, or to jax after "
+            "pip install 'ncap[jax]'"
+        )

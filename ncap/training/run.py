@@ -1,0 +1,240 @@
+"""One run of one candidate: batches in, observation, readings and state out at every tick.
+
+It knows no store and no engine. Every random number of an epoch comes from (seed, candidate, run, epoch), none from what happened
+before, so that a run that goes on from a state equals the undisturbed one.
+"""
+
+import math
+import random
+import time
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from ncap.arguments import suggestion
+from ncap.job import Job, Place
+from ncap.measure.measurement import take
+from ncap.measure.probe import attach_probe
+from ncap.reference.verdict import CapacitanceWarning
+from ncap.training.batches import TrainingBatches
+from ncap.training.evaluation import evaluate
+from ncap.training.failure import TrainingFailedError, describe
+from ncap.training.fingerprint import fingerprint
+from ncap.training.seeds import derived_seed
+from ncap.training.tick import Start, State, Tick
+
+if TYPE_CHECKING:
+    from ncap.candidates import Candidate
+    from ncap.targets import Target
+
+BETA_SAMPLES = 4096  # training samples that beta_eff is read on, at most
+EVALUATION_BATCH = 256  # of inference and of the reading; changes time, memory and rounding only
+
+
+def train(
+    job: Job, candidate: "Candidate", target: "Target", run: int = 0, start: Start | None = None
+) -> Iterator[Tick]:
+    """Train one run from where it starts to the end of the job, tick by tick.
+
+    The tick that `start` holds comes first, unless the body is another one: whoever keeps ticks keeps one of each number.
+
+    Raises: TrainingFailedError with the epoch and the reason, whatever candidate or layers raise.
+    """
+    start, epoch = start or Start(), 1
+    try:
+        training = Training(job, candidate, target, run)
+        training.check_body(start.body)
+        places, done = job.places(), 0
+        if start.done >= len(places):
+            return
+        if start.last is not None and training.begins(start.last.state):
+            training.set_state(start.last.state)
+            yield start.last
+            done = start.last.number
+        for number, place in enumerate(places[done:], start=done + 1):
+            epoch = place.epoch
+            yield training.tick(number, place)
+    except TrainingFailedError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever a stranger's factory or layers raise, sys.exit() among it
+        raise TrainingFailedError(epoch, describe(error)) from error
+    finally:
+        keras.utils.clear_session()  # a candidate's graphs must not stay beside the next one's
+
+
+class Training:
+    """A candidate under its probe, compiled, with its data.
+
+    Attributes: model; fingerprint, of the body that it begins from; samples, the images (n, h, w, c) and labels (n,) of the readings.
+
+    Raises: whatever the candidate raises when it is built; TypeError where it builds no Keras model.
+    """
+
+    def __init__(self, job: Job, candidate: "Candidate", target: "Target", run: int = 0) -> None:
+        self.job, self.candidate, self.target, self.run = job, candidate, target, run
+        keras.utils.set_random_seed(derived_seed(job.seed, candidate.name, run, "body"))
+        body = candidate.build()
+        if not isinstance(body, keras.Model):
+            raise TypeError(f"the factory of {candidate.name!r} must return a keras.Model, got {type(body).__name__}")
+        self.fingerprint = fingerprint(body.get_weights())
+        self.model = _compiled(job, body, target.classes, derived_seed(job.seed, run, "probe"))
+        self.shape = body.input_shape[1:]
+        self.batches = TrainingBatches(target, self.shape, job.batch_size)
+        for place in job.places():
+            self.batches.check(place)
+        self.samples = target.sample("train", BETA_SAMPLES, job.seed, self.shape)
+        # What `variables` has beyond `weights` is the state of the random generators, wherever in the body they are.
+        weights = {id(variable) for variable in self.model.weights}
+        self.generators = [variable for variable in self.model.variables if id(variable) not in weights]
+
+    def check_body(self, stored: str) -> None:
+        """Raise ValueError where the run began from another body than this; "" stands for none known."""
+        if stored not in ("", self.fingerprint):
+            raise ValueError(
+                f"the body of {self.candidate.name!r} is not the one that the store has epochs of (fingerprint {self.fingerprint}, stored "
+                f"{stored}); give it another name or use another store"
+            )
+
+    def begins(self, state: State) -> bool:
+        """Whether a state is of a run that began from this body: a checkpoint may outlive its store."""
+        return state.body == self.fingerprint
+
+    def train(self, place: Place) -> dict[str, float]:
+        """Train from the tick before up to a place, and return Keras' logs of it."""
+        if place.part == 1:
+            self._reseed(place.epoch)
+        self.batches.take(self._order(place.epoch), place)
+        history = self.model.fit(self.batches, shuffle=False, verbose=0).history
+        return {name: values[-1] for name, values in history.items()}
+
+    def tick(self, number: int, place: Place) -> Tick:
+        """Train up to a place, read, evaluate; raises TrainingFailedError where a loss is not finite."""
+        start = time.perf_counter()
+        logs = self.train(place)
+        seconds = time.perf_counter() - start
+        readings = self._readings(number) if math.isfinite(logs["loss"]) else []
+        val = self._evaluate("val")
+        for name, loss in (("training", logs["loss"]), ("validation", val["loss"])):
+            if not math.isfinite(loss):
+                raise TrainingFailedError(place.epoch, f"the {name} loss is {loss}")
+        observation = {
+            "tick": number,
+            "epoch": place.epochs,
+            "train_accuracy": logs["accuracy"],
+            "train_loss": logs["loss"],
+            "val_accuracy": val["accuracy"],
+            "val_loss": val["loss"],
+            "test_accuracy": self._evaluate("test")["accuracy"],
+            "seconds_train": seconds,
+        }
+        return Tick(observation, readings, self.state(inside=place.part < place.parts))
+
+    def state(self, inside: bool = False) -> State:
+        """The state as it is now; inside an epoch with the state of Python's and numpy's generators."""
+        arrays = (
+            [np.asarray(keras.ops.convert_to_numpy(variable)) for variable in part]
+            for part in (self.model.weights, self.model.optimizer.variables, self.generators)
+        )
+        return State(self.fingerprint, *arrays, random=_generator_states() if inside else None)
+
+    def set_state(self, state: State) -> None:
+        """Go on from a state."""
+        # A state of ncap 0.1 has no generators; at the end of an epoch they are seeded anew in any case.
+        generators = self.generators if state.generators else []
+        for variables, arrays in (
+            (self.model.weights, state.weights),
+            (self.model.optimizer.variables, state.optimizer),
+            (generators, state.generators),
+        ):
+            for variable, array in zip(variables, arrays, strict=True):
+                variable.assign(array)
+        if state.random is not None:
+            _set_generator_states(state.random)
+
+    def _readings(self, number: int) -> list[dict[str, Any]]:
+        with warnings.catch_warnings():
+            # A degenerate reading is a column of the table and a note of the ranking; a warning a tick adds nothing.
+            warnings.filterwarnings("ignore", category=CapacitanceWarning)
+            taken = take(self.model, *self.samples, self.job.readings, batch_size=EVALUATION_BATCH)
+        return [{"tick": number, **measurement.row(name)} for name, measurement in taken.items()]
+
+    def _evaluate(self, part: str) -> dict[str, float]:
+        known = part in self.target.parts
+        return evaluate(self.model, self.target.batches(part, size=EVALUATION_BATCH, shape=self.shape) if known else ())
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """The order of the training samples in an epoch, whatever ticks it has."""
+        rng = np.random.default_rng(derived_seed(*self._parts(epoch), "order"))
+        return rng.permutation(self.target.lengths["train"])
+
+    def _parts(self, epoch: int) -> tuple[str | int, ...]:
+        """What the random numbers of an epoch come from."""
+        return (self.job.seed, self.candidate.name, self.run, epoch)
+
+    def _reseed(self, epoch: int) -> None:
+        parts = self._parts(epoch)
+        # keras.utils.set_random_seed without the backend's own generator, which no Keras layer draws from: on TensorFlow setting that
+        # one empties the cache of compiled kernels, and every epoch of a small network would take two to three times as long.
+        random.seed(derived_seed(*parts))
+        np.random.seed(derived_seed(*parts))  # noqa: NPY002  the generator that a stranger's layer may use
+        for index, state in enumerate(self.generators):
+            state.assign(np.array([derived_seed(*parts, "generator", index), 0], dtype=state.dtype))
+
+
+def _compiled(job: Job, body: keras.Model, classes: int, seed: int) -> keras.Model:
+    """The body under a fresh probe, ready for its first step."""
+    model = attach_probe(
+        body,
+        classes,
+        hidden=job.hidden,
+        dropout=job.dropout,
+        batch_norm=job.batch_norm,
+        norm_momentum=job.norm_momentum,
+        frozen=job.frozen,
+        seed=seed,
+    )
+    model.compile(
+        make_optimizer(job),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        # XLA compiles every batch shape anew, which a few epochs do not earn back; Keras on JAX has no other compiled mode.
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+    )
+    model.optimizer.build(model.trainable_variables)
+    # Metrics make their variables on first use; made inside the first step, they would have TensorFlow trace it twice.
+    model.compute_metrics(x=None, y=np.zeros(1, np.int64), y_pred=np.zeros((1, classes), np.float32))
+    return model
+
+
+def make_optimizer(job: Job) -> keras.optimizers.Optimizer:
+    """A fresh optimizer at the job's rate; ValueError for a name that Keras does not know, or a description that it cannot build."""
+    try:
+        optimizer = keras.optimizers.get(job.optimizer if isinstance(job.optimizer, str) else dict(job.optimizer))
+    except (ValueError, TypeError) as error:
+        if isinstance(job.optimizer, str):
+            problem = f"is none of Keras'; {suggestion(job.optimizer, _optimizer_names())}pass a name such as 'adam'"
+        else:
+            problem = f"cannot be made ({error}); pass what keras.optimizers.serialize(optimizer) returns"
+        raise ValueError(f"optimizer {job.optimizer!r:.80} {problem}") from error
+    optimizer.learning_rate = job.learning_rate
+    return optimizer
+
+
+def _optimizer_names() -> list[str]:
+    found = (value for value in vars(keras.optimizers).values() if isinstance(value, type))
+    return [kind.__name__.lower() for kind in found if issubclass(kind, keras.optimizers.Optimizer)]
+
+
+def _generator_states() -> list[Any]:
+    """The states of Python's and numpy's generators as JSON values."""
+    kind, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002
+    return [random.getstate(), [kind, np.asarray(keys).tolist(), position, has_gauss, gauss]]
+
+
+def _set_generator_states(states: list[Any]) -> None:
+    (version, internal, gauss), numpys = states
+    random.setstate((version, tuple(internal), gauss))
+    np.random.set_state(tuple(numpys))  # noqa: NPY002

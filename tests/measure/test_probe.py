@@ -1,0 +1,122 @@
+"""The NCP unit: on and off, frozen or not, saved and loaded, seeded, and refused with a reason."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from probes import parameters
+
+import ncap
+from ncap import reference as ref
+from ncap.measure.probe import Probe, find_probe
+
+
+def body_of(shape=(6,), width=5):
+    keras.utils.set_random_seed(0)
+    layers = (
+        [keras.layers.Dense(width, activation="relu")]
+        if len(shape) == 1
+        else [keras.layers.Conv2D(width, 3, activation="relu")]
+    )
+    return keras.Sequential([keras.Input(shape), *layers])
+
+
+def weights_of(probe):
+    return [ops.convert_to_numpy(weight) for weight in probe.weights]
+
+
+@pytest.mark.parametrize("shape", [(6,), (8, 8, 2)])
+def test_it_goes_on_and_comes_off(shape):
+    body = body_of(shape)
+    model = ncap.attach_probe(body, classes=3, hidden=(7, 4))
+    assert model.output_shape == (None, 3)
+    assert ncap.detach_probe(model) is body
+
+
+def test_feature_maps_are_averaged_over_space():
+    body = body_of((8, 8, 2))
+    probe = find_probe(ncap.attach_probe(body, classes=3, hidden=(7, 4)))
+    x = np.random.default_rng(0).normal(size=(4, 8, 8, 2)).astype("float32")
+    maps = body(x)
+    np.testing.assert_allclose(probe.features(maps), ops.convert_to_numpy(maps).mean(axis=(1, 2)), rtol=1e-5)
+
+
+def test_the_layers_are_those_of_the_paper():
+    """Dense, relu, norm, dropout per hidden layer, then dense: z_l = k relu(a_l) + c."""
+    model = ncap.attach_probe(body_of(), classes=3, hidden=(7, 4), dropout=0.5)
+    probe = find_probe(model)
+    features = np.random.default_rng(0).normal(size=(10, 5)).astype("float32")
+    z = features
+    for unit in probe.units:
+        kernel, bias = unit.dense.get_weights()
+        gamma, beta, mean, variance = unit.norm.get_weights()
+        z = gamma * (np.maximum(z @ kernel + bias, 0) - mean) / np.sqrt(variance + 1e-3) + beta
+        assert unit.dropout.rate == 0.5
+    kernel, bias = probe.logits.get_weights()
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(probe(features, training=False)), z @ kernel + bias, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_kernels_start_he_normal_and_biases_at_zero():
+    probe = find_probe(ncap.attach_probe(body_of(width=400), classes=3, hidden=(300, 200)))
+    for dense, n_in in zip([unit.dense for unit in probe.units], (400, 300), strict=True):
+        kernel, bias = dense.get_weights()
+        # Standard deviation sqrt(2 / n_in), estimated from 60,000 and more draws: to 0.3 %; five of those.
+        assert kernel.std() == pytest.approx(np.sqrt(2 / n_in), rel=0.015)
+        assert not bias.any()
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_keeps_every_weight_of_the_probe_and_trains_the_body(frozen):
+    model = ncap.attach_probe(body_of(), classes=3, hidden=(7, 4), frozen=frozen)
+    probe, before = find_probe(model), weights_of(find_probe(model))
+    body_before = weights_of(ncap.detach_probe(model))
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    rng = np.random.default_rng(0)
+    model.fit(rng.normal(size=(32, 6)).astype("float32"), rng.integers(0, 3, 32), epochs=2, verbose=0)
+    unchanged = [np.array_equal(a, b) for a, b in zip(before, weights_of(probe), strict=True)]
+    assert all(unchanged) if frozen else not any(unchanged)
+    assert not any(np.array_equal(a, b) for a, b in zip(body_before, weights_of(ncap.detach_probe(model)), strict=True))
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize("shape", [(6,), (8, 8, 2)])
+def test_it_is_found_again_in_a_saved_model(tmp_path, frozen, shape):
+    model = ncap.attach_probe(body_of(shape), classes=3, hidden=(7, 4), frozen=frozen, seed=5)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    x, y = np.random.default_rng(0).normal(size=(9, *shape)).astype("float32"), np.arange(9) % 3
+    assert ncap.capacitance(loaded, x, y) == ncap.capacitance(model, x, y)
+    assert len(loaded.trainable_variables) == len(model.trainable_variables)
+    np.testing.assert_array_equal(ncap.detach_probe(loaded)(x), ncap.detach_probe(model)(x))
+
+
+def test_the_seed_decides_the_probe_and_dropout_does_not():
+    def kernels(**settings):
+        return weights_of(find_probe(ncap.attach_probe(body_of(), classes=3, hidden=(7, 4), **settings)))
+
+    for a, b, c in zip(kernels(seed=1), kernels(seed=1, dropout=0.0), kernels(seed=2), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert np.array_equal(a, c) == (a.ndim == 1)  # kernels differ, biases and norms start alike
+
+
+def test_a_graph_with_the_probe_inside_gives_back_its_part_below():
+    inputs = keras.Input((6,))
+    hidden = keras.layers.Dense(5, activation="relu")(inputs)
+    probe = Probe(3, (7, 4))
+    body = ncap.detach_probe(keras.Model(inputs, probe(hidden)))
+    assert body.output_shape == (None, 5)
+
+
+def test_a_nested_model_is_not_taken_for_the_whole_body():
+    """Between the input and the nested model lies a layer, which belongs to the body too."""
+    inputs = keras.Input((6,))
+    nested = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, activation="relu")])
+    model = keras.Model(inputs, Probe(3, (7, 4))(nested(keras.layers.Dense(5)(inputs))))
+    x, y = np.random.default_rng(0).normal(size=(9, 6)).astype("float32"), np.arange(9) % 3
+    features = ops.convert_to_numpy(nested(model.layers[1](x)))
+    net = ref.MLP(*parameters(find_probe(model)))
+    want = ref.capacitance(net, features, y, strength="magnitude").beta_eff
+    # float32 sums of magnitudes, in which nothing cancels
+    assert ncap.capacitance(model, x, y).beta_eff == pytest.approx(want, rel=1e-5)

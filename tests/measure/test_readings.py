@@ -1,0 +1,97 @@
+"""The table of readings: what it lists, how a name or its parts are chosen, and that looking one up loads nothing heavy."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+import ncap
+from ncap.measure import readings
+
+HEAVY = ("keras", "tensorflow", "jax", "torch", "numba", "scipy", "sklearn", "pandas", "matplotlib")
+
+
+def test_nine_readings_are_listed_with_their_methods():
+    table = ncap.list_readings()
+    assert table.columns.tolist() == ["reading", "summary", "methods", "source"]
+    methods = dict(zip(table["reading"], table["methods"], strict=True))
+    assert methods == {
+        "explicit/magnitude/unit": "closed_form, oracle",
+        "explicit/magnitude/relative": "closed_form, oracle",
+        "explicit/signed/unit": "closed_form, autodiff, oracle",
+        "explicit/signed/relative": "closed_form, autodiff, oracle",
+        "hessian/signed/unit": "autodiff, oracle",
+        "hessian/signed/relative": "autodiff, oracle",
+        "hessian/magnitude/unit": "oracle",
+        "hessian/magnitude/relative": "oracle",
+        "gradient": "closed_form, autodiff, oracle",
+    }
+    assert table["summary"].str.len().min() > 20
+    assert table["source"].str.contains("section 2|T7").all()
+
+
+@pytest.mark.parametrize("name", readings.names(of_models=True))
+def test_every_method_of_a_reading_has_its_function(name):
+    for module in readings.READINGS[name].model_methods.values():
+        assert callable(import_module(module).measure)
+
+
+def test_names_and_parts_are_the_same_readings():
+    by_parts = {
+        readings.of(interaction, strength, weighting)
+        for interaction in ("explicit", "hessian")
+        for strength in ("signed", "magnitude")
+        for weighting in ("unit", "relative")
+    }
+    assert by_parts | {"gradient"} == set(readings.READINGS)
+    for name in by_parts:
+        assert str(readings.check(name).parts) == name
+
+
+@pytest.mark.parametrize(
+    ("asked", "name", "method"),
+    [
+        ({}, "explicit/magnitude/unit", "closed_form"),
+        ({"method": "autodiff"}, "explicit/signed/unit", "autodiff"),
+        ({"method": "autodiff", "interaction": "hessian"}, "hessian/signed/unit", "autodiff"),
+        ({"weighting": "relative"}, "explicit/magnitude/relative", "closed_form"),
+        ({"reading": "explicit/signed/unit"}, "explicit/signed/unit", "closed_form"),
+        ({"reading": "explicit/signed/unit", "method": "autodiff"}, "explicit/signed/unit", "autodiff"),
+        ({"reading": "hessian/signed/relative"}, "hessian/signed/relative", "autodiff"),
+        ({"reading": "explicit/signed/unit", "strength": "signed"}, "explicit/signed/unit", "closed_form"),
+        ({"reading": "gradient"}, "gradient", "closed_form"),
+    ],
+)
+def test_what_a_call_asks_for(asked, name, method):
+    entry, chosen = readings.chosen(**asked)
+    assert (entry.name, chosen) == (name, method)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"interaction": "hessian"}, "gives interaction='explicit' only; use method='autodiff' for 'hessian'"),
+        ({"reading": "hessian/signed/unit", "method": "closed_form"}, "use method='autodiff' for 'hessian'"),
+        ({"reading": "hessian/magnitude/unit"}, "taken by the oracle alone"),
+        ({"reading": "gradient", "interaction": "explicit"}, "interaction='explicit' contradict"),
+        ({"reading": "explicit/signed/unit", "strength": "magnitude"}, "strength='magnitude' contradict"),
+        ({"reading": "explicit/signed/relative", "weighting": "unit"}, "weighting='unit' contradict"),
+        ({"method": "oracle"}, "method must be one of 'closed_form', 'autodiff', got 'oracle'"),
+        ({"reading": "Gradient"}, "did you mean 'gradient'"),
+    ],
+)
+def test_what_no_call_may_ask_for(asked, message):
+    with pytest.raises(ValueError, match=message):
+        readings.chosen(**asked)
+
+
+def test_a_name_is_checked_without_a_framework():
+    code = (
+        "import sys; from ncap.measure import readings\n"
+        "try: readings.check('gradiant')\n"
+        "except ValueError as error: assert 'gradient' in str(error)\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

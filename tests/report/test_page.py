@@ -1,0 +1,373 @@
+"""The report, from constructed tables: no training; real PNG, CSV and HTML files, read back."""
+
+import io
+import math
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import made_records
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from ncap.ranking.agreement import spearman
+from ncap.ranking.order import COLUMNS, rank_records
+from ncap.records.tables import load
+from ncap.report import write_report
+from ncap.report.page import caution
+from ncap.report.terminal import ranking_table, truth_summary, truth_table
+from ncap.report.truth import truth_of
+
+FIGURES = ("fit", "learning_curves", "beta_eff", "cost")
+EIGHT = ("plain", "normalised", "residual", "dense", "depthwise", "inception", "squeeze", "mlp")
+READING = "explicit/magnitude/unit"
+OUT = "ValueError: out of memory"
+
+
+def observations(names, *, epochs=30, runs=2, seed=0, nan=(), failed=()):
+    """Tables of curves that rise to a ceiling while beta_eff falls; `nan`: candidates whose beta_eff has no value at odd epochs."""
+    rng = np.random.default_rng(seed)
+    seen, read = [], []
+    for candidate in names:
+        ceiling, speed, scale, cost = (
+            rng.uniform(0.6, 0.95),
+            rng.uniform(0.1, 0.4),
+            10 ** rng.uniform(-2, -1),
+            rng.uniform(0.5, 2),
+        )
+        for run in range(runs if candidate not in failed else 0):
+            for epoch in range(1, epochs + 1):
+                rest = math.exp(-speed * epoch)
+                silent = candidate in nan and epoch % 2 == 1
+                beta = math.nan if silent else scale * (0.15 + rest) * math.exp(rng.normal(0, 0.04))
+                accuracy = ceiling - 0.6 * rest + rng.normal(0, 0.008)
+                key = {"settings": "0f3a", "target": "digits", "candidate": candidate, "run": run, "tick": epoch}
+                seen.append(
+                    key | {
+                        "epoch": epoch, "train_accuracy": accuracy + 0.02, "train_loss": 2 * rest, "val_accuracy": accuracy,
+                        "val_loss": 2 * rest + 0.1, "test_accuracy": accuracy - 0.01, "seconds_train": cost + 6 * (epoch == 1),
+                    }
+                )  # fmt: skip
+                read.append(
+                    key | {
+                        "reading": READING, "beta_eff": beta, "beta_eff_error": 0.06 * beta, "cancellation": 1.0,
+                        "reason": "rounding" if silent else "", "seconds": 0.2 * cost + 2 * (epoch == 1),
+                    }
+                )  # fmt: skip
+    key = ["settings", "target", "candidate", "run", "tick"]
+    return {
+        "observations": pd.DataFrame(seen, columns=None if seen else key),
+        "readings": pd.DataFrame(read, columns=None if read else [*key, "reading"]),
+    }
+
+
+def constructed(names=EIGHT, *, observed=5, failed=(), rule="capacitance", **options):
+    """A ranking as `ncap.rank` returns it, trained on to the end, and the truth there."""
+    made = observations(names, failed=failed, **options)
+    failures = [
+        {"settings": "0f3a", "target": "digits", "candidate": name, "run": 0, "epoch": 1, "reason": OUT}
+        for name in failed
+    ]
+    if failed:
+        made["failures"] = pd.DataFrame(failures)
+    facts = {"seed": 0, "optimizer": "adam", "hidden": [256, 128], "backend": "tensorflow", "device": "2 CPU cores"}
+    records = replace(load(made, target="digits"), facts=facts, target="digits")
+    ranking = rank_records(records.of(epochs=observed), rule)
+    rows = records.observations
+    last = (
+        rows[rows["epoch"] == rows["epoch"].max()]
+        .groupby("candidate", as_index=False)
+        .agg({"test_accuracy": "mean", "epoch": "max"})
+    )
+    truth = last.rename(columns={"test_accuracy": "true_accuracy", "epoch": "true_epochs"})
+    return replace(ranking, observations=rows, readings=records.readings), truth
+
+
+class Page(HTMLParser):
+    """The parts of the page that the tests read: cells of tables per section, addresses, tags, all text."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.rows, self.addresses, self.tags, self.text, self.images = {}, [], [], "", []
+        self._section, self._cell = "", None
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.tags.append(tag)
+        self.addresses += [
+            attributes[name] for name in ("src", "href", "srcset", "data", "poster") if name in attributes
+        ]
+        if tag == "section":
+            self._section = attributes["id"]
+        elif tag == "tr":
+            self.rows.setdefault(self._section, []).append([])
+        elif tag == "td":
+            self._cell = ""
+        elif tag == "img":
+            self.images.append(attributes)
+
+    def handle_endtag(self, tag):
+        if tag == "td":
+            self.rows[self._section][-1].append(self._cell.strip())
+            self._cell = None
+
+    def handle_data(self, data):
+        self.text += data
+        if self._cell is not None:
+            self._cell += data
+
+    def column(self, section, index):
+        return [row[index] for row in self.rows[section] if row]
+
+
+def printed(table):
+    console = Console(file=io.StringIO(), width=200, color_system=None)
+    console.print(table)
+    return console.file.getvalue()
+
+
+def assert_drawn(path):
+    """The file is a picture with at least some hundred pixels that are not paper."""
+    pixels = matplotlib.image.imread(path)[..., :3]
+    assert min(pixels.shape[:2]) > 200
+    assert (pixels.min(axis=-1) < 0.9).sum() > 500
+
+
+def assert_complete(out, ranking, figures=FIGURES):
+    page = Page(out / "report.html")
+    assert page.column("ranking", 1) == ranking.table["candidate"].tolist()
+    assert page.column("ranking", 0) == [str(rank) for rank in ranking.table["rank"]]
+    assert {path.stem for path in out.glob("*.png")} == set(figures)
+    for path in out.glob("*.png"):
+        assert_drawn(path)
+    assert len(page.images) == len(figures)
+    assert "script" not in page.tags
+    assert not re.search(r"\bnan\b|\bNone\b", page.text)
+    return page
+
+
+def test_page_lists_candidates_in_order_with_prediction_truth_and_facts(tmp_path):
+    ranking, truth = constructed()
+    path = write_report(ranking, tmp_path / "new" / "out", truth, title="A title & more")
+    assert path == tmp_path / "new" / "out" / "report.html"
+    page = assert_complete(path.parent, ranking, (*FIGURES, "predicted_vs_true"))
+    best = ranking.table.iloc[0]
+    assert f"{best.candidate} is selected for digits: predicted accuracy {best.predicted_accuracy:.3f}" in page.text
+    assert "A title & more" in page.text
+    assert READING in page.text
+    assert all(name in page.text and str(value) in page.text for name, value in ranking.facts.items())
+    joined = ranking.table.merge(truth, on="candidate")
+    rho = spearman([ranking.predictions[name].order for name in joined["candidate"]], joined["true_accuracy"])
+    assert f"{rho:.2f} for capacitance," in page.text
+    assert "for last_seen" in page.text
+    assert "8 models are an example, not evidence" in page.text
+    true_ranks = joined["true_accuracy"].rank(ascending=False).astype(int).astype(str).tolist()
+    assert page.column("truth", 1) == true_ranks
+
+
+def test_page_loads_nothing_from_elsewhere(tmp_path):
+    ranking, truth = constructed()
+    page = Page(write_report(ranking, tmp_path, truth))
+    assert page.addresses
+    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+    assert not re.search(r"url\(|@import|https?://", page.source)
+    assert "default-src 'none'" in page.source
+
+
+def test_names_are_text_everywhere(tmp_path):
+    names = ("<b>x", "[red]y[/red]", "$\\alpha$_^", 'a"><script>alert(1)</script>', "{{ 7 * 7 }}", "two\nlines", "模型")
+    ranking, truth = constructed(names)
+    ranking = replace(ranking, target="<i>digits", facts={"<u>seed": "<script>0"})
+    page = assert_complete(write_report(ranking, tmp_path, truth).parent, ranking, (*FIGURES, "predicted_vs_true"))
+    assert not {"script", "i", "u"} & set(page.tags)
+    assert "<u>seed" in page.text
+    for table in (ranking_table(ranking.table), truth_table(ranking, truth)):
+        shown = printed(table)
+        assert all(line in shown for name in names for line in name.split("\n"))
+
+
+def test_ranking_csv_keeps_every_digit(tmp_path):
+    ranking, _ = constructed(failed=("dense",))
+    write_report(ranking, tmp_path)
+    read = pd.read_csv(tmp_path / "ranking.csv")
+    assert list(read.columns) == COLUMNS
+    pd.testing.assert_frame_equal(
+        read.fillna({"note": "", "reading": ""}), ranking.table, check_exact=True, check_dtype=False
+    )
+
+
+@pytest.mark.parametrize("count", [1, 25])
+def test_any_number_of_candidates(tmp_path, count):
+    ranking, truth = constructed([f"candidate_{i:02d}_with_a_rather_long_name" for i in range(count)], epochs=6, runs=1)
+    page = assert_complete(write_report(ranking, tmp_path, truth).parent, ranking, (*FIGURES, "predicted_vs_true"))
+    assert ("not defined for capacitance" in page.text) == (count == 1)
+
+
+def test_one_epoch_is_a_fallback_and_says_so(tmp_path):
+    ranking, _ = constructed(observed=1, epochs=1, runs=1)
+    page = assert_complete(write_report(ranking, tmp_path).parent, ranking)
+    assert "This is no prediction" in page.text
+    assert "fallback: last-seen accuracy:" in page.text
+
+
+def test_readings_without_value_are_counted_and_not_drawn_as_values(tmp_path):
+    ranking, _ = constructed(nan=("dense",), runs=1)
+    page = assert_complete(write_report(ranking, tmp_path).parent, ranking)
+    assert "3 of 5 readings degenerate" in page.text
+
+
+def test_no_reading_has_a_value(tmp_path):
+    made = observations(["only"], epochs=6)
+    made["readings"] = made["readings"].assign(beta_eff=math.nan)
+    page = assert_complete(
+        write_report(rank_records(made), tmp_path).parent, rank_records(made), ("learning_curves", "beta_eff", "cost")
+    )
+    assert "12 of 12 readings of beta_eff are missing" in page.text
+
+
+def test_nothing_was_read(tmp_path):
+    ranking = rank_records({"observations": observations(["a", "b"], epochs=6)["observations"]}, "last_seen")
+    page = assert_complete(write_report(ranking, tmp_path).parent, ranking, ("learning_curves",))
+    assert "beta_eff is the reading" not in page.text
+    assert "is selected for digits" in page.text
+
+
+def test_failed_candidates_come_last_with_their_reason(tmp_path):
+    ranking, truth = constructed(failed=("dense", "mlp"))
+    page = assert_complete(write_report(ranking, tmp_path, truth).parent, ranking, (*FIGURES, "predicted_vs_true"))
+    assert set(page.column("ranking", 1)[-2:]) == {"dense", "mlp"}
+    assert page.column("ranking", -1)[-2:] == ["failed", "failed"]
+    assert page.text.count("ValueError: out of memory") == 2
+    assert "6 models" in page.text
+    assert "out of memory" in printed(ranking_table(ranking.table))
+
+
+def test_all_failed(tmp_path):
+    ranking, truth = constructed(failed=EIGHT)
+    page = assert_complete(write_report(ranking, tmp_path, truth).parent, ranking, ())
+    assert "No candidate could be ranked" in page.text
+
+
+def test_an_older_figure_does_not_stay(tmp_path):
+    ranking, truth = constructed(EIGHT[:2], epochs=6)
+    write_report(ranking, tmp_path, truth)
+    assert (tmp_path / "predicted_vs_true.png").exists()
+    write_report(ranking, tmp_path)
+    assert_complete(tmp_path, ranking)
+
+
+def test_same_tables_same_bytes(tmp_path):
+    ranking, truth = constructed(EIGHT[:3], epochs=6)
+    first, second = (write_report(ranking, tmp_path / name, truth) for name in "ab")
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("rule", ["capacitance_forecast", "mean_seen"])
+def test_a_report_by_another_rule(tmp_path, rule):
+    ranking, truth = constructed(rule=rule)
+    drawn = [name for name in (*FIGURES, "predicted_vs_true") if name != "fit" or rule != "mean_seen"]
+    page = assert_complete(write_report(ranking, tmp_path, truth).parent, ranking, drawn)
+    assert f"The rule {rule} read 5 epochs of 2 runs and compared 8 candidates." in page.text
+    assert "ncap, " not in page.text
+    assert f"Ranking by {rule}" in page.text
+    assert set(pd.read_csv(tmp_path / "ranking.csv")["rule"]) == {rule}
+
+
+def test_rules_of_choice_are_compared(tmp_path):
+    ranking, truth = constructed()
+    page = Page(write_report(ranking, tmp_path, truth, rules=["best_seen"]))
+    assert re.search(r"true order: \S+ for capacitance, \S+ for best_seen: ", page.text)
+    assert "last_seen" not in page.text
+    (cells,) = [row for row in page.rows["truth"] if row and row[2] == ranking.candidates[0]]
+    best = ranking.table["best_seen_accuracy"][0]
+    assert cells[4].startswith(f"{best:.3f} (")
+
+
+def test_every_tie_is_named_on_the_page_and_in_the_terminal(tmp_path):
+    """The three that 0.1 predicted 1.000, of which its callout named two."""
+    full = made_records.demo()
+    ranking = rank_records(full.of(epochs=5))
+    page = Page(write_report(ranking, tmp_path))
+    assert "depthwise and inverted_residual are predicted the same." in page.text
+    assert "batch_norm, is predicted 0.073 lower" in page.text
+    assert "Predicted the same: group_norm, depthwise and inverted_residual." in page.text
+    assert "predicted the same: group_norm, depthwise, inverted_residual" in printed(ranking_table(ranking.table))
+
+
+def test_caution_names_all_that_are_as_good():
+    table = pd.DataFrame(
+        {
+            "rank": [1, 2, 3, 4],
+            "candidate": list("abcd"),
+            "predicted_accuracy": [0.9, 0.9, 0.89, 0.88],
+            "predicted_std": 0.02,
+            "status": "ok",
+        }
+    )
+    assert caution(table) == (
+        "b is predicted the same. c (0.010) and d (0.020) are predicted lower by less than one standard deviation of the difference."
+    )
+    assert caution(table.assign(predicted_std=math.nan)) == "b is predicted the same."
+    assert caution(table.assign(predicted_std=0.0)) == "b is predicted the same."
+    assert caution(table[:1]) == ""
+    assert caution(table.assign(predicted_accuracy=math.nan)) == ""
+
+
+def beside(last_seen):
+    """A ranking a, b, c by mean accuracy, and a truth in the order a, b, c."""
+    rows = [
+        (name, tick, value) for name, seen in zip("abc", last_seen, strict=True) for tick, value in enumerate(seen, 1)
+    ]
+    key = {"settings": "s", "target": "digits", "run": 0}
+    made = [key | {"candidate": name, "tick": tick, "epoch": tick, "val_accuracy": value} for name, tick, value in rows]
+    ranking = rank_records({"observations": pd.DataFrame(made)}, "mean_seen")
+    assert ranking.candidates == ["a", "b", "c"]
+    return ranking, pd.DataFrame({"candidate": list("cab"), "true_accuracy": [0.5, 0.7, 0.6], "true_epochs": 30})
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ([(0.9, 0.8), (0.8, 0.7), (0.7, 0.6)], "both order these models equally well"),
+        ([(0.9, 0.5), (0.7, 0.6), (0.1, 0.7)], "-1.00 for last_seen: mean_seen orders these models best"),
+        ([(0.9, 0.2), (0.7, 0.2), (0.1, 0.2)], "not defined for last_seen. "),
+    ],
+)
+def test_summary_names_the_winner(seen, words):
+    ranking, truth = beside(seen)
+    summary = truth_summary(ranking, truth, ["last_seen"])
+    assert words in summary
+    assert summary.endswith("3 models are an example, not evidence.")
+
+
+def test_another_rule_may_win():
+    ranking, truth = beside([(0.9, 0.5), (0.7, 0.6), (0.1, 0.7)])
+    truth["true_accuracy"] = [0.7, 0.5, 0.6]
+    assert "-1.00 for mean_seen, 1.00 for last_seen: last_seen orders these models best" in truth_summary(
+        ranking, truth, ["last_seen"]
+    )
+
+
+def test_truth_is_rule_by_candidate():
+    ranking, truth = constructed(EIGHT[:3])
+    known = truth_of(ranking, truth)
+    assert known.rules == ["capacitance", "capacitance_forecast", "last_seen", "best_seen", "mean_seen"]
+    assert len(known.beside) == 15
+    assert [row["candidate"] for row in known.by_candidate] == ranking.candidates
+    values = [row["rules"][2]["value"] for row in known.by_candidate]
+    assert values == ranking.table["last_seen_accuracy"].tolist()
+    assert truth_of(ranking, truth, ["capacitance"]).rules == ["capacitance"]  # once
+
+
+def test_what_the_others_predict_rests_on_what_the_ranking_read():
+    """The observations go on to epoch 30; no rule may read them."""
+    ranking, truth = constructed(EIGHT[:3])
+    known = truth_of(ranking, truth, ["best_seen"]).beside.query("rule == 'best_seen'").set_index("candidate")
+    seen = ranking.table.set_index("candidate")["best_seen_accuracy"]
+    assert known["value"].to_dict() == seen.to_dict()
