@@ -685,7 +685,7 @@ TABLES["score"] = Table(
         ("names", "logme", ValueError, "unknown score 'logme'; did you mean 'log_me'?", SCORES),
         ("names", "log_me,", ValueError, "unknown score ''", SCORES),
         ("names", [], ValueError, "names must hold one score at least, got []", SCORES),
-        ("names", None, TypeError, "names must be a list of scores, or a text of them separated by commas, got None"),
+        ("names", 3, TypeError, "names must be a list of scores, or a text of them separated by commas, got 3"),
         ("names", ["log_me", 3], TypeError, "names must be a list of scores", "got ['log_me', 3]"),
         *(("candidate", *row) for row in CANDIDATES),
         ("target", "digitz", ValueError, "unknown target 'digitz'; did you mean 'digits'?"),

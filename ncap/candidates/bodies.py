@@ -1,7 +1,7 @@
-"""Ten small bodies, one per family, for 16 x 16 grey images: the candidates of the demo.
+"""Ten small bodies for 16 x 16 grey images, one per family: the networks of the collection "mini".
 
-Each function returns an untrained Keras model without a head. Its first layer takes raw 0..255 pixels to -1..1. The
-sizes are alike, about 15,000 to 60,000 parameters, so that the families differ by their structure.
+Each function returns an untrained Keras model without a head, whose first layer maps raw pixels 0..255 to -1..1. All have between
+15,000 and 60,000 parameters, so that what sets the families apart is their structure.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import keras
 from keras import KerasTensor, layers
 
 INPUT_SHAPE = (16, 16, 1)
-# a target of 300 images is 5 steps an epoch: with Keras' 0.99 the inference statistics would lag behind for 30 epochs
+# 300 training images make 5 steps an epoch: with Keras' 0.99 the statistics for inference would lag behind for 30 epochs
 MOMENTUM = 0.9
 
 

@@ -47,16 +47,18 @@ def list_candidates() -> "pd.DataFrame":
     return table.assign(parameters=table["parameters"].astype("Int64"), input=[_shape(one) for one in table["input"]])
 
 
-def resolve(spec: str | Sequence[str] | Mapping[str, Factory | Candidate]) -> dict[str, Candidate]:
+def resolve(spec: str | Sequence[str] | Mapping[str, Factory | Candidate] | Candidate) -> dict[str, Candidate]:
     """The candidates that `spec` stands for, by name, in its order.
 
-    spec: a collection such as "mini", a candidate's name, several of these in a list or separated by commas, or a dictionary
-    {name: function that returns a fresh body, or Candidate}. Raises ValueError for an unknown name, with the nearest known one, and
-    where there is no candidate at all; TypeError for anything else.
+    spec: a collection such as "mini", a candidate's name, several of these in a list or separated by commas, a dictionary
+    {name: function that returns a fresh body, or Candidate}, or one Candidate. Raises ValueError for an unknown name, with the
+    nearest known one, and where there is no candidate at all; TypeError for anything else.
 
     >>> list(resolve("mini")) == names()
     True
     """
+    if isinstance(spec, Candidate):
+        return {spec.name: spec}
     if isinstance(spec, Mapping):
         chosen = {
             name: own if isinstance(own, Candidate) else FactoryCandidate(name, own) for name, own in spec.items()

@@ -1,7 +1,7 @@
 """Weights of a Keras model in an HDF5 file: one plain array per variable, no code and no pickle in it.
 
-The path of a variable is "<position>_<layer class>/<variable>", 03_Conv2D/kernel for example: it follows from the order of
-the layers alone, while Keras numbers the layers' names on through the life of the process.
+The path of a variable is "<position>_<layer class>/<variable>", such as 03_Conv2D/kernel. It depends on the order of the layers alone,
+whereas Keras goes on numbering its layers' names for as long as the process lives.
 """
 
 from pathlib import Path
@@ -33,10 +33,9 @@ def save_weights(model: keras.Model, path: Path) -> None:
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
-    """Set every weight of the model to the array of the same path in the file.
+    """Set every weight of the model to the array of the same path in the file; nothing is set unless everything fits.
 
-    Nothing is set unless everything fits. Raises ValueError when the file is missing, is not HDF5, lacks an array, holds one
-    too many, or one of another shape.
+    Raises ValueError when the file is missing, is not HDF5, or lacks an array, holds one too many or one of another shape.
     """
     stored, wanted = _arrays(path), variables(model)
     unmatched = sorted(stored.keys() ^ wanted.keys())

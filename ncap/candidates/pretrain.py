@@ -1,10 +1,10 @@
-"""Train the candidates' weights on Fashion-MNIST (Zalando, MIT licence) and write them with their card.
+"""Train the collection "mini" on Fashion-MNIST (Zalando, MIT licence), and write its weights and their card.
 
-    python -m ncap.candidates.pretrain --out ncap/models/weights --seed 0 --epochs 15
+    python -m ncap.candidates.pretrain --out ncap/candidates/weights --seed 0 --epochs 15
 
 Fashion-MNIST comes from $NCAP_DATA/images/fashion_mnist.npz or from keras.datasets, is shrunk to 16 x 16, and gives 10,000
-stratified training images. Each body is trained under a linear head, which is thrown away, from a seed made of (seed,
-name), so a candidate's weights do not depend on the others. The card (mini.json) tells the accuracy on the test images.
+stratified training images. Each body is trained under a linear head, which is thrown away, from a seed derived from (seed, name), so
+that a candidate's weights do not depend on the others. The card (mini.json) holds the accuracies on the test images.
 """
 
 import argparse

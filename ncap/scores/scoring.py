@@ -23,9 +23,9 @@ BATCH_SIZE = 256  # of the forward pass; changes time, memory and rounding only
 
 
 def score(
-    candidate: "str | Sequence[str] | Mapping[str, Callable[[], keras.Model] | Candidate]",
+    candidate: "str | Sequence[str] | Mapping[str, Callable[[], keras.Model] | Candidate] | Candidate",
     target: "str | Path | Target",
-    names: str | Sequence[str],
+    names: str | Sequence[str] | None = None,
     *,
     n: int = 4096,
     seed: int = 0,
@@ -33,15 +33,15 @@ def score(
     """Score one or more candidates on a target, without training any.
 
     Args:
-        candidate: as in `ncap.rank`: names, or {name: function that returns a fresh body}.
+        candidate: as in `ncap.rank`: names, or {name: function that returns a fresh body}; or a Candidate.
         target: as in `ncap.rank`.
-        names: scores, in a list or separated by commas; `ncap.list_scores()` lists them.
+        names: scores, in a list or separated by commas; `ncap.list_scores()` lists them, and None computes all.
         n: images of the training part that are scored, at most; a stratified sample.
         seed: of that sample, and of the splits where the target has none.
 
     Returns: columns candidate, score, value, seconds, note, a row per candidate and score. Larger values are better; where a score is not
-    defined its value is NaN and the note says why. `seconds` is the time of the forward pass, which the scores of a candidate share,
-    and of the score itself.
+    defined its value is NaN and the note says why. `seconds` is the time of the score itself and of the forward pass before it, which the
+    scores of a candidate share; building the candidate is not counted.
 
     Raises: ValueError or TypeError for an argument that cannot be used. A candidate that cannot be built or run has NaN in every row.
 
@@ -62,7 +62,7 @@ def score(
     lines = []
     for name, one in chosen.items():
         inputs = Inputs(one, loaded, rows)
-        lines += [(name, wanted_score.name, *_timed(wanted_score, inputs)) for wanted_score in wanted]
+        lines += [(name, each.name, *_timed(each, inputs)) for each in wanted]
     return pd.DataFrame(lines, columns=["candidate", "score", "value", "seconds", "note"])
 
 
@@ -80,67 +80,71 @@ def list_scores() -> "pd.DataFrame":
 
 
 class Inputs:
-    """What the scores of one candidate are computed from, each made when a score first needs it."""
+    """What the scores of one candidate are computed from, each kind made once, when a score first needs it."""
 
     def __init__(self, candidate: "Candidate", target: "Target", rows: np.ndarray) -> None:
         self.candidate, self.target, self.rows = candidate, target, rows
         self.y = target.labels("train")[rows]
+        self._made: dict[str, tuple[tuple[Any, ...] | str, float]] = {}
+
+    def of(self, needs: str) -> tuple[tuple[Any, ...] | str, float]:
+        """What a score of that kind is called with, or why there is no such thing; and the seconds that it took to make, building apart."""
+        if needs not in self._made:
+            try:
+                model = self._classifier if needs == "source_probabilities" else self._body
+                started = time.perf_counter()
+                made: tuple[Any, ...] | str = self._arguments(needs, model)
+                self._made[needs] = made, time.perf_counter() - started
+            except (
+                Exception
+            ) as error:  # whatever a stranger's factory or layers raise: the other candidates are scored all the same
+                self._made[needs] = _failure(error), math.nan
+        return self._made[needs]
 
     @cached_property
-    def body(self) -> "keras.Model":
-        """The pre-trained body."""
+    def _body(self) -> "keras.Model":
         return self.candidate.build()
 
     @cached_property
-    def features(self) -> np.ndarray:
-        """The body's features of the samples, maps averaged over their pixels, float32 (n, d)."""
-        return self._outputs(self.body)
+    def _classifier(self) -> "keras.Model | None":
+        return self.candidate.classifier()
 
-    @cached_property
-    def source_probabilities(self) -> np.ndarray | None:
-        """The probabilities of the source's classes (n, source classes); None where the candidate has no head of its own."""
-        classifier = self.candidate.classifier()
-        return None if classifier is None else self._outputs(classifier)
-
-    def arguments(self, needs: str) -> tuple[Any, ...] | str:
-        """What a score is called with; or, in words, what is missing."""
-        if needs == "model":
-            images, _ = self.target.read("train", self.rows, self.body.input_shape[1:])
-            return self.body, images, self.y
-        outputs = self.features if needs == "features" else self.source_probabilities
-        if outputs is None:
+    def _arguments(self, needs: str, model: "keras.Model | None") -> tuple[Any, ...] | str:
+        if model is None:
             return "the candidate has no head of its own"
-        if not np.isfinite(outputs).all():
-            return "the network returns NaN or infinity"
-        return outputs, self.y
-
-    def _outputs(self, model: "keras.Model") -> np.ndarray:
+        if needs == "model":
+            return model, *self.target.read("train", self.rows, model.input_shape[1:])
         batches = self.target.batches("train", self.rows, BATCH_SIZE, model.input_shape[1:])
-        return np.concatenate([_pooled(np.asarray(model.predict_on_batch(x))) for x, _ in batches])
+        outputs = np.concatenate([_pooled(np.asarray(model.predict_on_batch(x))) for x, _ in batches])
+        return (outputs, self.y) if np.isfinite(outputs).all() else "the network returns NaN or infinity"
 
 
 def _pooled(outputs: np.ndarray) -> np.ndarray:
+    """Maps (n, h, w, d) averaged over their pixels: (n, d)."""
     return outputs.mean(axis=tuple(range(1, outputs.ndim - 1))) if outputs.ndim > 2 else outputs
 
 
 def _timed(score: Score, inputs: Inputs) -> tuple[float, float, str]:
+    """Value, seconds and note of one score."""
+    arguments, seconds = inputs.of(score.needs)
+    if isinstance(arguments, str):
+        return math.nan, seconds, arguments
     started = time.perf_counter()
-    value = _value(score, inputs)
-    return value.value, time.perf_counter() - started, value.note
-
-
-def _value(score: Score, inputs: Inputs) -> Value:
     try:
-        arguments = inputs.arguments(score.needs)
-        return Value(math.nan, arguments) if isinstance(arguments, str) else score.value(*arguments)
-    except (
-        Exception
-    ) as error:  # whatever a stranger's factory or layers raise: the other candidates are scored all the same
-        first_line = str(error).strip().partition("\n")[0]
-        return Value(math.nan, f"failed ({type(error).__name__}: {first_line:.200})")
+        value, note = score.value(*arguments)
+    except Exception as error:  # of a score that runs the model
+        value, note = Value(math.nan, _failure(error))
+    return value, seconds + time.perf_counter() - started, note
 
 
-def _named(names: str | Sequence[str]) -> list[Score]:
+def _failure(error: Exception) -> str:
+    first_line = str(error).strip().partition("\n")[0]
+    return f"failed ({type(error).__name__}: {first_line:.200})"
+
+
+def _named(names: str | Sequence[str] | None) -> list[Score]:
+    if names is None:
+        return list(SCORES.members().values())
     words = names.split(",") if isinstance(names, str) else names
     if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
         raise TypeError(f"names must be a list of scores, or a text of them separated by commas, got {names!r:.80}")

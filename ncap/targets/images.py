@@ -11,11 +11,10 @@ _CHUNK = 2**18  # pixels that are interpolated at a time, 2 MiB in float64: a fe
 
 
 def as_images(x: ArrayLike, name: str) -> np.ndarray:
-    """x as an array (n, h, w, c) of its own number type, not copied; a missing channel axis is added.
+    """The images x as an array (n, h, w, c) of their own number type, not copied; a missing channel axis is added.
 
-    x: integers or floats from 0 to 255, shape (n, h, w) or (n, h, w, c); `name` is what an error calls it.
-    Raises ValueError for another dtype or shape, for no images, for channels that come first, and for values that are not finite
-    or out of range.
+    x: integers or floats from 0 to 255, (n, h, w) or (n, h, w, c); `name` is what errors call them. Raises ValueError for any other
+    dtype or shape, for no images, for channels that come first, and for values that are not finite or out of range.
 
     >>> as_images(np.zeros((2, 8, 8), np.uint8), "x").shape
     (2, 8, 8, 1)

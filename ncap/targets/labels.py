@@ -9,9 +9,9 @@ _REMEDY = "number the classes first: y = np.unique(y, return_inverse=True)[1]"
 
 
 def as_labels(y: ArrayLike, name: str) -> np.ndarray:
-    """y as int64 of shape (n,); a column (n, 1) is flattened.
+    """The labels y as int64 (n,); a column (n, 1) is flattened.
 
-    y: integers >= 0; `name` is what an error calls it. Raises ValueError for strings, floats, one-hot rows, negatives.
+    y: integers >= 0; `name` is what errors call them. Raises ValueError for strings, floats, one-hot rows and negative numbers.
 
     >>> as_labels(np.array([[2], [0]], np.uint8), "y")
     array([2, 0])
@@ -34,7 +34,7 @@ def as_labels(y: ArrayLike, name: str) -> np.ndarray:
 
 
 def count_classes(y: np.ndarray, name: str) -> int:
-    """C, the number of classes of the training labels y: 0..C-1, each at least once, C >= 2.
+    """The number C >= 2 of classes of the training labels y, in which each of 0..C-1 occurs.
 
     Raises ValueError when a number below the largest is missing, or when there is only one class.
 

@@ -1,4 +1,4 @@
-"""Parts of a target: pairs of images and labels under the names train, val and test, or all, before it is split."""
+"""The parts of a target: pairs (images, labels) named "train", "val" and "test", or "all" before they are split."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ Part = tuple[np.ndarray, np.ndarray]
 
 
 def as_part(x: ArrayLike, y: ArrayLike, x_name: str, y_name: str) -> Part:
-    """Images (n, h, w, c) and labels (n,), checked and converted; ValueError when their numbers differ."""
+    """Images (n, h, w, c) and labels (n,), checked; ValueError where they do not fit, or differ in number."""
     x, y = as_images(x, x_name), as_labels(y, y_name)
     if len(x) != len(y):
         raise ValueError(f"{x_name} has {len(x)} images, but {y_name} has {len(y)} labels")
@@ -21,10 +21,10 @@ def as_part(x: ArrayLike, y: ArrayLike, x_name: str, y_name: str) -> Part:
 
 
 def complete(parts: Mapping[str, Part], seed: int) -> dict[str, Part]:
-    """`parts` with what is missing split off, stratified by `seed`.
+    """The parts with what is missing split off, stratified; `seed` decides which sample goes where.
 
-    Only "all": 60 % train, 20 % val, 20 % test. No "val": 20 % of "train". A missing "test" stays missing.
-    Raises ValueError for other names, and when a class is too small to be split.
+    "all" alone is split into 60 % "train", 20 % "val" and 20 % "test"; without "val", 20 % of "train" is held out; a missing "test"
+    stays missing. Raises ValueError for other names, and when a class is too small to be split.
 
     >>> parts = complete({"train": (np.zeros((10, 8, 8)), np.repeat([0, 1], 5))}, seed=0)
     >>> {name: len(y) for name, (x, y) in parts.items()}

@@ -1,19 +1,19 @@
-"""Stratified splits: each class keeps its share in every part, and a seed fixes who goes where."""
+"""Stratified splits: each class keeps its share in every part, and a seed decides which sample goes where."""
 
 import numpy as np
 
 from ncap.arguments import seed_number, whole_number
 from ncap.targets.labels import as_labels
 
-# with five samples of a class, 60/20/20 and 80/20 leave at least one of it in every part
+# with five samples of a class, splits of 60/20/20 and of 80/20 % leave at least one in every part
 _FEWEST = 5
 
 
 def stratified_subset(y: np.ndarray, n: int, seed: int) -> np.ndarray:
     """Sorted indices of min(n, len(y)) samples in which each class keeps its share, up to rounding.
 
-    y: (N,) integer labels; n: at least 1. The same y, n and seed give the same indices. Raises ValueError for other labels,
-    n < 1, or a seed that is none.
+    y: (N,) integer labels; n: at least 1; seed: from 0 to 2^32 - 1. The same three give the same indices. Raises ValueError for
+    any other labels, number or seed.
 
     >>> y = np.repeat([0, 1], [60, 30])
     >>> np.bincount(y[stratified_subset(y, 9, seed=0)])
@@ -23,7 +23,7 @@ def stratified_subset(y: np.ndarray, n: int, seed: int) -> np.ndarray:
     everyone = np.arange(len(y))
     if n >= len(y):
         return everyone
-    # resample, not train_test_split: the latter refuses classes of one sample and complements smaller than the classes
+    # not train_test_split, which refuses classes of one sample and remainders smaller than the number of classes
     from sklearn.utils import resample
 
     return np.sort(resample(everyone, replace=False, n_samples=n, stratify=y, random_state=seed))

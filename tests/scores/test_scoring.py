@@ -112,6 +112,7 @@ def test_one_forward_pass_serves_all_scores(monkeypatch):
         "two": told(spread),
         "chances": told(lambda p, y: float(p.sum()), needs="source_probabilities"),
         "whole": told(of_model, lambda body, x, y: "", needs="model"),
+        "fails": told(lambda body, x, y: float(x @ y), lambda body, x, y: "", needs="model"),
     }
     for name, score in made.items():
         monkeypatch.setitem(
@@ -121,11 +122,13 @@ def test_one_forward_pass_serves_all_scores(monkeypatch):
     table = ncap.score({"counted": Counted()}, tiny.target(), list(made), n=30).set_index("score")
     assert calls == ["body", "classifier"]
     assert table.loc["one", "value"] == table.loc["two", "value"]
+    assert (table["seconds"] > 0).all()
     assert table.loc["chances", "value"] == pytest.approx(30, rel=1e-5)
     assert table.loc["whole", "value"] == 36
+    assert table.loc["fails", "note"].startswith("failed (ValueError: matmul")
     assert scoring.list_scores()["score"].tolist() == list(made)
     monkeypatch.setattr(scoring, "SCORES", Registry("score", {"chances": f"{__name__}:CHANCES"}))
-    row = ncap.score({"tiny": tiny.body}, tiny.target(), "chances").iloc[0]
+    row = ncap.score(candidates.FactoryCandidate("tiny", tiny.body), tiny.target()).iloc[0]
     assert (math.isnan(row["value"]), row["note"]) == (True, "the candidate has no head of its own")
 
 

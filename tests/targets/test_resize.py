@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.ndimage import zoom
 
 from ncap import targets
@@ -28,3 +30,41 @@ def test_other_images_are_the_same_up_to_rounding(shape):
 
 def test_one_pixel_fills_an_image():
     np.testing.assert_array_equal(resize(np.full((2, 1, 1, 1), 7, np.float32), 3, 2), np.full((2, 3, 2, 1), 7))
+
+
+def by_the_formula(x, height, width):
+    """Pixel by pixel: p = (i + 1/2) h_in / h_out - 1/2, clipped, and (1 - t) x[k] + t x[k + 1] along either axis."""
+
+    def place(i, old, new):
+        p = min(max((i + 0.5) * old / new - 0.5, 0), old - 1)
+        k = min(int(p), max(old - 2, 0))
+        return k, min(k + 1, old - 1), p - k
+
+    rows = [place(i, x.shape[1], height) for i in range(height)]
+    columns = [place(j, x.shape[2], width) for j in range(width)]
+    wide = x.astype(np.float64)
+    lines = [(1 - t) * wide[:, a] + t * wide[:, b] for a, b, t in rows]
+    return np.stack([np.stack([(1 - t) * one[:, a] + t * one[:, b] for a, b, t in columns], 1) for one in lines], 1)
+
+
+SIDE = st.integers(1, 9)
+
+
+@given(SIDE, SIDE, SIDE, SIDE, st.integers(1, 3), st.integers(0, 2**16))
+def test_it_is_the_formula_and_a_mean_of_pixels(h, w, height, width, channels, seed):
+    x = np.random.default_rng(seed).uniform(0, 255, (3, h, w, channels)).astype(np.float32)
+    resized = resize(x, height, width)
+    assert (resized.shape, resized.dtype) == ((3, height, width, channels), np.float32)
+    np.testing.assert_allclose(resized, by_the_formula(x, height, width), rtol=0, atol=2**-16)
+    # nothing lies outside the image's own values, and no image or channel reaches into another
+    assert (resized >= x.min(axis=(1, 2), keepdims=True)).all()
+    assert (resized <= x.max(axis=(1, 2), keepdims=True)).all()
+    np.testing.assert_array_equal(resize(x[1:2, :, :, :1], height, width), resized[1:2, :, :, :1])
+
+
+@pytest.mark.parametrize("chunk", [1, 1000])
+def test_the_size_of_the_chunks_does_not_matter(monkeypatch, chunk):
+    x = np.random.default_rng(0).uniform(0, 255, (7, 6, 5, 3)).astype(np.float32)
+    whole = resize(x, 11, 9)
+    monkeypatch.setattr("ncap.targets.images._CHUNK", chunk)
+    np.testing.assert_array_equal(resize(x, 11, 9), whole)
