@@ -48,7 +48,7 @@ def write_report(
         out: The folder; created if missing, and files of an earlier report in it are replaced.
         truth: None, or what the networks really ended with: columns candidate, true_accuracy (0..1), true_epochs. The page then
             shows what the rules predicted beside it.
-        rules: The rules that are then compared; None takes every registered one that needs neither scores nor other jobs.
+        rules: The rules that are then compared with the ranking's own; None takes `ncap.report.truth.USUAL`.
         title: Heading of the page; None names the rule.
 
     Raises:
