@@ -41,8 +41,8 @@ class Seen:
 
     @property
     def failed(self) -> bool:
-        """Whether no run is left to predict from."""
-        return self.finished.empty
+        """Whether runs failed and none is left to predict from; a candidate that was never trained may still have scores."""
+        return bool(self.failures) and self.finished.empty
 
 
 def checked_reading(records: Records, reading: str | None) -> str:

@@ -105,6 +105,9 @@ def load(
     Raises: TypeError or ValueError naming table, column and remedy.
     """
     if isinstance(records, Records):
+        for name, wanted, own in (("settings", settings, records.settings), ("target", target, records.target)):
+            if wanted is not None and wanted != own:
+                raise ValueError(f"records: they are of the job with {name} {own!r}, got {name} {wanted!r}")
         return records
     if isinstance(records, Mapping):
         return _from_tables(records, settings, target)

@@ -44,15 +44,17 @@ def write_report(
     """Write ranking.csv, the figures and report.html into the folder `out`, and return the path of report.html.
 
     Args:
-        ranking: A ranking; nothing is fitted again.
-        out: The folder; created if missing, and files of an earlier report in it are replaced.
+        ranking: What to report; nothing is fitted again.
+        out: The folder, made if it is missing; files of an earlier report in it are replaced.
         truth: None, or what the networks really ended with: columns candidate, true_accuracy (0..1), true_epochs. The page then
             shows what the rules predicted beside it.
-        rules: The rules that are then compared; None takes every registered one that needs neither scores nor other jobs.
+        rules: The rules that are then compared with the ranking's own; None takes `ncap.report.truth.USUAL`.
         title: Heading of the page; None names the rule.
 
     Raises:
-        TypeError or ValueError: The ranking is none or lacks a column, `out` can be no folder, or `truth` is malformed.
+        TypeError or ValueError: `ranking` is no Ranking or lacks a column, `out` cannot be a folder, `truth` is malformed, or a rule
+            is unknown.
+        OSError: A file cannot be written.
     """
     if not isinstance(ranking, Ranking):
         raise TypeError(f"ranking must be an ncap.Ranking, as ncap.rank returns it, got {type(ranking).__name__}")

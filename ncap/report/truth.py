@@ -9,8 +9,10 @@ import pandas as pd
 
 from ncap.ranking.comparison import beside, checked_truth, rhos, rules_beside_truth
 from ncap.ranking.order import Ranking
-from ncap.rules import RULES
 from ncap.rules.contract import Rule
+
+# What a ranking is compared with unless told otherwise: few enough for one table.
+USUAL = ("capacitance", "capacitance_forecast", "last_seen", "best_seen", "mean_seen")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +71,11 @@ def truth_of(ranking: Ranking, truth: pd.DataFrame, rules: Sequence[str | Rule] 
     Args:
         truth: columns candidate, true_accuracy (0..1), true_epochs, one row per candidate; candidates without a prediction, or without a
             row here, are left out.
-        rules: what to compare with; None takes every registered rule that needs neither scores nor other jobs.
+        rules: what to compare with; None takes the rules in USUAL.
 
     Raises: TypeError or ValueError for a truth or a rule that cannot be used.
     """
-    others = [name for name in default_rules() if name != ranking.rule] if rules is None else list(rules)
-    others = [rule for rule in others if getattr(rule, "name", rule) != ranking.rule]
+    others = [rule for rule in (USUAL if rules is None else rules) if getattr(rule, "name", rule) != ranking.rule]
     known = checked_truth(truth)
     order = ranking.table["candidate"]
     made = {name: ranking.predictions[name] for name in order if name in ranking.predictions}
@@ -89,18 +90,6 @@ def truth_of(ranking: Ranking, truth: pd.DataFrame, rules: Sequence[str | Rule] 
     if ranking.rule not in values.index:
         values = pd.Series({ranking.rule: float("nan"), **values}, name="rho")
     return Truth(ranking.rule, together, values)
-
-
-def default_rules() -> list[str]:
-    """The registered rules that need neither scores nor other jobs.
-
-    >>> "last_seen" in default_rules()
-    True
-    """
-    members = RULES.members().items()
-    return [
-        name for name, rule in members if not rule.learns and not any(need.startswith("score:") for need in rule.needs)
-    ]
 
 
 def rho_text(value: float) -> str:

@@ -39,11 +39,11 @@ def resolve(rule: str | Rule) -> Rule:
 def list_rules() -> "pd.DataFrame":
     """The registered rules, one row each.
 
-    Returns: a DataFrame with the columns rule, summary, needs (columns of the records, comma-separated), learns (whether it must be
+    Returns: a DataFrame with the columns rule, summary, needs (what it reads, comma-separated), learns (whether it must be
     fitted to other jobs first) and source.
 
-    >>> list_rules()["rule"].tolist()
-    ['capacitance', 'capacitance_forecast', 'last_seen', 'best_seen', 'mean_seen']
+    >>> list_rules().set_index("rule").loc["capacitance", "needs"]
+    'val_accuracy, beta_eff'
     """
     import pandas as pd
 

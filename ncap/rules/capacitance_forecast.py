@@ -28,7 +28,7 @@ class CapacitanceForecast(Rule):
     summary: ClassVar[str] = (
         "h(beta_T): the ridge of accuracy on beta_eff, at the beta_eff forecast for the last epoch T."
     )
-    needs: ClassVar[tuple[str, ...]] = ("epoch", "val_accuracy", "beta_eff")
+    needs: ClassVar[tuple[str, ...]] = ("epoch", "val_accuracy", "beta_eff", "horizon")
     source: ClassVar[str] = "this project, after Jiang et al. 2024 (MATHEMATICS.md, sections 6 and 7)"
 
     def predict(self, curve: Curve, scores: Mapping[str, float]) -> Prediction:

@@ -220,19 +220,19 @@ class Rule(ABC):
     Laws, which `ncap.testing.rules.check_rule` tests:
 
     1. `predict` raises for no curve, however short, constant or empty of numbers: status and note say what is wrong.
-    2. It depends on the columns and scores named in `needs` alone, and not on the candidate's name; the same input gives the same
+    2. It depends on what `needs` names alone, and not on the candidate's name; the same input gives the same
        prediction.
     3. A tick that holds no number changes nothing.
     4. An accuracy lies in 0..1 and is `order`, clipped; low <= value <= high where there is an interval.
     5. A fallback's value is the last-seen accuracy, or NaN where none was seen; its note says why.
     6. `ticks` are ticks of the curve, in order.
     7. A rule that is `scale_free` predicts the same for beta_eff and c beta_eff, c > 0.
-    8. A rule that `learns` falls back before it is fitted.
+    8. A rule that `learns` falls back before it is fitted; then it keeps the other laws. One that does not refuses to be fitted.
 
     A rule's class has the attributes:
         name: by which it is registered and printed.
         summary: one sentence on what it predicts.
-        needs: the columns of `Curve` and the scores (as "score:NAME") that it reads.
+        needs: the attributes of `Curve` (`tick` apart) and the scores (as "score:NAME") that it reads.
         source: where it comes from.
         learns: whether it must be fitted to other jobs first.
         is_accuracy: whether its values are accuracies.

@@ -1,14 +1,14 @@
 """The laws of a rule as tests: `check_rule(MyRule())` in a test of its own raises AssertionError where one does not hold."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ncap.rules.contract import Curve, FloatArray, Prediction, Rule
+from ncap.rules.contract import Curve, FloatArray, Outcome, Prediction, Rule
 
 NAN, INF = float("nan"), float("inf")
 # Predictions may differ by rounding where beta_eff is rescaled: a ridge over a range of a tenth carries it through its updates.
@@ -63,16 +63,43 @@ def _curve(accuracy: FloatArray, beta: FloatArray, reason: str = "", everything:
     )
 
 
-def check_rule(rule: Rule) -> None:
+def check_rule(rule: Rule, history: Sequence[Outcome] = ()) -> None:
     """Test the laws of `ncap.rules.contract.Rule` on one rule, over curves of every kind.
 
-    Scores that the rule needs are given as 1. Raises: AssertionError with the curve and the law that does not hold.
+    Args:
+        rule: not fitted, if it learns.
+        history: what a rule that learns is fitted to; curves of this module where none is given. Scores that it needs are given as 1.
+
+    Raises: AssertionError with the curve and the law that does not hold.
 
     >>> from ncap.rules.last_seen import LastSeen
     >>> check_rule(LastSeen())
     """
     _check_class(rule)
     scores = {need.removeprefix("score:"): 1.0 for need in rule.needs if need.startswith("score:")}
+    _check_laws(rule, scores)
+    if rule.learns:
+        status = rule.predict(curves()["ordinary"], scores).status
+        assert status == "fallback", f"rule {rule.name}: it learns, and is not fitted: status {status!r}, not fallback"
+        _check_laws(rule.fit(history or _history(scores)), scores)
+        return
+    try:
+        rule.fit(_history(scores))
+    except TypeError:
+        return
+    raise AssertionError(f"rule {rule.name}: it does not learn, and its fit does not raise TypeError")
+
+
+def _history(scores: Mapping[str, float]) -> list[Outcome]:
+    """Twelve candidates of two jobs that end the higher the higher they begin."""
+    ordinary = curves()["ordinary"]
+    shifts = [0.02 * i for i in range(-6, 6)]
+    made = [replace(ordinary, val_accuracy=ordinary.val_accuracy + shift) for shift in shifts]
+    ends = zip(made, shifts, strict=True)
+    return [Outcome(f"job {i % 2}", curve, scores, 0.8 + shift) for i, (curve, shift) in enumerate(ends)]
+
+
+def _check_laws(rule: Rule, scores: Mapping[str, float]) -> None:
     for kind, curve in curves().items():
         with _where(rule, kind):
             prediction = rule.predict(curve, scores)
@@ -81,11 +108,11 @@ def check_rule(rule: Rule) -> None:
             _check_empty_tick(rule, curve, scores, prediction)
             if rule.scale_free:
                 _check_scale(rule, curve, scores, prediction)
-    if scores:
-        with _where(rule, "no score"):
-            _check_prediction(rule.predict(curves()["ordinary"], {}), curves()["ordinary"])
-            undefined = rule.predict(curves()["ordinary"], dict.fromkeys(scores, NAN))
-            assert undefined.status == "fallback", "a score that is NaN leaves nothing to predict from"
+    for none in ({}, dict.fromkeys(scores, NAN)) if scores else ():
+        with _where(rule, "ordinary, without a score"):
+            prediction = rule.predict(curves()["ordinary"], none)
+            _check_prediction(prediction, curves()["ordinary"])
+            assert prediction.status == "fallback", "without a score there is nothing to predict from"
 
 
 @contextmanager
@@ -102,7 +129,7 @@ def _check_class(rule: Rule) -> None:
     for name in ("name", "summary", "source"):
         assert isinstance(getattr(rule, name), str), f"{name} must be a text"
         assert getattr(rule, name), f"{name} must not be empty"
-    known = {*Curve.columns(), "tick", "reason", "horizon"}
+    known = {*Curve.columns(), "reason", "horizon"}
     for need in rule.needs:
         assert need in known or need.startswith("score:"), f"needs: {need!r} is neither a column nor score:NAME"
 
@@ -134,7 +161,11 @@ def _check_prediction(prediction: Prediction, curve: Curve) -> None:
 def _check_dependence(rule: Rule, curve: Curve, scores: Mapping[str, float], prediction: Prediction) -> None:
     assert _same(rule.predict(curve, scores), prediction), "the same curve must give the same prediction"
     others: dict[str, Any] = {name: np.full(len(curve), NAN) for name in curve.columns() if name not in rule.needs}
-    bare = replace(curve, candidate="another", **others)
+    if "reason" not in rule.needs:
+        others["reason"] = ("zero",) * len(curve)
+    if "horizon" not in rule.needs:
+        others["horizon"] = 7.0
+    bare = replace(curve, candidate="another", reading="another", **others)
     assert _same(rule.predict(bare, scores), prediction), f"it reads more than its needs, {', '.join(rule.needs)}"
     assert _same(rule.predict(curve, {**scores, "another": 7.0}), prediction), "it reads a score that it does not need"
 

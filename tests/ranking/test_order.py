@@ -283,6 +283,17 @@ def test_scores_order_and_are_no_accuracies():
     assert set(ranking.table["rule"]) == {"by_score"}
 
 
+def test_a_candidate_that_was_never_trained_can_have_a_score():
+    made = tables(a=line(0.8))
+    key = {"settings": "abc", "target": "digits", "score": "knn"}
+    made["scores"] = pd.DataFrame([key | {"candidate": "b", "value": 1.0}])
+    ranking = rank_records(made, ByScore())
+    assert ranking.table["candidate"].tolist() == ["b", "a"]
+    assert ranking.table["status"].tolist() == ["ok", "fallback"]
+    unknown = rank_records(made).table.set_index("candidate").loc["b"]
+    assert unknown[["status", "note", "epochs"]].tolist() == ["fallback", "no epoch that every run has", 0]
+
+
 def test_ticks_that_a_run_lacks_are_not_read():
     made = tables(a_0=line(0.9, range(6, 0, -1)), a_1=line(0.9, range(6, 0, -1)))
     lacks = (made["observations"]["run"] == 1) & (made["observations"]["tick"] == 2)

@@ -9,6 +9,7 @@ from made_records import READING, line, tables
 
 import ncap
 from ncap.records.schema import PREDICTIONS
+from ncap.records.tables import load
 from ncap.rules.last_seen import LastSeen
 
 
@@ -41,6 +42,13 @@ def test_one_of_several_jobs_is_predicted_from():
     both = {name: pd.concat([first[name], second[name]]) for name in first}
     assert ncap.predict(both)["value"].tolist() == pytest.approx([0.9], abs=1e-4)
     assert ncap.predict(both, settings="abc", target="digits")["value"].tolist() == pytest.approx([0.8], abs=1e-4)
+
+
+def test_records_of_one_job_are_not_taken_for_another():
+    job = load(tables(a=line(0.8)))
+    assert len(ncap.predict(job, settings="abc", target="digits")) == 1
+    with pytest.raises(ValueError, match="of the job with target 'digits', got target 'letters'"):
+        ncap.predict(job, target="letters")
 
 
 def test_a_job_without_a_row_has_no_prediction():

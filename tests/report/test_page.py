@@ -19,7 +19,8 @@ from ncap.records.tables import load
 from ncap.report import write_report
 from ncap.report.page import caution
 from ncap.report.terminal import ranking_table, truth_summary, truth_table
-from ncap.report.truth import truth_of
+from ncap.report.truth import USUAL, truth_of
+from ncap.rules.contract import Prediction, Rule
 
 FIGURES = ("fit", "learning_curves", "beta_eff", "cost")
 EIGHT = ("plain", "normalised", "residual", "dense", "depthwise", "inception", "squeeze", "mlp")
@@ -143,10 +144,11 @@ def assert_complete(out, ranking, figures=FIGURES):
     page = Page(out / "report.html")
     assert page.column("ranking", 1) == ranking.table["candidate"].tolist()
     assert page.column("ranking", 0) == [str(rank) for rank in ranking.table["rank"]]
-    assert {path.stem for path in out.glob("*.png")} == set(figures)
+    drawn = {path.stem for path in out.glob("*.png")}
+    assert drawn & {*FIGURES, "predicted_vs_true"} == set(figures)
     for path in out.glob("*.png"):
         assert_drawn(path)
-    assert len(page.images) == len(figures)
+    assert len(page.images) == len(drawn)
     assert "script" not in page.tags
     assert not re.search(r"\bnan\b|\bNone\b", page.text)
     return page
@@ -279,6 +281,31 @@ def test_a_report_by_another_rule(tmp_path, rule):
     assert set(pd.read_csv(tmp_path / "ranking.csv")["rule"]) == {rule}
 
 
+class Loss(Rule):
+    """Orders by the training loss: a score, no accuracy."""
+
+    name, summary, source, is_accuracy = "loss", "minus the last training loss", "this test", False
+    needs = ("val_accuracy", "train_loss")
+
+    def predict(self, curve, scores):
+        seen = curve.having("val_accuracy", "train_loss")
+        if not len(seen):
+            return Prediction.fallback(curve, "no training loss")
+        return Prediction.of_score(-seen.train_loss[-1], seen)
+
+
+def test_a_report_by_a_score_shows_no_accuracies(tmp_path):
+    ranking, truth = constructed(rule=Loss())
+    drawn = ("learning_curves", "beta_eff", "cost", "predicted_vs_true")
+    page = assert_complete(write_report(ranking, tmp_path, truth).parent, ranking, drawn)
+    assert f"{ranking.candidates[0]} is selected for digits." in page.text
+    assert set(page.column("ranking", 2)) == {"-"}
+    assert "ordered by the score -" in page.text
+    assert "for loss, " in page.text
+    assert "is a rule that does not come with ncap" in page.text
+    assert "Spearman's rho" in printed(truth_table(ranking, truth))
+
+
 def test_rules_of_choice_are_compared(tmp_path):
     ranking, truth = constructed()
     page = Page(write_report(ranking, tmp_path, truth, rules=["best_seen"]))
@@ -357,10 +384,11 @@ def test_another_rule_may_win():
 def test_truth_is_rule_by_candidate():
     ranking, truth = constructed(EIGHT[:3])
     known = truth_of(ranking, truth)
-    assert known.rules == ["capacitance", "capacitance_forecast", "last_seen", "best_seen", "mean_seen"]
-    assert len(known.beside) == 15
+    assert known.rules == ["capacitance", *(rule for rule in USUAL if rule != "capacitance")]
+    assert len(known.beside) == 3 * len(USUAL)
     assert [row["candidate"] for row in known.by_candidate] == ranking.candidates
-    values = [row["rules"][2]["value"] for row in known.by_candidate]
+    place = known.rules.index("last_seen")
+    values = [row["rules"][place]["value"] for row in known.by_candidate]
     assert values == ranking.table["last_seen_accuracy"].tolist()
     assert truth_of(ranking, truth, ["capacitance"]).rules == ["capacitance"]  # once
 

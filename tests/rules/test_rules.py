@@ -12,7 +12,7 @@ import ncap
 from ncap.rules import RULES, resolve
 from ncap.rules.capacitance import Capacitance
 from ncap.rules.capacitance_forecast import CapacitanceForecast
-from ncap.rules.contract import Curve, Prediction, Rule
+from ncap.rules.contract import Curve, Outcome, Prediction, Rule
 from ncap.rules.last_seen import LastSeen
 from ncap.testing.rules import check_rule
 
@@ -94,6 +94,20 @@ class Counts(Broken):
         return replace(super().predict(curve, scores), note=f"{len(curve)} ticks")
 
 
+class ReadsTheHorizon(Broken):
+    def predict(self, curve, scores):
+        return replace(super().predict(curve, scores), std=curve.horizon)
+
+
+class Fits(Broken):
+    def fit(self, history):
+        return self
+
+
+class Unfitted(Broken):
+    learns = True
+
+
 @pytest.mark.parametrize(
     ("rule", "law"),
     [
@@ -107,6 +121,9 @@ class Counts(Broken):
         (Random, "the same prediction"),
         (Interval, "low <= value <= high"),
         (Counts, "must change nothing"),
+        (ReadsTheHorizon, "reads more than its needs"),
+        (Fits, "its fit does not raise TypeError"),
+        (Unfitted, "it learns, and is not fitted"),
     ],
 )
 def test_the_kit_finds_a_rule_that_breaks_a_law(rule, law):
@@ -126,11 +143,40 @@ def test_a_score_is_part_of_the_needs():
             return Prediction.of_score(score, curve.having("val_accuracy"))
 
     check_rule(ByScore())
+    broken = ByScore()
+    broken.predict = lambda curve, scores: Prediction.of_score(scores.get("knn", 0.0), curve.having("val_accuracy"))
+    with pytest.raises(AssertionError, match="ordinary, without a score"):
+        check_rule(broken)
     ByScore.needs = ("val_accuracy",)
     curve = Curve.of(**LINE)
     assert ByScore().predict(curve, {"knn": 3.0}).order == 3.0
     with pytest.raises(TypeError, match="does not learn"):
         ByScore().fit([])
+
+
+class Offset(Rule):
+    """Adds to the last-seen accuracy what other candidates gained after it."""
+
+    name, summary, source, learns = "offset", "last-seen accuracy and a mean gain", "this test", True
+    needs = ("val_accuracy",)
+    gain = None
+
+    def fit(self, history):
+        fitted = Offset()
+        fitted.gain = float(np.mean([end.accuracy - end.curve.val_accuracy[-1] for end in history]))
+        return fitted
+
+    def predict(self, curve, scores):
+        seen = curve.having("val_accuracy")
+        if self.gain is None or not len(seen):
+            return Prediction.fallback(seen, "not fitted")
+        return Prediction.of_accuracy(seen.val_accuracy[-1] + self.gain, seen)
+
+
+def test_a_rule_may_learn_from_other_jobs():
+    check_rule(Offset())
+    ends = [Outcome("digits", Curve.of(val_accuracy=[0.5, 0.6]), {}, end) for end in (0.7, 0.9)]
+    assert Offset().fit(ends).predict(Curve.of(val_accuracy=[0.3]), {}).value == pytest.approx(0.5)
 
 
 def test_names_are_answered_with_the_nearest():

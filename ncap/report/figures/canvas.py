@@ -120,10 +120,11 @@ def on_colour(colour: str) -> str:
 
 
 def epoch_axis(axes: Sequence[Axes], epochs: "Sequence[pd.Series[float]]") -> None:
-    """The epochs of all panels, whole numbers marked; half an epoch of air before the first where it is a whole one."""
+    """The epochs of all panels, whole numbers marked, with a little air before the first and after the last."""
     first, last = min(values.min() for values in epochs), max(values.max() for values in epochs)
+    air = 0.04 * (last - first)
     for ax in axes:
-        ax.set_xlim(min(0.5, 0.9 * first), 1.02 * last + min(0.5, 0.1 * last))
+        ax.set_xlim(0.5 if first >= 1 else first - air, 1.02 * last + 0.5 if first >= 1 else last + air)
         ax.xaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 5, 10), integer=last > 2, min_n_ticks=1))
 
 
