@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ncap.records.tables import load
+from ncap.records.loading import load
 
 READING = "explicit/magnitude/unit"
 V1 = Path(__file__).parent / "records" / "v1"

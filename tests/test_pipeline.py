@@ -16,9 +16,9 @@ import ncap
 from ncap.job import Job
 from ncap.pipeline import NothingRankedError
 from ncap.ranking.order import rank_records
+from ncap.records.loading import load
 from ncap.records.schema import FAILURES, OBSERVATIONS, RunKey
 from ncap.records.store import Store, StoreWriteError
-from ncap.records.tables import load
 from ncap.rules import RULES
 from ncap.training import checkpoint
 from ncap.training.run import Training

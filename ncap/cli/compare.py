@@ -35,7 +35,7 @@ def compare(
 ) -> None:
     """Hold the orders that rules predict from the first ticks against what the candidates ended with."""
     from ncap.ranking.comparison import compare as compare_rules
-    from ncap.records.tables import load
+    from ncap.records.loading import load
     from ncap.rules import RULES
 
     names = RULES.names() if rules is None else [RULES.check(name.strip()) for name in rules.split(",")]

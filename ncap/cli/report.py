@@ -31,7 +31,7 @@ def report(
 ) -> None:
     """Rebuild ranking and report from a store, by any rule and reading, without training."""
     from ncap.ranking.order import rank_records
-    from ncap.records.tables import load
+    from ncap.records.loading import load
     from ncap.report import write_report
     from ncap.report.terminal import ranking_table
     from ncap.rules import resolve

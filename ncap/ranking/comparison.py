@@ -11,8 +11,9 @@ from ncap.ranking import bootstrap
 from ncap.ranking.agreement import kendall, regret, spearman, weighted_tau
 from ncap.ranking.curves import by_candidate, checked_reading
 from ncap.ranking.prediction import checked_horizon, predicted
+from ncap.records.loading import load
 from ncap.records.schema import COMPARISON, TRUTH
-from ncap.records.tables import Records, checked_table, load
+from ncap.records.tables import Records, checked_table
 from ncap.rules import resolve
 from ncap.rules.contract import HORIZON, Prediction, Rule
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ncap.ranking.curves import Seen, by_candidate, by_run, checked_reading
 from ncap.ranking.prediction import checked_horizon, predicted
+from ncap.records.loading import load
 from ncap.records.schema import RANKING
-from ncap.records.tables import Records, load
+from ncap.records.tables import Records
 from ncap.rules import resolve
 from ncap.rules.contract import HORIZON, Prediction, Rule
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ncap.arguments import whole_number
 from ncap.ranking.curves import Seen, by_candidate, checked_reading
+from ncap.records.loading import load
 from ncap.records.schema import PREDICTIONS
-from ncap.records.tables import Records, load
+from ncap.records.tables import Records
 from ncap.rules import resolve
 from ncap.rules.contract import HORIZON, Prediction, Rule
 

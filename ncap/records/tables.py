@@ -1,17 +1,12 @@
 """The tables of one job, checked: what every rule, ranking and report reads."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ncap.records.schema import FAILURES, OBSERVATIONS, READINGS, SCORES, Table
+from ncap.records.schema import OBSERVATIONS, Table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_JOB = ("settings", "target")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,65 +84,6 @@ class Records:
             scores=scores.reset_index(drop=True),
             failures=failures.reset_index(drop=True),
         )
-
-
-def load(
-    records: "str | PathLike[str] | Records | Mapping[str, pd.DataFrame]",
-    settings: str | None = None,
-    target: str | None = None,
-) -> Records:
-    """The tables of one job of a store or of a set of tables; of several jobs the newest.
-
-    Args:
-        records: the path of a store, Records, or {"observations": table[, "readings": ...][, "scores": ...][, "failures": ...]}.
-        settings, target: which job; None takes the newest in a store, the last rows' in tables.
-
-    Raises: TypeError or ValueError naming table, column and remedy.
-    """
-    if isinstance(records, Records):
-        for name, wanted, own in (("settings", settings, records.settings), ("target", target, records.target)):
-            if wanted is not None and wanted != own:
-                raise ValueError(f"records: they are of the job with {name} {own!r}, got {name} {wanted!r}")
-        return records
-    if isinstance(records, Mapping):
-        return _from_tables(records, settings, target)
-    from ncap.records.store import Store
-
-    with Store(Path(records), create=False) as store:
-        return store.records(settings, target)
-
-
-def _from_tables(tables: "Mapping[str, pd.DataFrame]", settings: str | None, target: str | None) -> Records:
-    known = {table.name: table for table in (OBSERVATIONS, READINGS, SCORES, FAILURES)}
-    if unknown := sorted(map(str, set(tables) - set(known))):
-        raise ValueError(f"records: unknown table {unknown[0]!r}; pass {', '.join(known)}")
-    if "observations" not in tables:
-        raise ValueError(
-            f"records: the table 'observations' is missing; got {', '.join(map(str, tables)) or 'no table'}"
-        )
-    checked = {
-        name: checked_table(table, tables[name]) if name in tables else table.empty() for name, table in known.items()
-    }
-    last = checked["observations"]
-    if len(last):
-        settings = str(last["settings"].iloc[-1]) if settings is None else settings
-        target = (
-            str(last[last["settings"] == settings]["target"].iloc[-1])
-            if target is None and settings in set(last["settings"])
-            else target
-        )
-    wanted = {name: value for name, value in zip(_JOB, (settings, target), strict=True) if value is not None}
-    for name, table in checked.items():
-        kept = table
-        for column, value in wanted.items():
-            kept = kept[kept[column] == value]
-        checked[name] = kept.reset_index(drop=True)
-    if not any(map(len, checked.values())) and wanted:
-        raise ValueError(
-            f"records: no row of the job {', '.join(f'{name} {value!r}' for name, value in wanted.items())}"
-        )
-    kept_tables: dict[str, Any] = dict(checked)
-    return Records(**kept_tables, settings=settings or "", target=target or "")
 
 
 def checked_table(table: Table, rows: Any) -> "pd.DataFrame":

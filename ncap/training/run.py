@@ -134,11 +134,11 @@ class Training:
 
     def state(self, inside: bool = False) -> State:
         """The state as it is now; inside an epoch with the state of Python's and numpy's generators."""
-        arrays = (
+        weights, optimizer, generators = (
             [np.asarray(keras.ops.convert_to_numpy(variable)) for variable in part]
             for part in (self.model.weights, self.model.optimizer.variables, self.generators)
         )
-        return State(self.fingerprint, *arrays, random=_generator_states() if inside else None)
+        return State(self.fingerprint, weights, optimizer, generators, _generator_states() if inside else None)
 
     def set_state(self, state: State) -> None:
         """Go on from a state."""

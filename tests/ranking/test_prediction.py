@@ -8,8 +8,8 @@ import pytest
 from made_records import READING, line, tables
 
 import ncap
+from ncap.records.loading import load
 from ncap.records.schema import PREDICTIONS
-from ncap.records.tables import load
 from ncap.rules.last_seen import LastSeen
 
 

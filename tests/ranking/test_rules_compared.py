@@ -11,8 +11,8 @@ from made_records import line, tables
 import ncap
 from ncap.ranking import agreement, bootstrap
 from ncap.ranking.comparison import compare, rhos, rules_beside_truth
+from ncap.records.loading import load
 from ncap.records.schema import COMPARISON
-from ncap.records.tables import load
 
 # Of the demo after 5 epochs; the first and the third are what 0.1 printed.
 RHO = {"capacitance": 0.88, "capacitance_forecast": 0.90, "last_seen": 0.89, "best_seen": 0.89, "mean_seen": 0.80}

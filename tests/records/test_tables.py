@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ncap.records.loading import load
 from ncap.records.schema import COMPARISON, FAILURES, OBSERVATIONS, PREDICTIONS, RANKING, READINGS, RECORDS, TRUTH
-from ncap.records.tables import Records, checked_table, load
+from ncap.records.tables import Records, checked_table
 
 V1 = Path(__file__).with_name("v1")
 KEY = {"settings": "s", "target": "digits", "candidate": "a", "run": 0}

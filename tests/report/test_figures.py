@@ -9,7 +9,7 @@ import pytest
 from made_records import tables
 
 from ncap.ranking.order import rank_records
-from ncap.records.tables import load
+from ncap.records.loading import load
 from ncap.report.figures import FIGURES, canvas, cost
 from ncap.report.figures.drawing import Content
 from ncap.report.page import write_report

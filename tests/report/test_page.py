@@ -15,7 +15,7 @@ from rich.console import Console
 
 from ncap.ranking.agreement import spearman
 from ncap.ranking.order import COLUMNS, rank_records
-from ncap.records.tables import load
+from ncap.records.loading import load
 from ncap.report import write_report
 from ncap.report.page import caution
 from ncap.report.terminal import ranking_table, truth_summary, truth_table
