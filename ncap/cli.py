@@ -5,8 +5,6 @@ Exit codes: 0 done (failed candidates included), 1 a check failed, 2 bad input o
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -192,15 +190,14 @@ def verify_command(seed: int) -> None:
     _load_framework()
     import keras
 
+    from ncap.framework import devices
     from ncap.terminal import open_console
     from ncap.verification import check_table, run_checks
 
     checks = list(run_checks(seed))
     console = open_console()
     console.print(check_table(checks))
-    console.print(
-        f"Keras {keras.__version__} on {keras.backend.backend()}, {', '.join(keras.distribution.list_devices())}"
-    )
+    console.print(f"Keras {keras.__version__} on {keras.backend.backend()}, {', '.join(devices())}")
     failed = [check for check in checks if not check.passed]
     if failed:
         raise FailedCheckError(f"{len(failed)} of {len(checks)} checks failed: {failed[0].what}, {failed[0].dtype}")
@@ -253,34 +250,9 @@ def _widths(text: str) -> tuple[int, ...]:
 
 
 def _load_framework() -> None:
-    """Import Keras with its backend, without the lines that TensorFlow writes when it loads; NCAP_DEBUG=1 shows them."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when TensorFlow loads
-    if os.environ.get("NCAP_DEBUG") == "1":
-        return
-    remedy = "set KERAS_BACKEND to tensorflow, or to jax after pip install 'ncap[jax]'"
-    try:
-        with _muted_stderr():
-            import keras
+    """Import Keras with its backend, quietly for the whole process, which is the command's own."""
+    from ncap import framework
 
-            if keras.backend.backend() == "jax":  # keras.utils.set_random_seed loads TensorFlow on every backend
-                with suppress(ImportError):
-                    import tensorflow  # noqa: F401
-    except (ImportError, ValueError) as error:
-        raise BadInputError(
-            f"Keras cannot load its backend {os.environ.get('KERAS_BACKEND')!r} ({error}); {remedy}"
-        ) from error
+    framework.load()
     # Many networks in one process trace many functions: expected here, and not worth a warning.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
-@contextmanager
-def _muted_stderr() -> Iterator[None]:
-    # The descriptor, not sys.stderr: the lines come from C++, some of them before TensorFlow has read its log level.
-    saved, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nothing)

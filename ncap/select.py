@@ -79,7 +79,7 @@ def rank(
     Raises: ValueError or TypeError for an argument that cannot be used, a store of another program included; OSError where store or
     report cannot be written; NothingRankedError when every candidate failed.
     """
-    from ncap import data, models
+    from ncap import data, framework, models
     from ncap.arguments import make_folder, switch
     from ncap.engines.job import Job
     from ncap.engines.progress import JobProgress
@@ -92,10 +92,15 @@ def rank(
     progress = switch("progress", progress)
     factories = models.resolve(candidates)
     loaded = data.load(target, seed=job.seed)
+    framework.load()
     run_job = _engine(engine)
     if out is not None:
         make_folder("out", out)
-    with Store(store) as opened, JobProgress(job.epochs, job.runs, quiet=not progress) as shown:
+    with (
+        Store(store) as opened,
+        JobProgress(job.epochs, job.runs, quiet=not progress) as shown,
+        framework.quiet_tracing(),
+    ):
         settings = run_job(job, factories, loaded, opened, shown)
         ranking = from_store(
             opened, settings, loaded.name, candidates=list(factories), epochs=job.epochs, runs=job.runs

@@ -26,6 +26,7 @@ from ncap.engines.failure import TrainingFailedError, describe
 from ncap.engines.job import BETA_SAMPLES, Job, derived_seed, fingerprint
 from ncap.engines.progress import JobProgress
 from ncap.engines.turns import take_turns
+from ncap.framework import devices
 from ncap.measure.callback import CapacitanceCallback
 from ncap.measure.probe import attach_probe
 from ncap.reference import CapacitanceWarning
@@ -287,7 +288,7 @@ def environment() -> dict[str, str]:
         "numpy": np.__version__,
         "python": platform.python_version(),
         "backend": keras.backend.backend(),
-        "device": ", ".join(keras.distribution.list_devices()),
+        "device": ", ".join(devices()),
         "machine": f"{platform.system()} {platform.machine()}",
     }
 
