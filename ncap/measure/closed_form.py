@@ -273,6 +273,12 @@ def _compile(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callab
         import jax
 
         return jax.jit(function)
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.no_grad()(
+            function
+        )  # not compiled: only the graph for gradients, which nobody asks for, is left out
     return function
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from ncap.arguments import numbers, whole_number
+from ncap.framework import quiet_tracing
 from ncap.measure import readings as table
 from ncap.measure.method import Measure, ProbeData
 from ncap.measure.precision import matmul_precision
@@ -166,7 +167,8 @@ def _measure(
 ) -> list[Measurement]:
     """Every wanted (reading, method), from one pass of the body."""
     start = time.perf_counter()
-    data = _probe_data(model, x, y, [method for _, method in wanted], loss, batch_size)
+    with quiet_tracing():  # Keras traces the body of every model anew
+        data = _probe_data(model, x, y, [method for _, method in wanted], loss, batch_size)
     shared = (time.perf_counter() - start) / len(wanted)
     measured = []
     for entry, method in wanted:

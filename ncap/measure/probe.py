@@ -48,9 +48,7 @@ class Probe(keras.layers.Layer):
         self.classes, self.hidden, self.seed = int(classes), tuple(int(width) for width in hidden), int(seed)
         self.dropout, self.batch_norm, self.norm_momentum = float(dropout), bool(batch_norm), float(norm_momentum)
         # One independent stream a layer and purpose, so that leaving dropout out does not move the kernels.
-        kernel_seeds, dropout_seeds = (
-            np.random.SeedSequence(self.seed).generate_state(2 * len(hidden) + 2).reshape(2, -1)
-        )
+        kernel_seeds, dropout_seeds = _seeds(self.seed, len(hidden) + 1)
         inner: dict[str, Any] = {"dtype": self.dtype_policy}
         self.pool = keras.layers.GlobalAveragePooling2D(name="pool", **inner)
         self.units = [
@@ -61,7 +59,7 @@ class Probe(keras.layers.Layer):
                 keras.layers.BatchNormalization(momentum=self.norm_momentum, name=f"norm_{index + 1}", **inner)
                 if self.batch_norm
                 else None,
-                keras.layers.Dropout(self.dropout, seed=int(dropout_seeds[index]), name=f"dropout_{index + 1}", **inner)
+                keras.layers.Dropout(self.dropout, seed=dropout_seeds[index], name=f"dropout_{index + 1}", **inner)
                 if self.dropout
                 else None,
             )
@@ -127,8 +125,14 @@ class Probe(keras.layers.Layer):
         }
 
 
-def _he_normal(seed: np.unsignedinteger[Any]) -> keras.initializers.HeNormal:
-    return keras.initializers.HeNormal(seed=int(seed))
+def _seeds(seed: int, layers: int) -> list[list[int]]:
+    """For kernels and for dropout one seed a layer, below 2^32; below 2^31 on torch, which holds them in int32."""
+    drawn = np.random.SeedSequence(seed).generate_state(2 * layers).reshape(2, -1)
+    return (drawn % 2**31 if keras.backend.backend() == "torch" else drawn).tolist()
+
+
+def _he_normal(seed: int) -> keras.initializers.HeNormal:
+    return keras.initializers.HeNormal(seed=seed)
 
 
 def attach_probe(

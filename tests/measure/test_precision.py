@@ -11,6 +11,10 @@ def tf32_is_allowed():
         import jax
 
         return {"float32": False, "tensorfloat32": True, None: None}[jax.config.jax_default_matmul_precision]
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.get_float32_matmul_precision() != "highest"
     from tensorflow.config import experimental
 
     return experimental.tensor_float_32_execution_enabled()

@@ -24,7 +24,7 @@ from keras import ops
 from ncap.measure.method import ProbeData, Sums
 from ncap.reference.verdict import GRADIENT_FORM, Moments, Reading
 
-BACKENDS = ("tensorflow", "jax")
+BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def measure(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
@@ -60,7 +60,7 @@ def _add_up(function: str, data: ProbeData, batch_size: int, *settings: str) -> 
     backend = keras.backend.backend()
     if backend not in BACKENDS:
         raise ValueError(
-            f"method='autodiff' needs the Keras backend {' or '.join(BACKENDS)}, this is {backend!r}; use method='closed_form'"
+            f"method='autodiff' needs one of the Keras backends {', '.join(BACKENDS)}, this is {backend!r}; use method='closed_form'"
         )
     sums_of = getattr(import_module(f"ncap.measure.autodiff.{backend}"), function)
     probe, features, targets, loss = data

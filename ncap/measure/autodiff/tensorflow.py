@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
@@ -37,15 +38,18 @@ def _compile(
     function: Callable[..., Any], probe: ReferenceType[Probe], x: tf.Tensor, y: tf.Tensor, *settings: str
 ) -> Any:
     """The graph of a probe that it does not keep alive: a weak reference is read while tracing only."""
-
-    def run(x: tf.Tensor, y: tf.Tensor) -> Any:
-        traced = probe()
-        assert traced is not None  # traced inside a call that holds it
-        return function(traced, x, y, *settings)
-
-    # One trace for any number of samples. No autograph: what it would convert, loops over layers, is to be unrolled.
+    # One trace for any number of samples. No autograph: what it would convert, loops over layers, is to be unrolled. And no function
+    # of its own: TensorFlow counts the traces of one by its code, and would warn of retracing for many probes.
     specs = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in (x, y)]
-    return tf.function(run, input_signature=specs, autograph=False)
+    return tf.function(partial(_on_probe, function, probe, settings), input_signature=specs, autograph=False)
+
+
+def _on_probe(
+    function: Callable[..., Any], probe: ReferenceType[Probe], settings: tuple[str, ...], x: tf.Tensor, y: tf.Tensor
+) -> Any:
+    traced = probe()
+    assert traced is not None  # traced inside a call that holds it
+    return function(traced, x, y, *settings)
 
 
 def _gradients(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> list[tf.Tensor]:

@@ -1,0 +1,80 @@
+"""The deep-learning framework: loaded without its chatter, asked for its devices.
+
+Nothing here imports Keras before a function is called.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+TENSORFLOW = logging.getLogger("tensorflow")
+
+
+def load() -> None:
+    """Import Keras with its backend, without the lines that TensorFlow writes when it loads; NCAP_DEBUG=1 shows them.
+
+    Standard error is muted during the import and at no other time.
+
+    Raises: ValueError where Keras cannot load the backend that KERAS_BACKEND names.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when TensorFlow loads
+    if os.environ.get("NCAP_DEBUG") == "1":
+        return
+    try:
+        with _muted_stderr():
+            import keras
+
+            if keras.backend.backend() != "tensorflow":  # keras.utils.set_random_seed loads TensorFlow on every backend
+                with suppress(ImportError):
+                    import tensorflow  # noqa: F401
+    except (ImportError, ValueError) as error:
+        raise ValueError(
+            f"Keras cannot load its backend {os.environ.get('KERAS_BACKEND')!r} ({error}); "
+            "set KERAS_BACKEND to tensorflow, or to jax after pip install 'ncap[jax]'"
+        ) from error
+
+
+@contextmanager
+def quiet_tracing() -> Iterator[None]:
+    """Keep TensorFlow's warnings of retracing back inside the block: many networks in one process trace many functions.
+
+    >>> with quiet_tracing():
+    ...     print(TENSORFLOW.filter(logging.makeLogRecord({"msg": "triggered tf.function retracing"})))
+    False
+    """
+
+    def without_retracing(
+        record: logging.LogRecord,
+    ) -> bool:  # of each block its own, since blocks lie inside one another
+        return "retracing" not in record.getMessage()
+
+    TENSORFLOW.addFilter(without_retracing)
+    try:
+        yield
+    finally:
+        TENSORFLOW.removeFilter(without_retracing)
+
+
+def devices() -> list[str]:
+    """The devices that Keras' backend computes on, such as ["cpu:0"]; Keras itself cannot say so on PyTorch."""
+    import keras
+
+    if keras.backend.backend() != "torch":
+        return list(keras.distribution.list_devices())
+    import torch
+
+    return [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu:0"]
+
+
+@contextmanager
+def _muted_stderr() -> Iterator[None]:
+    # The descriptor, not sys.stderr: the lines come from C++, some of them before TensorFlow has read its log level.
+    saved, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nothing)
