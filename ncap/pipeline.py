@@ -125,6 +125,7 @@ def observe(
     """
     import keras
 
+    from ncap import framework
     from ncap.engines import ENGINES
     from ncap.engines.ledger import Ledger
     from ncap.training.environment import check_backend, environment
@@ -138,5 +139,6 @@ def observe(
     def train_run(key: RunKey, start: "Start") -> "Iterator[Tick]":
         return train(job, candidates[key.candidate], target, key.run, start)
 
-    ENGINES.get(engine)().run(runs, train_run, Ledger(store, job, runs, progress))
+    with framework.quiet_tracing():
+        ENGINES.get(engine)().run(runs, train_run, Ledger(store, job, runs, progress))
     return settings

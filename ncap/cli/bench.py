@@ -21,7 +21,7 @@ def bench(candidates: str, target: str, n_train: int, repeats: int, seed: int, f
     sources.resolve(candidates)
     targets.resolve(target)
     framework.load()
-    from ncap.measure.cost import cost_table, measure_costs
+    from ncap.cost import cost_table, measure_costs
 
     costs = measure_costs(candidates, target, n_train=n_train, repeats=repeats, seed=seed)
     print_table(costs, format, cost_table)

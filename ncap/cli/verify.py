@@ -18,14 +18,12 @@ def verify(seed: int, format: str) -> None:
     import keras
     import pandas as pd
 
-    from ncap.measure.verification import check_table, run_checks
+    from ncap.verification import check_table, run_checks
 
     checks = list(run_checks(seed))
     print_table(pd.DataFrame([check.row() for check in checks]), format, lambda _: check_table(checks))
     if format == "table":
-        click.echo(
-            f"Keras {keras.__version__} on {keras.backend.backend()}, {', '.join(keras.distribution.list_devices())}"
-        )
+        click.echo(f"Keras {keras.__version__} on {keras.backend.backend()}, {', '.join(framework.devices())}")
     failed = [check for check in checks if not check.passed]
     if failed:
         raise FailedCheckError(f"{len(failed)} of {len(checks)} checks failed: {failed[0].what}, {failed[0].dtype}")

@@ -7,6 +7,8 @@ from importlib.metadata import version
 import keras
 import numpy as np
 
+from ncap.framework import devices
+
 
 def environment() -> dict[str, str]:
     """The versions, backend and device that the numbers come from."""
@@ -18,7 +20,7 @@ def environment() -> dict[str, str]:
         "numpy": np.__version__,
         "python": platform.python_version(),
         "backend": keras.backend.backend(),
-        "device": ", ".join(keras.distribution.list_devices()),
+        "device": ", ".join(devices()),
         "machine": f"{platform.system()} {platform.machine()}",
     }
 
