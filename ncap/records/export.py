@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncap.arguments import make_folder, path_text
-from ncap.records.schema import RECORDS, Column, Table
-from ncap.records.sql import BOOKKEEPING, column_names
+from ncap.records.schema import RECORDS, Table
+from ncap.records.sql import BOOKKEEPING
 from ncap.records.store import Store
 
 if TYPE_CHECKING:
@@ -58,15 +58,8 @@ def import_records(folder: str | Path, store: str | Path) -> dict[str, int]:
 
 
 def every_table() -> tuple[Table, ...]:
-    """The records and, described as text columns, what a store keeps beside them."""
-    texts = {name: tuple(Column(column, str, "", "") for column in column_names()[name]) for name in BOOKKEEPING}
-    runs = {"bodies": 4}
-    kept = (Table(name, "", _with_run(columns), runs.get(name, 1)) for name, columns in texts.items())
-    return (*RECORDS, *kept)
-
-
-def _with_run(columns: tuple[Column, ...]) -> tuple[Column, ...]:
-    return tuple(Column("run", int, "", "") if column.name == "run" else column for column in columns)
+    """The records, and what a store keeps beside them."""
+    return (*RECORDS, *BOOKKEEPING)
 
 
 def _check_format(format: str) -> None:

@@ -14,7 +14,36 @@ from pathlib import Path
 from typing import Any
 
 from ncap.records.schema import OBSERVATIONS, READINGS
-from ncap.records.sql import create_statements
+from ncap.records.sql import ALIASES, SETTINGS, TABLES, checksum, create_statements, insert, storable
+
+_SHARE = "share"  # a float from 0 to 1
+_WIDE = {
+    "candidate": str, "target": str, "run": int, "epoch": int, "beta_eff": float, "beta_eff_error": float, "cancellation": float,
+    "degenerate": int, "train_accuracy": _SHARE, "train_loss": float, "val_accuracy": _SHARE, "val_loss": float, "test_accuracy": _SHARE,
+    "seconds_train": float, "seconds_beta": float, "settings": str, "reading": str,
+}  # fmt: skip
+# The tables of schema 1: their columns in SQL, and what each holds.
+_RUN_1 = "settings TEXT NOT NULL, target TEXT NOT NULL, candidate TEXT NOT NULL, run INTEGER NOT NULL"
+_RUN_KEY = "PRIMARY KEY (settings, target, candidate, run"
+SCHEMA_1 = {
+    "settings": "CREATE TABLE settings (hash TEXT PRIMARY KEY, parameters TEXT NOT NULL, environment TEXT NOT NULL, "
+    "first_used TEXT NOT NULL)",
+    "observations": "CREATE TABLE observations (candidate TEXT NOT NULL, target TEXT NOT NULL, run INTEGER NOT NULL, "
+    "epoch INTEGER NOT NULL, beta_eff REAL, beta_eff_error REAL, cancellation REAL, degenerate INTEGER NOT NULL, "
+    "train_accuracy REAL, train_loss REAL, val_accuracy REAL, val_loss REAL, test_accuracy REAL, "
+    "seconds_train REAL, seconds_beta REAL, settings TEXT NOT NULL, "
+    f"reading TEXT NOT NULL, {_RUN_KEY}, epoch))",
+    "failures": f"CREATE TABLE failures ({_RUN_1}, epoch INTEGER NOT NULL, reason TEXT NOT NULL, {_RUN_KEY}))",
+    "bodies": "CREATE TABLE bodies (settings TEXT, target TEXT, candidate TEXT, run INTEGER, fingerprint TEXT NOT NULL, "
+    f"{_RUN_KEY}))",
+}  # fmt: skip
+_RUN_TYPES = {"settings": str, "target": str, "candidate": str, "run": int}
+_TYPES_1: dict[str, dict[str, Any]] = {
+    "settings": dict.fromkeys(("hash", "parameters", "environment", "first_used"), str),
+    "observations": _WIDE,
+    "failures": _RUN_TYPES | {"epoch": int, "reason": str},
+    "bodies": _RUN_TYPES | {"fingerprint": str},
+}
 
 # What was part of the settings in schema 1, and changes what is read only.
 _OF_THE_READING = ("interaction", "strength", "weighting", "beta_samples")
@@ -27,14 +56,15 @@ def settings_hash(parameters: dict[str, Any]) -> tuple[str, str]:
     return hashlib.sha256(text.encode()).hexdigest()[:12], text
 
 
-def keep_copy(path: Path, db: sqlite3.Connection, version: int) -> Path:
-    """Copy a store to STORE.v<version> beside it; whoever calls it holds SQLite's lock, so that the file is at rest.
+def keep_copy(path: Path, content: bytes, version: int) -> Path:
+    """Write what a store was to STORE.v<version> beside it.
 
-    The bytes come from SQLite itself: opening the file once more and closing it would drop the lock (POSIX locks are the process's).
+    content: its bytes, as SQLite itself gives them; opening the file once more and closing it would drop SQLite's lock (POSIX locks are
+    the process's).
 
     Raises: OSError where it cannot be written; FileExistsError where another file has that name.
     """
-    copy, content = path.with_name(f"{path.name}.v{version}"), db.serialize()
+    copy = path.with_name(f"{path.name}.v{version}")
     if copy.exists():
         if copy.read_bytes() == content:
             return copy
@@ -48,11 +78,57 @@ def keep_copy(path: Path, db: sqlite3.Connection, version: int) -> Path:
     return copy
 
 
+def impossible_row(db: sqlite3.Connection) -> str:
+    """The first row of schema 1 that ncap 0.1 cannot have written, in words, or ""; bytes that are not UTF-8 come as surrogates.
+
+    It kept no checksums: a number that has become another possible one cannot be told from the right one.
+    """
+    readings: dict[str, str] = {}  # of every job
+    for table, types in _TYPES_1.items():
+        for row in db.execute(f"SELECT {', '.join(types)} FROM {table} ORDER BY rowid"):
+            values = dict(zip(types, row, strict=True))
+            wrong = [name for name, kind in types.items() if not _possible(values[name], kind)]
+            found = f"{wrong[0]} {values[wrong[0]]!a:.80}" if wrong else _contradiction(values, readings)
+            if found:
+                key = ("hash",) if table == "settings" else ("settings", "target", "candidate", "run", "epoch")
+                named = ", ".join(f"{name} {values[name]!a:.80}" for name in key if name in values)
+                return f"in its table {table} the row {named} has {found}, which ncap 0.1 did not write"
+    return ""
+
+
+def _possible(value: Any, kind: Any) -> bool:
+    if kind is str:
+        return isinstance(value, str) and value == value.encode(errors="ignore").decode()  # no bytes that are not UTF-8
+    if kind is int:
+        return isinstance(value, int) and value >= 0
+    return value is None or (isinstance(value, float) and (kind is not _SHARE or 0 <= value <= 1))
+
+
+def _contradiction(row: dict[str, Any], readings: dict[str, str]) -> str:
+    """What in a row of schema 1 does not agree with its job, "" where all does; a job is noted in `readings`."""
+    if "hash" in row:
+        try:
+            parameters, environment = json.loads(row["parameters"]), json.loads(row["environment"])
+            if not isinstance(environment, dict) or settings_hash(parameters)[0] != row["hash"]:
+                return "parameters or an environment"
+            readings[row["hash"]] = "/".join(parameters[name] for name in _OF_THE_READING[:3])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return "parameters or an environment"
+        return ""
+    if row["settings"] not in readings:
+        return "settings of no job"
+    return (
+        f"reading {row['reading']!a:.80}"
+        if row.get("reading", readings[row["settings"]]) != readings[row["settings"]]
+        else ""
+    )
+
+
 def from_1_to_2(db: sqlite3.Connection) -> None:
     """Rewrite the tables of schema 1 as those of schema 2, inside the transaction that is open."""
     for table in ("settings", "observations", "failures", "bodies"):
         db.execute(f"ALTER TABLE {table} RENAME TO {table}_1")
-    for statement in create_statements():
+    for statement in create_statements().values():
         db.execute(statement)
     jobs: dict[str, list[str]] = {}  # new hash -> the old ones that became it
     rows = db.execute("SELECT hash, parameters, environment, first_used FROM settings_1 ORDER BY rowid").fetchall()
@@ -64,11 +140,11 @@ def from_1_to_2(db: sqlite3.Connection) -> None:
         if not all(_agree(db, old, other) for other in jobs.get(new, [])):
             new, text = settings_hash(parameters | {"apart": old})
         jobs.setdefault(new, []).append(old)
-        db.execute(
-            "INSERT INTO settings VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (new, text, environment, first_used)
-        )
-        db.execute("INSERT INTO aliases VALUES (?, ?, ?)", (old, new, reading))
+        job = {"hash": new, "parameters": text, "environment": environment, "first_used": first_used}
+        db.execute(insert(SETTINGS), storable(SETTINGS, job))
+        db.execute(insert(ALIASES), storable(ALIASES, {"alias": old, "settings": new, "reading": reading}))
     _move_rows(db)
+    _seal(db)
     for table in ("settings", "observations", "failures", "bodies"):
         db.execute(f"DROP TABLE {table}_1")
 
@@ -99,7 +175,7 @@ def _move_rows(db: sqlite3.Connection) -> None:
     }
     columns = [values[name] for name in OBSERVATIONS.names[4:]]
     source = renamed.format("observations")
-    db.execute(f"INSERT OR IGNORE INTO observations SELECT {key}, {', '.join(columns)} {source}")
+    db.execute(f"INSERT OR IGNORE INTO observations SELECT {key}, {', '.join(columns)}, 0 {source}")
     values = {
         "tick": "o.epoch",
         "reading": "o.reading",
@@ -113,9 +189,16 @@ def _move_rows(db: sqlite3.Connection) -> None:
         "seconds": "o.seconds_beta",
     }
     columns = [values[name] for name in READINGS.names[4:]]
-    db.execute(f"INSERT OR IGNORE INTO readings SELECT {key}, {', '.join(columns)} {source}")
-    db.execute(f"INSERT OR IGNORE INTO failures SELECT {key}, o.epoch, o.reason {renamed.format('failures')}")
-    db.execute(f"INSERT OR IGNORE INTO bodies SELECT {key}, o.fingerprint {renamed.format('bodies')}")
+    db.execute(f"INSERT OR IGNORE INTO readings SELECT {key}, {', '.join(columns)}, 0 {source}")
+    db.execute(f"INSERT OR IGNORE INTO failures SELECT {key}, o.epoch, o.reason, 0 {renamed.format('failures')}")
+    db.execute(f"INSERT OR IGNORE INTO bodies SELECT {key}, o.fingerprint, 0 {renamed.format('bodies')}")
+
+
+def _seal(db: sqlite3.Connection) -> None:
+    """Give every row that was moved its checksum."""
+    db.create_function("checksum_of", -1, lambda *values: checksum(values), deterministic=True)
+    for name, table in TABLES.items():
+        db.execute(f"UPDATE {name} SET checksum = checksum_of({', '.join(table.names)})")
 
 
 # Schema version -> what brings it to the next one.

@@ -1,48 +1,75 @@
-"""The tables of a store in SQL, made from the schema."""
+"""The tables of a store in SQL, made from the schema.
 
+Every row ends with a checksum of its values, which no DataFrame and no export shows: SQLite notices a page that makes no sense, not a
+number that another one has taken the place of.
+"""
+
+import json
 import math
+import zlib
+from collections.abc import Sequence
 from typing import Any
 
-from ncap.records.schema import RECORDS, Table
+from ncap.records.schema import RECORDS, Column, Table
 
 _SQL_TYPE = {str: "TEXT NOT NULL", int: "INTEGER NOT NULL", bool: "INTEGER NOT NULL", float: "REAL"}
 
+
+def _texts(names: str) -> tuple[Column, ...]:
+    return tuple(Column(name, str, "", "") for name in names.split())
+
+
 # What a store keeps beside the records: jobs by the hash of their settings; the body that a run began from; and the hashes that jobs had
 # under an older version, with the reading that was part of them.
-BOOKKEEPING = {
-    "settings": "hash TEXT PRIMARY KEY, parameters TEXT NOT NULL, environment TEXT NOT NULL, first_used TEXT NOT NULL",
-    "bodies": "settings TEXT, target TEXT, candidate TEXT, run INTEGER, fingerprint TEXT NOT NULL, "
-    "PRIMARY KEY (settings, target, candidate, run)",
-    "aliases": "alias TEXT PRIMARY KEY, settings TEXT NOT NULL, reading TEXT NOT NULL",
-}
+SETTINGS = Table("settings", "", _texts("hash parameters environment first_used"), keys=1)
+BODIES = Table(
+    "bodies", "", (*_texts("settings target candidate"), Column("run", int, "", ""), *_texts("fingerprint")), keys=4
+)
+ALIASES = Table("aliases", "", _texts("alias settings reading"), keys=1)
+BOOKKEEPING = (SETTINGS, BODIES, ALIASES)
+
+TABLES = {table.name: table for table in (*RECORDS, *BOOKKEEPING)}
 
 
-def create_statements() -> list[str]:
-    """One CREATE TABLE a table."""
-    tables = {table.name: f"{_columns(table)}, PRIMARY KEY ({', '.join(table.key)})" for table in RECORDS}
-    return [f"CREATE TABLE {name} ({columns})" for name, columns in (tables | BOOKKEEPING).items()]
+def create_statements() -> dict[str, str]:
+    """One CREATE TABLE a table, by its name."""
+    return {
+        name: f"CREATE TABLE {name} ({_columns(table)}, checksum INTEGER NOT NULL, PRIMARY KEY ({', '.join(table.key)}))"
+        for name, table in TABLES.items()
+    }
 
 
-def column_names() -> dict[str, tuple[str, ...]]:
-    """The columns of every table of a store, in order."""
-    kept = {name: tuple(_bookkept(columns)) for name, columns in BOOKKEEPING.items()}
-    return {table.name: table.names for table in RECORDS} | kept
-
-
-def insert(table: Table, on_conflict: str = "DO NOTHING") -> str:
-    """The statement that writes one row of a table, a value a column."""
-    places = ", ".join("?" * len(table.columns))
-    return f"INSERT INTO {table.name} ({', '.join(table.names)}) VALUES ({places}) ON CONFLICT ({', '.join(table.key)}) {on_conflict}"
+def insert(table: Table, replace: bool = False) -> str:
+    """The statement that writes one row of a table, as `storable` lists it; a row of that key stays, or is replaced."""
+    names = (*table.names, "checksum")
+    values = ", ".join(f"{name} = excluded.{name}" for name in names[table.keys :])
+    return (
+        f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "
+        f"ON CONFLICT ({', '.join(table.key)}) {f'DO UPDATE SET {values}' if replace else 'DO NOTHING'}"
+    )
 
 
 def storable(table: Table, row: dict[str, Any]) -> list[Any]:
-    """A row's values in the order of the columns; ValueError for columns that are missing or unknown.
+    """A row's values in the order of the columns, and their checksum; ValueError for columns that are missing or unknown.
 
     SQLite knows no numpy scalars, and reads NaN as NULL; saying so here keeps NULL out of the columns that are not floats.
     """
     if set(row) != set(table.names):
         raise ValueError(f"a row of {table.name} has the columns {list(table.names)}, got {list(row)}")
-    return [_plain(row[name], kind) for name, kind in table.types.items()]
+    values = [_plain(f"{table.name}.{name}", row[name], kind) for name, kind in table.types.items()]
+    return [*values, checksum(values)]
+
+
+def checksum(values: Sequence[Any]) -> int:
+    """CRC-32 of a row's values, NULL as None, written as a JSON list: the same on every machine and in every version of Python.
+
+    >>> checksum(["mlp", 1, 0.5, None])
+    4094353557
+    """
+    return zlib.crc32(_JSON.encode(list(values)).encode())
+
+
+_JSON = json.JSONEncoder(separators=(",", ":"), default=repr)  # bytes, which no column holds, have a checksum too
 
 
 def where(**equal: Any) -> tuple[str, tuple[Any, ...]]:
@@ -60,10 +87,11 @@ def _columns(table: Table) -> str:
     return ", ".join(f"{name} {_SQL_TYPE[kind]}" for name, kind in table.types.items())
 
 
-def _bookkept(columns: str) -> list[str]:
-    return [part.split()[0] for part in columns.partition(", PRIMARY KEY")[0].split(", ")]
-
-
-def _plain(value: Any, kind: type) -> Any:
+def _plain(name: str, value: Any, kind: type) -> Any:
     value = kind(value)
+    if kind is str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # half a surrogate pair, as in Python's names of files that are not UTF-8
+            raise ValueError(f"{name} must be a text that can be written in UTF-8, got {value!a:.80}") from None
     return None if kind is float and math.isnan(value) else value

@@ -9,6 +9,8 @@ import json
 import os
 import re
 import sqlite3
+import stat
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,9 +20,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ncap.arguments import path_text
-from ncap.records import migrations
+from ncap.records import integrity, migrations
 from ncap.records.schema import FAILURES, OBSERVATIONS, READINGS, SCORES, RunKey, Table
-from ncap.records.sql import column_names, create_statements, insert, storable, where
+from ncap.records.sql import BODIES, SETTINGS, create_statements, insert, storable, where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +33,9 @@ APPLICATION_ID = 0x6E636170  # "ncap"
 SCHEMA_VERSION = 2
 
 _HEADER = b"SQLite format 3\x00"
+_PATIENCE = 60  # seconds that another program may hold the file
+_LOOK = 0.5  # seconds between two looks whether it still does, and whether Ctrl-C was pressed
+_STEPS = 100_000  # instructions of SQLite, some milliseconds, between two moments in which Python can answer a Ctrl-C
 
 
 class UnusableStoreError(ValueError):
@@ -68,7 +73,7 @@ class Store:
     ...     key = RunKey(store.add_settings({"seed": 0}, {}), "digits", "mlp", 0)
     ...     observation = dict.fromkeys(OBSERVATIONS.names[4:], 0.5) | {"tick": 1}
     ...     reading = dict.fromkeys(READINGS.names[4:], 0.5) | {"tick": 1, "reading": "explicit/magnitude/unit", "reason": ""}
-    ...     store.add(key, observation, [reading])
+    ...     _ = store.add(key, observation, [reading])
     ...     store.records().readings[["candidate", "tick", "beta_eff"]].values.tolist()
     [['mlp', 1, 0.5]]
     """
@@ -77,45 +82,45 @@ class Store:
         self.path = Path(path_text("store", path))
         if not self.path.name:
             raise UnusableStoreError(f"{self.path} is a folder; pass the path of a store, such as runs.db")
-        self.checkpoints = self.path.with_name(f"{self.path.name}.checkpoints")
+        # What lies beside the file is found by every name that the file has.
+        self._file = Path(os.path.realpath(self.path))
+        self.checkpoints = self._file.with_name(f"{self._file.name}.checkpoints")
         _check_header(self.path, create)
         try:
             # isolation_level=None: transactions begin and end where this file says, not where the driver guesses.
-            self._db = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            self._db = sqlite3.connect(self.path, timeout=_LOOK, isolation_level=None)
         except sqlite3.Error as error:
             raise UnusableStoreError(f"{self.path}: {error}; pass a path in a folder that can be written") from error
+        self._db.set_progress_handler(lambda: 0, _STEPS)
         try:
-            self._check_pages()
+            self._check()
             if create:
                 self._prepare()
             elif self._version() < SCHEMA_VERSION:
                 self._prepare() if self._writable() else self._migrate_in_memory()
-            self._check_tables()
         except BaseException:
             self.close()
             raise
 
-    def _check_pages(self) -> None:
-        # A job would find a damaged page when it comes to it, hours later. 0.1 s for 100,000 rows.
+    def _check(self) -> None:
+        """Refuse a file that is damaged, or that is not what ncap makes: a job would find that out hours later, or never."""
         self._query("BEGIN")  # until COMMIT no other process changes the file
-        ((verdict,),) = self._query("PRAGMA quick_check(1)")
-        ((pages,),), ((page_size,),) = self._query("PRAGMA page_count"), self._query("PRAGMA page_size")
-        if verdict == "ok" and self.path.stat().st_size < pages * page_size:
-            verdict = "the file is cut off"  # within its last page, which SQLite fills up with zeros
+        version = self._version()
+        try:
+            found = integrity.damage(self._db, self.path)
+            if not found and version:
+                if foreign := integrity.foreign_part(self._db, version):
+                    raise UnusableStoreError(
+                        f"{self.path}: cannot be read as a store: {foreign}; left untouched, pass another path"
+                    )
+                found = integrity.changed_row(self._db, version)
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
         self._query("COMMIT")
-        if verdict != "ok":
+        if found:
             raise UnusableStoreError(
-                f"{self.path}: damaged ({' '.join(verdict.split())}), left untouched; restore a copy of it, or pass another path"
+                f"{self.path}: damaged ({found}), left untouched; restore a copy of it, or pass another path"
             )
-
-    def _check_tables(self) -> None:
-        for table, columns in column_names().items():
-            found = tuple(name for _, name, *_ in self._query(f"PRAGMA table_info({table})"))
-            if found != columns:
-                raise UnusableStoreError(
-                    f"{self.path}: cannot be read as a store: its table {table} has the columns {', '.join(found) or 'of none'}, schema "
-                    f"{SCHEMA_VERSION} has {', '.join(columns)}; left untouched, pass another path"
-                )
 
     def _version(self) -> int:
         ((version,),) = self._query("PRAGMA user_version")
@@ -128,24 +133,27 @@ class Store:
         """Make the tables of a new file, migrate an older one, and find out, before any training, that it can be written."""
         try:
             self._db.execute("PRAGMA synchronous = EXTRA")
-            self._db.execute("BEGIN IMMEDIATE")
+            self._execute("BEGIN IMMEDIATE")
             version = self._version()  # inside the transaction: another process may have migrated it meanwhile
             if version == 0:
-                for statement in create_statements():
+                for statement in create_statements().values():
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             elif version < SCHEMA_VERSION:
-                migrations.keep_copy(self.path, self._db, version)
+                before = self._db.serialize()
                 self._migrate(version)
+                migrations.keep_copy(self._file, before, version)  # of one that can be migrated
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            self._db.execute("ROLLBACK" if version == SCHEMA_VERSION else "COMMIT")
+            self._execute("ROLLBACK" if version == SCHEMA_VERSION else "COMMIT")
         except FileExistsError as error:
             raise UnusableStoreError(f"{self.path}: written by an older ncap, and left untouched: {error}") from error
         except OSError as error:
             raise StoreWriteError.at(self.path, error) from error
         except sqlite3.Error as error:
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            if _code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
                 raise StoreWriteError.at(self.path, error) from error
+            if _code(error) in _LOCKED or _code(error) == sqlite3.SQLITE_INTERRUPT:
+                raise self._unreadable(error) from error
             raise UnusableStoreError(
                 f"{self.path}: cannot be used as a store ({error}); pass the path of a file that can be written, in such a folder"
             ) from error
@@ -187,11 +195,8 @@ class Store:
         """
         settings, text = migrations.settings_hash(dict(parameters))
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._transaction() as db:
-            db.execute(
-                "INSERT INTO settings VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (settings, text, json.dumps(environment, sort_keys=True), now),
-            )
+        row = {"hash": settings, "parameters": text, "environment": json.dumps(environment, sort_keys=True)}
+        self._write([(insert(SETTINGS), storable(SETTINGS, row | {"first_used": now}))])
         ((stored,),) = self._query("SELECT environment FROM settings WHERE hash = ?", (settings,))
         begun = json.loads(stored)
         changes = [
@@ -308,7 +313,7 @@ class Store:
         rows = [(OBSERVATIONS, {**named, **observation}), *((READINGS, {**named, **reading}) for reading in readings)]
         statements: list[tuple[str, Sequence[Any]]] = [(insert(table), storable(table, row)) for table, row in rows]
         if body:
-            statements.append(("INSERT INTO bodies VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", [*key, body]))
+            statements.append((insert(BODIES), storable(BODIES, {**named, "fingerprint": body})))
         self._write(statements)
         clause, values = where(**named, tick=int(observation["tick"]))
         (kept,) = self._query(f"SELECT {', '.join(OBSERVATIONS.names)} FROM observations {clause}", values)
@@ -316,8 +321,7 @@ class Store:
 
     def add_scores(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Commit scores; a later value replaces an earlier one."""
-        replace = "DO UPDATE SET value = excluded.value, seconds = excluded.seconds, note = excluded.note"
-        self._write([(insert(SCORES, replace), storable(SCORES, dict(row))) for row in rows])
+        self._write([(insert(SCORES, replace=True), storable(SCORES, dict(row))) for row in rows])
 
     def merge(self, tables: "Mapping[str, tuple[Table, pd.DataFrame]]") -> dict[str, int]:
         """Commit rows of several tables at once, and return how many of each are new.
@@ -336,7 +340,7 @@ class Store:
         return added
 
     def _check_equal(self, db: sqlite3.Connection, table: Table, values: list[Any]) -> None:
-        same = " AND ".join(f"{name} IS ?" for name in table.names)
+        same = " AND ".join(f"{name} IS ?" for name in (*table.names, "checksum"))
         if not db.execute(f"SELECT 1 FROM {table.name} WHERE {same}", values).fetchone():
             row = ", ".join(map(str, values[: table.keys]))
             raise ValueError(
@@ -365,7 +369,7 @@ class Store:
     def add_failure(self, key: RunKey, epoch: int, reason: str) -> None:
         """Commit that a run could not finish `epoch`; a later failure of the run replaces the earlier."""
         row = storable(FAILURES, {**key._asdict(), "epoch": epoch, "reason": reason})
-        self._write([(insert(FAILURES, "DO UPDATE SET epoch = excluded.epoch, reason = excluded.reason"), row)])
+        self._write([(insert(FAILURES, replace=True), row)])
 
     def clear_failure(self, key: RunKey, epoch: int) -> None:
         """Forget the failure of a run that has finished `epoch`, if it had failed there or before."""
@@ -406,23 +410,52 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            self._execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
-                self._db.execute("COMMIT")
+                self._execute("COMMIT")
             finally:
                 if self._db.in_transaction:  # SQLite itself rolls back when the disk is full
                     self._db.execute("ROLLBACK")
         except sqlite3.Error as error:
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            if _code(error) == sqlite3.SQLITE_INTERRUPT:
+                raise KeyboardInterrupt from error
+            if _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise UnusableStoreError(f"{self.path}: cannot be used as a store any more ({error})") from error
             raise StoreWriteError.at(self.path, error) from error
 
     def _query(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         try:
-            return self._db.execute(statement, values).fetchall()
+            return self._execute(statement, values).fetchall()
         except sqlite3.Error as error:
-            raise UnusableStoreError(f"{self.path}: cannot be read as a store ({error})") from error
+            raise self._unreadable(error) from error
+
+    def _execute(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        """Execute a statement, and wait where another program holds the file; SQLite's own wait would not hear a Ctrl-C."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._db.execute(statement, values)
+            except sqlite3.Error as error:
+                if _code(error) not in _LOCKED or time.monotonic() >= deadline:
+                    raise
+
+    def _unreadable(self, error: sqlite3.Error) -> BaseException:
+        if _code(error) == sqlite3.SQLITE_INTERRUPT:  # what became of a KeyboardInterrupt inside SQLite
+            return KeyboardInterrupt()
+        if _code(error) in _LOCKED:
+            return UnusableStoreError(
+                f"{self.path}: locked by another program, for more than {_PATIENCE} s; repeat the command when that one is done"
+            )
+        return UnusableStoreError(f"{self.path}: cannot be read as a store ({error})")
+
+
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 where the driver itself found the fault, such as a text that is not UTF-8."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 _SUMMARY = ["settings", "target", "first_used", "candidates", "runs", "ticks", "failures", "readings", "parameters"]
@@ -441,6 +474,10 @@ def _check_header(path: Path, create: bool) -> None:
             return
         raise UnusableStoreError(f"{path}: no such store; `ncap rank --store {path}` makes one")
     try:
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise UnusableStoreError(
+                f"{path}: not a file; pass the path of a store, such as runs.db"
+            )  # a pipe would be waited for
         with path.open("rb") as file:
             header = file.read(100)
     except OSError as error:
@@ -454,4 +491,11 @@ def _check_header(path: Path, create: bool) -> None:
         raise UnusableStoreError(
             f"{path}: written by {'a newer' if version > SCHEMA_VERSION else 'an unknown'} ncap (schema {version}, this one reads 1 to "
             f"{SCHEMA_VERSION}), left untouched; update ncap, or pass another path"
+        )
+    if 2 in header[18:20]:
+        # Reading it would make files beside it, and closing it would move its log into it.
+        remedy = f"import sqlite3; sqlite3.connect({os.fspath(path)!a}).execute('PRAGMA journal_mode = DELETE')"
+        raise UnusableStoreError(
+            f"{path}: another program has set it to SQLite's WAL mode, in which ncap opens no store; left untouched. Close that "
+            f'program and set it back: python -c "{remedy}"'
         )

@@ -11,6 +11,7 @@ from ncap.engines.ledger import Ledger
 from ncap.engines.progress import JobProgress
 from ncap.job import Job
 from ncap.records.schema import OBSERVATIONS, READINGS, RunKey
+from ncap.records.sql import SETTINGS, insert, storable
 from ncap.records.store import Store
 from ncap.training.failure import TrainingFailedError
 from ncap.training.tick import Start, State, Tick
@@ -74,8 +75,8 @@ def run_scripted(engine: Engine, path: Path) -> list[str]:
 
 
 def _name_settings(store: Store) -> None:
-    with store._transaction() as db:
-        db.execute("INSERT INTO settings VALUES ('s', '{}', '{}', '') ON CONFLICT DO NOTHING")
+    row = {"hash": "s", "parameters": "{}", "environment": "{}", "first_used": ""}
+    store._write([(insert(SETTINGS), storable(SETTINGS, row))])
 
 
 def _check_complete(path: Path) -> None:
