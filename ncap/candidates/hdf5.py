@@ -10,6 +10,8 @@ import h5py
 import keras
 import numpy as np
 
+from ncap import hdf5 as reading
+
 
 def variables(model: keras.Model) -> dict[str, keras.Variable]:
     """The model's weights, non-trainable ones included, by path, in the order of its layers."""
@@ -33,34 +35,39 @@ def save_weights(model: keras.Model, path: Path) -> None:
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
-    """Set every weight of the model to the array of the same path in the file; nothing is set unless everything fits.
+    """Set every weight of the model to the array of the same path in the file; nothing is read or set unless everything fits.
 
-    Raises ValueError when the file is missing, is not HDF5, or lacks an array, holds one too many or one of another shape.
+    Raises ValueError when the file is missing, is not HDF5, or lacks an array, holds one too many, one of another shape or one that does
+    not lie in it.
     """
-    stored, wanted = _arrays(path), variables(model)
+    wanted = variables(model)
+    try:
+        with reading.opened(path) as file:
+            stored = _arrays(file, wanted)
+    except _MisfitError as error:
+        raise ValueError(f"{path} does not fit the model: {error}") from None
+    except reading.HDF5Error as error:
+        raise ValueError(f"{path}: no weights can be read ({error})") from error
+    for variable, array in zip(wanted.values(), stored, strict=True):
+        variable.assign(array)
+
+
+class _MisfitError(reading.HDF5Error):
+    """The arrays are not those of the model."""
+
+
+def _arrays(file: h5py.File, wanted: dict[str, keras.Variable]) -> list[np.ndarray]:
+    stored: dict[str, h5py.Dataset] = {}
+
+    def note(name: str, item: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(item, h5py.Dataset):
+            stored[name] = item
+
+    file.visititems(note)  # links are not followed
     unmatched = sorted(stored.keys() ^ wanted.keys())
     if unmatched:
-        side = "file" if unmatched[0] in stored else "model"
-        raise ValueError(f"{path} does not fit the model: {unmatched[0]} is only in the {side}")
+        raise _MisfitError(f"{unmatched[0]} is only in the {'file' if unmatched[0] in stored else 'model'}")
     for name, variable in wanted.items():
         if stored[name].shape != tuple(variable.shape):
-            raise ValueError(
-                f"{path} does not fit the model: {name} has shape {stored[name].shape}, the model's {tuple(variable.shape)}"
-            )
-    for name, variable in wanted.items():
-        variable.assign(stored[name])
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    arrays = {}
-
-    def read(name: str, item: h5py.Dataset | h5py.Group) -> None:
-        if isinstance(item, h5py.Dataset):
-            arrays[name] = item[()]
-
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(read)
-    except OSError as error:
-        raise ValueError(f"{path}: no weights can be read ({error})") from error
-    return arrays
+            raise _MisfitError(f"{name} has shape {stored[name].shape}, the model's {tuple(variable.shape)}")
+    return reading.read([reading.plain(stored[name]) for name in wanted])

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ncap.cli import options
+from ncap.cli.printer import say
 
 
 @click.command()
@@ -18,4 +19,4 @@ def export(store: Path, out: Path, format: str) -> None:
     from ncap.records.export import export_records
 
     for file in export_records(store, out, format):
-        click.echo(str(file))
+        say(file)

@@ -7,22 +7,33 @@ from typing import Any
 import click
 
 from ncap.cli.interrupt import exit_on_interrupt
+from ncap.cli.streams import make_streams_safe, printable_warnings
 from ncap.registry import Registry
 
 
-class FailedCheckError(click.ClickException):
+class CommandError(click.ClickException):
+    """An error as a command shows it; a name in it has nothing that a terminal obeys."""
+
+    def format_message(self) -> str:
+        """The message, printable."""
+        from ncap.terminal import printable
+
+        return printable(self.message)
+
+
+class FailedCheckError(CommandError):
     """A check failed."""
 
     exit_code = 1
 
 
-class BadInputError(click.ClickException):
+class BadInputError(CommandError):
     """An argument that cannot be used, or a file that is not a store."""
 
     exit_code = 2
 
 
-class UnfinishedError(click.ClickException):
+class UnfinishedError(CommandError):
     """The work could not be done: disk full, every candidate failed."""
 
     exit_code = 3
@@ -47,10 +58,15 @@ class Commands(click.Group):
             self.add_command(self._registry.get(cmd_name), cmd_name)
         return self.commands[cmd_name]
 
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run the command line."""
+        make_streams_safe()
+        return super().main(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            with exit_on_interrupt():
+            with exit_on_interrupt(), printable_warnings():
                 return super().invoke(ctx)
         except (click.exceptions.Exit, click.Abort, click.ClickException):
             raise

@@ -1,6 +1,7 @@
 """The one place where a command prints a table: for a person, or as JSON or CSV for another program."""
 
 import json
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,30 +16,45 @@ format_option = click.option("--format", type=click.Choice(FORMATS), default="ta
 
 
 def print_table(rows: "pd.DataFrame", format: str, show: Callable[["pd.DataFrame"], Any] | None = None) -> None:
-    """Print a table: `show` makes what rich prints of it, by default a plain table; JSON has null for NaN, CSV an empty field."""
+    """Print a table: `show` makes what rich prints of it, by default a plain table; JSON has null for NaN, CSV an empty field.
+
+    JSON is in ASCII, so that it is JSON whatever the stream encodes; CSV is as the table has it, except on a terminal.
+    """
     if format == "json":
-        records = json.loads(rows.to_json(orient="records", force_ascii=False, double_precision=15))
-        click.echo(json.dumps(records, indent=2, ensure_ascii=False))
+        records = json.loads(rows.to_json(orient="records", double_precision=15))
+        click.echo(json.dumps(records, indent=2))
     elif format == "csv":
-        click.echo(rows.to_csv(index=False, lineterminator="\n"), nl=False)
+        text = rows.to_csv(index=False, lineterminator="\n")
+        if sys.stdout.isatty():
+            say(text, nl=False)
+        else:
+            click.echo(text, nl=False)
     else:
         from ncap.terminal import open_console
 
         open_console().print((show or _plain)(rows))
 
 
+def say(text: object, err: bool = False, nl: bool = True) -> None:
+    """Print a line that has names in it: nothing in it is obeyed by a terminal."""
+    from ncap.terminal import printable
+
+    click.echo(printable(str(text)), err=err, nl=nl)
+
+
 def _plain(rows: "pd.DataFrame") -> Any:
     """Every cell as text that knows no markup; numbers stand to the right."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
-    from rich.text import Text
+
+    from ncap.terminal import name_cell
 
     table = Table(box=SIMPLE_HEAD, header_style="bold")
     for name in rows.columns:
         number = rows[name].dtype.kind in "if"
         table.add_column(str(name).replace("_", " "), justify="right" if number else "left", overflow="fold")
     for row in rows.itertuples(index=False):
-        table.add_row(*(Text(_cell(value)) for value in row))
+        table.add_row(*(name_cell(_cell(value)) for value in row))
     return table
 
 

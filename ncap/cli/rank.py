@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ncap.cli import options
-from ncap.cli.printer import format_option, print_table
+from ncap.cli.printer import format_option, print_table, say
 
 
 @click.command()
@@ -31,4 +31,4 @@ def rank(out: Path, progress: bool, format: str, **settings: Any) -> None:
     elif progress:
         from ncap.report.page import caution
 
-        click.echo(f"{out / 'report.html'}: {ranking.candidates[0]} is ranked first. {caution(ranking.table)}".rstrip())
+        say(f"{out / 'report.html'}: {ranking.candidates[0]} is ranked first. {caution(ranking.table)}".rstrip())

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ncap.cli import options
-from ncap.cli.printer import format_option, print_table
+from ncap.cli.printer import format_option, print_table, say
 
 
 @click.command()
@@ -41,4 +41,4 @@ def report(
     page = write_report(ranking, out)
     print_table(ranking.table, format, ranking_table)
     if format == "table":
-        click.echo(str(page))
+        say(page)

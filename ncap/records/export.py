@@ -1,13 +1,14 @@
 """All tables of a store as files, Parquet or CSV, and back: for other programs, other machines, and the far future.
 
 A folder holds one file a table and `columns.csv`, which says what every column means. What is written and read again is the same to the
-last digit, NaN and infinity included.
+last digit, NaN and infinity included; so is a name that a spreadsheet would take for a formula.
 """
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncap.arguments import make_folder, path_text
+from ncap.files import write_new
 from ncap.records.schema import RECORDS, Table
 from ncap.records.sql import BOOKKEEPING
 from ncap.records.store import Store
@@ -27,17 +28,16 @@ def export_records(store: str | Path, out: str | Path, format: str = "parquet") 
     with Store(store, create=False) as opened:
         tables = {table.name: opened.table(table) for table in every_table()}
     folder = make_folder("out", out)
-    columns = _dictionary()
-    columns.to_csv(folder / "columns.csv", index=False, lineterminator="\n")
-    files = [folder / "columns.csv"]
-    for name, rows in tables.items():
-        file = folder / f"{name}.{format}"
-        if format == "parquet":
-            rows.to_parquet(file, index=False)
-        else:
-            rows.to_csv(file, index=False, lineterminator="\n")
-        files.append(file)
+    files = [write_new(folder / "columns.csv", _content(_dictionary(), "csv"))]
+    files += [write_new(folder / f"{name}.{format}", _content(rows, format)) for name, rows in tables.items()]
     return files
+
+
+def _content(rows: "pd.DataFrame", format: str) -> bytes:
+    if format == "parquet":
+        content: bytes = rows.to_parquet(None, index=False)
+        return content
+    return rows.to_csv(index=False, lineterminator="\n").encode()
 
 
 def import_records(folder: str | Path, store: str | Path) -> dict[str, int]:

@@ -12,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ncap.arguments import make_folder
+from ncap.files import write_new
 from ncap.ranking.order import COLUMNS, Ranking
 from ncap.report import numbers
 from ncap.report.figures import FIGURES, canvas
@@ -21,6 +22,8 @@ from ncap.report.series import DRAWN, Series, by_rank
 from ncap.report.truth import joined_words, rho_text, truth_of
 from ncap.rules import RULES
 from ncap.rules.contract import Rule
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a formula begins with, or a cell that becomes one
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,11 @@ def write_report(
 ) -> Path:
     """Write ranking.csv, the figures and report.html into the folder `out`, and return the path of report.html.
 
+    A name in ranking.csv that begins as a formula does, such as =1+1, has an apostrophe before it: a spreadsheet shows it as text.
+
     Args:
         ranking: What to report; nothing is fitted again.
-        out: The folder, made if it is missing; files of an earlier report in it are replaced.
+        out: The folder, made if it is missing; files of an earlier report in it are replaced, links among them and not what they lead to.
         truth: None, or what the networks really ended with: columns candidate, true_accuracy (0..1), true_epochs. The page then
             shows what the rules predicted beside it.
         rules: The rules that are then compared with the ranking's own; None takes `ncap.report.truth.USUAL`.
@@ -70,14 +75,22 @@ def write_report(
     content = Content(series, canvas.colours([one.candidate for one in series]), known)
     page = folder / "report.html"
     try:
-        ranking.table[COLUMNS].to_csv(folder / "ranking.csv", index=False, lineterminator="\n")
+        write_new(folder / "ranking.csv", _csv(ranking.table[COLUMNS]))
         pictures = _draw(folder, content)
-        page.write_text(_render(ranking, content, pictures, title or f"Ranking by {ranking.rule}"), encoding="utf-8")
+        written = _render(ranking, content, pictures, title or f"Ranking by {ranking.rule}")
+        write_new(page, written.encode("utf-8", "backslashreplace"))  # the store's path may be no UTF-8
     except OSError as error:
         raise OSError(
             f"{folder}: the report could not be written ({error.strerror or error}); `ncap report` makes it again from the store"
         ) from error
     return page
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    """The table as CSV. A text that a spreadsheet would take for a formula has an apostrophe before it, and is shown as text."""
+    texts = table.select_dtypes(exclude="number")
+    harmless = texts.map(lambda text: f"'{text}" if str(text).startswith(_FORMULA) else text)
+    return table.assign(**harmless).to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace")
 
 
 def _draw(folder: Path, content: Content) -> dict[str, _Picture]:
@@ -90,7 +103,7 @@ def _draw(folder: Path, content: Content) -> dict[str, _Picture]:
                 file.unlink(missing_ok=True)
                 continue
             image = canvas.png(figure)
-            file.write_bytes(image)
+            write_new(file, image)
             source = f"data:image/png;base64,{base64.b64encode(image).decode()}"
             width = round(figure.get_figwidth() * 106)
             pictures[drawing.name] = _Picture(drawing.name, drawing.heading, drawing.caption, source, width)

@@ -13,6 +13,7 @@ from rich.text import Text
 from ncap.ranking.order import Ranking, ties
 from ncap.report.numbers import accuracy, beta, seconds, whole, with_deviation
 from ncap.rules.contract import Rule
+from ncap.terminal import name_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ def ranking_table(table: "pd.DataFrame") -> Table:
     for row in table.to_dict("records"):
         shown.add_row(
             Text(whole(row["rank"])),
-            Text(str(row["candidate"])),
+            name_cell(row["candidate"]),
             Text(with_deviation(row["predicted_accuracy"], row["predicted_std"])),
             Text(accuracy(row["last_seen_accuracy"])),
             Text(beta(row["beta_eff"])),
@@ -44,7 +45,7 @@ def ranking_table(table: "pd.DataFrame") -> Table:
         for row in table.to_dict("records")
         if isinstance(row["note"], str) and row["note"]
     ]
-    shown.caption = Text("\n".join(remarks)) if remarks else None
+    shown.caption = name_cell("\n".join(remarks)) if remarks else None
     return shown
 
 
@@ -63,7 +64,7 @@ def truth_table(ranking: Ranking, truth: "pd.DataFrame", rules: Sequence[str | R
     for row in known.by_candidate:
         shown.add_row(
             Text(whole(row["rank"])),
-            Text(str(row["candidate"])),
+            name_cell(row["candidate"]),
             *(Text(_value(cell)) for cell in row["rules"]),
             Text(accuracy(row["true_accuracy"])),
             Text(whole(row["true_rank"])),
@@ -98,7 +99,7 @@ def _title(table: "pd.DataFrame") -> str:
 def _table(title: str, headings: list[str], padding: int = 1) -> Table:
     """Right-aligned columns, broken into short lines, with the candidate's name after the first."""
     shown = Table(
-        title=Text(title), box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left", header_style="bold",
+        title=name_cell(title), box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left", header_style="bold",
         title_style="italic", collapse_padding=True, pad_edge=False, padding=(0, padding),
     )  # fmt: skip
     for place, heading in enumerate(headings):

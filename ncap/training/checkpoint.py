@@ -8,17 +8,20 @@ import json
 import math
 import os
 import re
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from ncap import hdf5
 from ncap.training.fingerprint import fingerprint
 from ncap.training.tick import State, Tick
 
 _FORMAT = 2
 _GROUPS = ("weights", "optimizer", "generators")
+_MOST = 1_000_000  # arrays of a checkpoint
 
 
 Run = tuple[str, str, str, int]  # settings, target, candidate, run
@@ -31,6 +34,7 @@ def save(path: Path, tick: Tick, run: Run) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, state = path.with_suffix(".tmp"), tick.state
+    temporary.unlink(missing_ok=True)  # a link there would be followed, a pipe waited for
     head = {
         "run": json.dumps(run),
         "body": state.body,
@@ -61,23 +65,26 @@ def save(path: Path, tick: Tick, run: Run) -> None:
 def load(path: Path, run: Run) -> Tick | None:
     """The tick, or None where no file of this run can be read: the run then starts over, to the same numbers."""
     try:
-        with h5py.File(path, "r") as file:
+        with hdf5.opened(path) as file:
             if file.attrs["format"] == 1:
                 return _of_format_1(file, run)
             if file.attrs["format"] != _FORMAT or file.attrs["run"] != json.dumps(run):
                 return None
             head = {name: str(file.attrs[name]) for name in ("run", "body", "rows", "random")}
-            arrays = {group: _arrays(file, group) for group in _GROUPS}
+            arrays = _arrays(file, _GROUPS)
             if file.attrs["fingerprint"] != _fingerprint(head, arrays):
                 return None  # HDF5 itself notices damage to its structure only
-        return Tick(**json.loads(head["rows"]), state=State(head["body"], **arrays, random=json.loads(head["random"])))
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError):
+            tick = Tick(
+                **json.loads(head["rows"]), state=State(head["body"], **arrays, random=json.loads(head["random"]))
+            )
+            return tick if tick.number > 0 else None
+    except hdf5.HDF5Error:
         return None
 
 
 def _of_format_1(file: h5py.File, run: Run) -> Tick | None:
     """What ncap 0.1 saved at the end of an epoch: one wide row, and no generators, which every epoch seeds anew."""
-    weights, optimizer = _arrays(file, "weights"), _arrays(file, "optimizer")
+    weights, optimizer = _arrays(file, _GROUPS[:2]).values()
     text, body = str(file.attrs["row"]), str(file.attrs["body"])
     if file.attrs["fingerprint"] != fingerprint([np.frombuffer(text.encode(), np.uint8), *weights, *optimizer]):
         return None
@@ -103,8 +110,16 @@ def _of_format_1(file: h5py.File, run: Run) -> Tick | None:
     return Tick(observation, [reading], State(body, weights, optimizer, []))
 
 
-def _arrays(file: h5py.File, group: str) -> list[np.ndarray]:
-    return [file[group][str(index)][()] for index in range(file[group].attrs["count"])]
+def _arrays(file: h5py.File, groups: tuple[str, ...]) -> dict[str, list[np.ndarray]]:
+    """The arrays of every group, none of them read before all are known to be of the size that they say."""
+    counts = {group: int(hdf5.child(file, group).attrs["count"]) for group in groups}
+    if sum(counts.values()) > _MOST or min(counts.values()) < 0:
+        raise hdf5.HDF5Error(f"it counts {counts} arrays")
+    found = [
+        hdf5.plain(hdf5.child(file[group], str(index))) for group, count in counts.items() for index in range(count)
+    ]
+    arrays = iter(hdf5.read(found))
+    return {group: list(islice(arrays, count)) for group, count in counts.items()}
 
 
 def _fingerprint(head: dict[str, str], arrays: dict[str, Any]) -> str:

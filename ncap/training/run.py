@@ -99,8 +99,20 @@ class Training:
             )
 
     def begins(self, state: State) -> bool:
-        """Whether a state is of a run that began from this body: a checkpoint may outlive its store."""
-        return state.body == self.fingerprint
+        """Whether a state is of a run that began from this body and fits its variables: a checkpoint may outlive its store."""
+        return state.body == self.fingerprint and all(
+            [tuple(variable.shape) for variable in variables] == [array.shape for array in arrays]
+            for variables, arrays in self._variables(state)
+        )
+
+    def _variables(self, state: State) -> list[tuple[list[keras.Variable], list[np.ndarray]]]:
+        """What a state is of, with the state itself."""
+        return [
+            (self.model.weights, state.weights),
+            (self.model.optimizer.variables, state.optimizer),
+            # A state of ncap 0.1 has no generators; at the end of an epoch they are seeded anew in any case.
+            (self.generators if state.generators else [], state.generators),
+        ]
 
     def train(self, place: Place) -> dict[str, float]:
         """Train from the tick before up to a place, and return Keras' logs of it."""
@@ -142,13 +154,7 @@ class Training:
 
     def set_state(self, state: State) -> None:
         """Go on from a state."""
-        # A state of ncap 0.1 has no generators; at the end of an epoch they are seeded anew in any case.
-        generators = self.generators if state.generators else []
-        for variables, arrays in (
-            (self.model.weights, state.weights),
-            (self.model.optimizer.variables, state.optimizer),
-            (generators, state.generators),
-        ):
+        for variables, arrays in self._variables(state):
             for variable, array in zip(variables, arrays, strict=True):
                 variable.assign(array)
         if state.random is not None:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import keras
@@ -134,6 +135,56 @@ def test_missing_and_unreadable_weights_are_named(tmp_path):
     (tmp_path / "text.h5").write_text("no HDF5")
     with pytest.raises(ValueError, match=r"text\.h5: no weights can be read"):
         hdf5.load_weights(body_of(4), tmp_path / "text.h5")
+
+
+def linked(file):
+    with h5py.File(file.filename + ".other", "w") as other:
+        other["bias"] = np.zeros(4, np.float32)
+    file["00_Dense/bias"] = h5py.ExternalLink(file.filename + ".other", "bias")
+
+
+def stored_elsewhere(file):
+    Path(file.filename + ".raw").write_bytes(bytes(16))
+    file.create_dataset("00_Dense/bias", shape=(4,), dtype=np.float32, external=[(file.filename + ".raw", 0, 16)])
+
+
+def of_texts(file):
+    file["00_Dense/bias"] = ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("put", "message"),
+    [
+        (linked, "does not fit the model: 00_Dense/bias is only in the model"),
+        (stored_elsewhere, "no weights can be read .*bias lies in another file"),
+        (of_texts, "no weights can be read .not an array of numbers"),
+    ],
+)
+def test_weights_are_read_from_the_file_itself_alone(tmp_path, put, message):
+    model = body_of(4)
+    hdf5.save_weights(model, tmp_path / "own.h5")
+    with h5py.File(tmp_path / "own.h5", "r+") as file:
+        del file["00_Dense/bias"]
+        put(file)
+    with pytest.raises(ValueError, match=rf"own\.h5:? {message}"):
+        hdf5.load_weights(model, tmp_path / "own.h5")
+
+
+def test_weights_of_any_size_are_compared_by_their_shape_and_not_read(tmp_path):
+    model = body_of(4)
+    hdf5.save_weights(model, tmp_path / "large.h5")
+    with h5py.File(tmp_path / "large.h5", "r+") as file:
+        del file["00_Dense/kernel"]
+        file.create_dataset("00_Dense/kernel", shape=(2**31, 4), dtype=np.float32, chunks=(2**10, 4))
+    with pytest.raises(ValueError, match=r"kernel has shape \(2147483648, 4\), the model's \(3, 4\)"):
+        hdf5.load_weights(model, tmp_path / "large.h5")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_in_the_weights_place_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.h5")
+    with pytest.raises(ValueError, match=r"pipe\.h5: no weights can be read \(not a file\)"):
+        hdf5.load_weights(body_of(4), tmp_path / "pipe.h5")
 
 
 def test_pretraining_writes_weights_that_fit_and_a_card(tmp_path, monkeypatch):

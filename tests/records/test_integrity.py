@@ -118,7 +118,10 @@ def test_every_way_to_write_leaves_rows_that_are_sound(path):
         ("UPDATE observations SET epoch = -1 WHERE epoch = 1", "observations .* has epoch -1"),
         ("UPDATE observations SET settings = 'other' WHERE rowid = 1", "observations .* has settings of no job"),
         ("UPDATE observations SET reading = 'other' WHERE epoch = 1", "observations .* has reading 'other'"),
-        ("UPDATE observations SET candidate = CAST(X'ff' AS TEXT) WHERE rowid = 1", r"observations .* has candidate '.udcff'"),
+        (
+            "UPDATE observations SET candidate = CAST(X'ff' AS TEXT) WHERE rowid = 1",
+            r"observations .* has candidate '.udcff'",
+        ),
         ("UPDATE settings SET parameters = '{'", "settings .* has parameters or an environment"),
         ("UPDATE settings SET parameters = '[1]'", "settings .* has parameters or an environment"),
         ("UPDATE settings SET environment = '1'", "settings .* has parameters or an environment"),
