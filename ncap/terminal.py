@@ -8,7 +8,7 @@ import codecs
 import re
 import sys
 from collections.abc import Iterable
-from typing import TextIO
+from typing import IO
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -32,7 +32,7 @@ def printable(text: str, encoding: str = "utf-8") -> str:
     return shown.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def encoding_of(stream: TextIO | None) -> str:
+def encoding_of(stream: IO[str] | None) -> str:
     """The encoding of a stream; UTF-8 where it knows none."""
     name = getattr(stream, "encoding", None) or "utf-8"
     try:

@@ -1,5 +1,6 @@
 """ncap report."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -42,3 +43,16 @@ def report(
     print_table(ranking.table, format, ranking_table)
     if format == "table":
         say(page)
+    if settings is None:
+        _name_others(store, ranking.facts["settings"], ranking.target)
+
+
+def _name_others(store: Path, settings: str, target: str) -> None:
+    """The jobs of the store that are not the one reported, on stderr."""
+    from ncap.records.store import Store
+
+    with Store(store, create=False) as opened:
+        jobs = [(job["settings"], job["target"]) for job in opened.jobs()]
+    others = [f"--settings {name} --target {shlex.quote(of)}" for name, of in jobs if (name, of) != (settings, target)]
+    if others:
+        say(f"{store} also holds {len(others)} other job{'s' * (len(others) > 1)}: {'; '.join(others)}", err=True)

@@ -37,7 +37,7 @@ class Ledger:
 
     def lock_path(self, key: RunKey) -> Path:
         """The file that a process locks while it trains the run."""
-        return self.store.checkpoint_path(key).with_suffix(".lock")
+        return self.store.lock_path(key)
 
     def wants(self, key: RunKey) -> bool:
         """Whether the run is to be trained: one try a call is enough, whichever process makes it."""

@@ -35,7 +35,7 @@ def take_turns(
     while left:
         busy = []
         for key in left:
-            with _claimed(lock_path(key)) as ours:
+            with claimed(lock_path(key)) as ours:
                 if ours:
                     work(key)
                 else:
@@ -49,8 +49,8 @@ def take_turns(
 
 
 @contextmanager
-def _claimed(path: Path) -> Iterator[bool]:
-    """Whether the lock is ours, for the length of the block."""
+def claimed(path: Path) -> Iterator[bool]:
+    """Whether the lock on a file is ours, for the length of the block. Raises: StoreWriteError where it cannot be made."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)

@@ -229,7 +229,10 @@ class Store:
         ]
 
     def summary(self) -> "pd.DataFrame":
-        """One row a job, the last written last: which it is, what the store holds of it, and how its parameters differ from others'."""
+        """One row a job, the last written last: which it is, what the store holds of it, and how its parameters differ from others'.
+
+        checkpoint_mb: what the checkpoints of its runs take beside the store, in 10^6 bytes.
+        """
         import pandas as pd
 
         jobs, lines = self.jobs(), []
@@ -242,9 +245,10 @@ class Store:
                     "target": job["target"],
                     "first_used": job["first_used"],
                     "candidates": len(records.candidates),
-                    "runs": len(observations[["candidate", "run"]].drop_duplicates()),
+                    "runs": len(records.runs()),
                     "ticks": len(observations),
                     "failures": len(records.failures),
+                    "checkpoint_mb": sum(map(self._checkpoint_bytes, records.runs())) / 1e6,
                     "readings": ", ".join(dict.fromkeys(records.readings["reading"])),
                     "parameters": _differing(job["parameters"], [other["parameters"] for other in jobs]),
                 }
@@ -399,6 +403,13 @@ class Store:
         own = (key.settings, *self.aliases(key.settings))
         return [self.checkpoint_path(key._replace(settings=settings)) for settings in own]
 
+    def lock_path(self, key: RunKey) -> Path:
+        """The file that a process locks while it trains the run."""
+        return self.checkpoint_path(key).with_suffix(".lock")
+
+    def _checkpoint_bytes(self, key: RunKey) -> int:
+        return sum(path.stat().st_size for path in self.checkpoint_paths(key) if path.is_file())
+
     # SQL
 
     def _write(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> None:
@@ -458,7 +469,18 @@ def _code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-_SUMMARY = ["settings", "target", "first_used", "candidates", "runs", "ticks", "failures", "readings", "parameters"]
+_SUMMARY = [
+    "settings",
+    "target",
+    "first_used",
+    "candidates",
+    "runs",
+    "ticks",
+    "failures",
+    "checkpoint_mb",
+    "readings",
+    "parameters",
+]
 
 
 def _differing(parameters: dict[str, Any], others: Sequence[dict[str, Any]]) -> str:

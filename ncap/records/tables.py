@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ncap.records.schema import OBSERVATIONS, Table
+from ncap.records.schema import OBSERVATIONS, RunKey, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,11 @@ class Records:
         """All names that any table has a row of, in alphabetical order."""
         tables = (self.observations, self.scores, self.failures)
         return sorted({name for table in tables for name in table["candidate"]})
+
+    def runs(self) -> list[RunKey]:
+        """Every run that has an observation."""
+        seen = self.observations[list(RunKey._fields)].drop_duplicates()
+        return [RunKey(*row) for row in seen.itertuples(index=False, name=None)]
 
     @property
     def reading(self) -> str:
