@@ -114,7 +114,7 @@ class Store:
                         f"{self.path}: cannot be read as a store: {foreign}; left untouched, pass another path"
                     )
                 found = integrity.changed_row(self._db, version)
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             raise self._unreadable(error) from error
         self._query("COMMIT")
         if found:
@@ -438,7 +438,7 @@ class Store:
     def _query(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         try:
             return self._execute(statement, values).fetchall()
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             raise self._unreadable(error) from error
 
     def _execute(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
@@ -451,7 +451,7 @@ class Store:
                 if _code(error) not in _LOCKED or time.monotonic() >= deadline:
                     raise
 
-    def _unreadable(self, error: sqlite3.Error) -> BaseException:
+    def _unreadable(self, error: Exception) -> BaseException:
         if _code(error) == sqlite3.SQLITE_INTERRUPT:  # what became of a KeyboardInterrupt inside SQLite
             return KeyboardInterrupt()
         if _code(error) in _LOCKED:
@@ -461,10 +461,11 @@ class Store:
         return UnusableStoreError(f"{self.path}: cannot be read as a store ({error})")
 
 
+_FAULTS = (sqlite3.Error, UnicodeDecodeError)  # SQLite's message may quote what is damaged
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def _code(error: sqlite3.Error) -> int:
+def _code(error: Exception) -> int:
     """SQLite's primary result code; 0 where the driver itself found the fault, such as a text that is not UTF-8."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 

@@ -28,8 +28,8 @@ def as_labels(y: ArrayLike, name: str) -> np.ndarray:
         raise ValueError(f"{name}: labels must have shape (n,), n at least 1, got {got}")
     if y.dtype.kind not in "ui":
         raise ValueError(f"{name}: labels must be the integers 0..C-1, got dtype {y.dtype}; {_REMEDY}")
-    if y.min() < 0:
-        raise ValueError(f"{name}: labels must be the integers 0..C-1, got {y.min()}; {_REMEDY}")
+    if (outside := y[(y < 0) | (y > np.iinfo(np.int64).max)]).size:
+        raise ValueError(f"{name}: labels must be the integers 0..C-1, got {outside[0]}; {_REMEDY}")
     return y.astype(np.int64)
 
 

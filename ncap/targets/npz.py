@@ -1,8 +1,9 @@
 """Targets in .npz files."""
 
+import math
 import warnings
 import zipfile
-import zlib
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,12 @@ from ncap.targets.contract import Format
 from ncap.targets.parts import Part
 
 _LAYOUT = "x_train, y_train[, x_val, y_val][, x_test, y_test], or x, y"
+_LONGEST_HEADER = 2**16  # bytes of an array's header, and of what comes before it
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_UNSUSPICIOUS, _MOST_PACKED = (
+    2**28,
+    200,
+)  # bytes that no one minds; how much larger images are than what they are packed into
 _PARTS = {"all": ("x", "y")} | {part: (f"x_{part}", f"y_{part}") for part in ("train", "val", "test")}
 
 
@@ -24,14 +31,19 @@ def read(path: str | Path, seed: int) -> ArrayTarget:
     """
     path = Path(path)
     check_file(path)
+    name = path.stem.encode("utf-8", "backslashreplace").decode()  # what a store can keep
     try:
-        return ArrayTarget.from_parts(path.stem, _parts(path), seed)
+        return ArrayTarget.from_parts(name, _parts(path), seed)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
 def check_file(path: Path) -> None:
     """Raise ValueError unless `path` is a .npz archive; what it holds is not read."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ValueError(
+            f"{path}: not a file; pass the path of a .npz file with the arrays x and y"
+        )  # a pipe would be waited for
     try:
         with path.open("rb") as file:
             archive = zipfile.is_zipfile(file)
@@ -44,11 +56,52 @@ def check_file(path: Path) -> None:
 
 
 def _parts(path: Path) -> dict[str, Part]:
-    with np.load(path, allow_pickle=False) as archive:
+    try:
+        archive = np.load(path, allow_pickle=False)
+    except Exception as error:  # a damaged archive raises whatever its bytes lead to
+        raise ValueError(
+            f"cannot be read as an archive ({_words(error)}); save it with numpy.savez_compressed"
+        ) from error
+    with archive:
         _check_keys(set(archive.files))
-        return {
-            part: (_images(archive, x), _array(archive, y)) for part, (x, y) in _PARTS.items() if x in archive.files
-        }
+        pairs = {part: pair for part, pair in _PARTS.items() if pair[0] in archive.files}
+        _check_sizes(archive.zip, list(pairs.values()), path.stat().st_size)
+        return {part: (_images(archive, x), _array(archive, y)) for part, (x, y) in pairs.items()}
+
+
+def _check_sizes(archive: zipfile.ZipFile, pairs: list[tuple[str, str]], size: int) -> None:
+    """Refuse, before anything is unpacked, arrays whose lengths do not fit, or that are too large to be images for the file's size."""
+    total = 0
+    for x, y in pairs:
+        (images, of_x), (labels, of_y) = _length(archive, x), _length(archive, y)
+        if images != labels:
+            raise ValueError(f"{x} has {images} images, but {y} has {labels} labels")
+        total += of_x + of_y
+    if total > max(_UNSUSPICIOUS, _MOST_PACKED * size):
+        raise ValueError(
+            f"its arrays take {total / 1e9:.1f} GB, packed into {size / 1e6:.1f} MB as no images are; if they are right, save them "
+            "with numpy.savez"
+        )
+
+
+def _length(archive: zipfile.ZipFile, key: str) -> tuple[int, int]:
+    """The number of entries of an array and its size in bytes, from its header."""
+    members = [member for member in archive.infolist() if member.filename == f"{key}.npy"]
+    if len(members) != 1:
+        raise ValueError(f"{key} must be one array, the archive has {len(members)} of that name")
+    try:
+        with archive.open(members[0]) as file:
+            head = BytesIO(file.read(_LONGEST_HEADER))
+        read_header = _HEADERS[np.lib.format.read_magic(head)]
+        shape, _, dtype = read_header(head)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject:
+            raise ValueError("it holds objects")
+        if head.tell() + size != members[0].file_size:
+            raise ValueError(f"it has {members[0].file_size} bytes, its header says {head.tell() + size}")
+        return (shape[0] if shape else 1), size
+    except Exception as error:
+        raise _unreadable(key, error) from error
 
 
 def _check_keys(keys: set[str]) -> None:
@@ -77,10 +130,18 @@ def _images(archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
 def _array(archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
     try:
         return np.asarray(archive[key])
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(
-            f"{key} cannot be read ({error}); save arrays of numbers, object arrays are pickles and never loaded"
-        ) from error
+    except Exception as error:  # its checksum among it
+        raise _unreadable(key, error) from error
+
+
+def _unreadable(key: str, error: Exception) -> ValueError:
+    return ValueError(
+        f"{key} cannot be read ({_words(error)}); save arrays of numbers, object arrays are pickles and never loaded"
+    )
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _accepts(path: Path) -> bool:
