@@ -69,6 +69,8 @@ def _shown(rows: "pd.DataFrame") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
+    from ncap.terminal import name_cell
+
     measures = [name.removesuffix("_low") for name in rows.columns if name.endswith("_low")]
     table = Table(box=SIMPLE_HEAD, header_style="bold", caption="[low, high]: 95 % bootstrap interval over candidates.")
     for name in ("target", "rule", "ticks", "seconds", *measures):
@@ -76,7 +78,11 @@ def _shown(rows: "pd.DataFrame") -> "Table":
     for row in rows.to_dict("records"):
         cells = [f"{row[name]:.2f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]" for name in measures]
         table.add_row(
-            Text(row["target"]), Text(row["rule"]), str(row["ticks"]), f"{row['seconds']:.1f}", *map(Text, cells)
+            name_cell(row["target"]),
+            name_cell(row["rule"]),
+            str(row["ticks"]),
+            f"{row['seconds']:.1f}",
+            *map(Text, cells),
         )
     return table
 

@@ -3,7 +3,7 @@
 import math
 import warnings
 import zipfile
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from ncap.targets.contract import Format
 from ncap.targets.parts import Part
 
 _LAYOUT = "x_train, y_train[, x_val, y_val][, x_test, y_test], or x, y"
+_END = 22  # bytes of the end of an archive, its comment left out
 _LONGEST_HEADER = 2**16  # bytes of an array's header, and of what comes before it
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _UNSUSPICIOUS, _MOST_PACKED = (
@@ -63,10 +64,23 @@ def _parts(path: Path) -> dict[str, Part]:
             f"cannot be read as an archive ({_words(error)}); save it with numpy.savez_compressed"
         ) from error
     with archive:
+        _check_members(archive.zip, path)
         _check_keys(set(archive.files))
         pairs = {part: pair for part, pair in _PARTS.items() if pair[0] in archive.files}
         _check_sizes(archive.zip, list(pairs.values()), path.stat().st_size)
         return {part: (_images(archive, x), _array(archive, y)) for part, (x, y) in pairs.items()}
+
+
+def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse an archive whose list has fewer members than its end says: one wrong length there hides those that follow."""
+    with path.open("rb") as file:
+        file.seek(-_END - len(archive.comment), SEEK_END)
+        end = file.read(_END)
+    listed = min(len(archive.infolist()), 2**16 - 1)  # the most that the end can say
+    if end[:4] != b"PK\x05\x06" or int.from_bytes(end[10:12], "little") != listed:
+        raise ValueError(
+            "cannot be read as an archive (its list of members is damaged); save it with numpy.savez_compressed"
+        )
 
 
 def _check_sizes(archive: zipfile.ZipFile, pairs: list[tuple[str, str]], size: int) -> None:

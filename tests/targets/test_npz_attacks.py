@@ -100,3 +100,18 @@ def test_a_target_in_a_file_that_is_not_named_in_utf_8_has_a_name_that_a_store_c
     path = tmp_path / os.fsdecode(b"\xff.npz")
     np.savez(path, x=X, y=Y)
     assert npz.read(path, 0).name == r"\udcff"
+
+
+def test_a_list_of_members_that_lost_some_is_refused(tmp_path):
+    """One bit: the comment of a member becomes so long that it covers the members after it."""
+    path = tmp_path / "parts.npz"
+    np.savez(path, x_train=X, y_train=Y, x_test=X[:9], y_test=Y[:9])
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"PK\x01\x02", 0, content.rindex(b"x_test.npy"))  # of x_test; the one before is of y_train
+    before = content.rindex(b"PK\x01\x02", 0, entry)
+    content[before + 32 : before + 34] = (len(content) - 22 - entry).to_bytes(2, "little")
+    path.write_bytes(content)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["x_train.npy", "y_train.npy"]
+    with pytest.raises(ValueError, match=r"parts\.npz: cannot be read as an archive .its list of members is damaged"):
+        npz.read(path, 0)
