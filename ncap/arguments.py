@@ -116,6 +116,15 @@ def as_array(name: str, value: Any) -> "np.ndarray":
         raise ValueError(f"{name} must be one array of real numbers: {error}") from None
 
 
+def is_name(value: Any) -> bool:
+    """Whether a value can name a row of a store: a text that is not empty, without the halves of characters that UTF-8 cannot write.
+
+    >>> is_name("größe"), is_name(""), is_name("\\udcff")
+    (True, False, False)
+    """
+    return isinstance(value, str) and value != "" and value == value.encode(errors="ignore").decode()
+
+
 def path_text(name: str, value: Any) -> str:
     """A path as text. Raises TypeError for what is none, ValueError for an empty one, which would mean the current folder."""
     if not isinstance(value, str | os.PathLike):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from ncap.arguments import is_name
 from ncap.candidates.contract import Candidate
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class FactoryCandidate(Candidate):
     """
 
     def __init__(self, name: str, factory: "Callable[[], keras.Model]") -> None:
-        if not isinstance(name, str) or not name or not callable(factory):
+        if not is_name(name) or not callable(factory):
             raise TypeError(
                 f"candidates: {{name: function that returns a body}} is needed, got {{{name!r:.80}: {factory!r:.80}}}"
             )

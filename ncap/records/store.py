@@ -458,10 +458,13 @@ class Store:
             return UnusableStoreError(
                 f"{self.path}: locked by another program, for more than {_PATIENCE} s; repeat the command when that one is done"
             )
-        return UnusableStoreError(f"{self.path}: cannot be read as a store ({error})")
+        return UnusableStoreError(
+            f"{self.path}: cannot be read as a store ({str(error) or 'a row needs more memory than there is'})"
+        )
 
 
-_FAULTS = (sqlite3.Error, UnicodeDecodeError)  # SQLite's message may quote what is damaged
+# SQLite's message may quote what is damaged; and a damaged page may promise a row of any size.
+_FAULTS = (sqlite3.Error, UnicodeDecodeError, MemoryError)
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from ncap.arguments import whole_number
+from ncap.arguments import is_name, whole_number
 from ncap.targets.contract import Target
 from ncap.targets.labels import as_labels, count_classes
 from ncap.targets.parts import Part, as_part, complete
@@ -31,8 +31,9 @@ class ArrayTarget(Target):
 
     def __post_init__(self) -> None:
         """Check the arrays, part by part against the training part."""
-        if not isinstance(self.name, str) or not self.name:
-            raise ValueError(f"name: a target is named by a text that is not empty, got {self.name!r:.80}")
+        if not is_name(self.name):
+            rule = "written in UTF-8" if self.name and isinstance(self.name, str) else "not empty"
+            raise ValueError(f"name: a target is named by a text that is {rule}, got {self.name!r:.80}")
         object.__setattr__(self, "classes", whole_number("classes", self.classes, least=2))
         if (self.x_test is None) != (self.y_test is None):
             raise ValueError("x_test and y_test must be given together, or both be None")

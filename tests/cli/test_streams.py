@@ -67,12 +67,15 @@ assert ranked.candidates == ["größe"]
 
 
 def test_a_job_of_such_a_name_comes_to_its_end_from_python_too(tmp_path):
+    """In a store whose own name is not in UTF-8, with its checkpoints."""
+    store = tmp_path / os.fsdecode(b"\xff.db")
     done = subprocess.run(
-        [sys.executable, "-c", JOB, tmp_path / "runs.db"],
+        [sys.executable, "-c", JOB, store],
         capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert rb"gr\xf6\xdfe: epoch 2, val accuracy" in done.stdout
+    assert [path.parent.parent.name for path in tmp_path.rglob("*.h5")] == [f"{store.name}.checkpoints"]
 
 
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])

@@ -9,7 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from ncap.targets import npz
+from ncap.candidates.factory import FactoryCandidate
+from ncap.targets import ArrayTarget, npz
 
 X, Y = np.zeros((60, 8, 8), np.uint8), np.arange(60) % 3
 
@@ -115,3 +116,10 @@ def test_a_list_of_members_that_lost_some_is_refused(tmp_path):
         assert archive.namelist() == ["x_train.npy", "y_train.npy"]
     with pytest.raises(ValueError, match=r"parts\.npz: cannot be read as an archive .its list of members is damaged"):
         npz.read(path, 0)
+
+
+def test_a_name_that_no_store_can_keep_is_refused_before_anything_is_trained():
+    with pytest.raises(ValueError, match=r"name: a target is named by a text that is written in UTF-8, got '.udcff'"):
+        ArrayTarget.from_parts("\udcff", {"all": (X, Y)}, 0)
+    with pytest.raises(TypeError, match=r"candidates: .name: function that returns a body. is needed, got .'.udcff'"):
+        FactoryCandidate("\udcff", lambda: None)
