@@ -7,6 +7,7 @@ job where their accuracies agree; where they do not, the later one keeps its own
 
 import hashlib
 import json
+import math
 import os
 import sqlite3
 from collections.abc import Callable
@@ -16,11 +17,11 @@ from typing import Any
 from ncap.records.schema import OBSERVATIONS, READINGS
 from ncap.records.sql import ALIASES, SETTINGS, TABLES, checksum, create_statements, insert, storable
 
-_SHARE = "share"  # a float from 0 to 1
+_SHARE, _SIZE = 1.0, math.inf  # the highest of a float that begins at 0; another float may have any value
 _WIDE = {
-    "candidate": str, "target": str, "run": int, "epoch": int, "beta_eff": float, "beta_eff_error": float, "cancellation": float,
-    "degenerate": int, "train_accuracy": _SHARE, "train_loss": float, "val_accuracy": _SHARE, "val_loss": float, "test_accuracy": _SHARE,
-    "seconds_train": float, "seconds_beta": float, "settings": str, "reading": str,
+    "candidate": str, "target": str, "run": int, "epoch": int, "beta_eff": float, "beta_eff_error": _SIZE, "cancellation": _SIZE,
+    "degenerate": int, "train_accuracy": _SHARE, "train_loss": _SIZE, "val_accuracy": _SHARE, "val_loss": _SIZE, "test_accuracy": _SHARE,
+    "seconds_train": _SIZE, "seconds_beta": _SIZE, "settings": str, "reading": str,
 }  # fmt: skip
 # The tables of schema 1: their columns in SQL, and what each holds.
 _RUN_1 = "settings TEXT NOT NULL, target TEXT NOT NULL, candidate TEXT NOT NULL, run INTEGER NOT NULL"
@@ -101,7 +102,7 @@ def _possible(value: Any, kind: Any) -> bool:
         return isinstance(value, str) and value == value.encode(errors="ignore").decode()  # no bytes that are not UTF-8
     if kind is int:
         return isinstance(value, int) and value >= 0
-    return value is None or (isinstance(value, float) and (kind is not _SHARE or 0 <= value <= 1))
+    return value is None or (isinstance(value, float) and (kind is float or 0 <= value <= kind))
 
 
 def _contradiction(row: dict[str, Any], readings: dict[str, str]) -> str:

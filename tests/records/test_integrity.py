@@ -115,6 +115,7 @@ def test_every_way_to_write_leaves_rows_that_are_sound(path):
     [
         ("UPDATE observations SET val_loss = 'low' WHERE epoch = 1", "observations .* has val_loss 'low'"),
         ("UPDATE observations SET val_accuracy = 1.5 WHERE epoch = 1", r"observations .* has val_accuracy 1\.5"),
+        ("UPDATE observations SET seconds_train = -0.1 WHERE epoch = 1", r"observations .* has seconds_train -0\.1"),
         ("UPDATE observations SET epoch = -1 WHERE epoch = 1", "observations .* has epoch -1"),
         ("UPDATE observations SET settings = 'other' WHERE rowid = 1", "observations .* has settings of no job"),
         ("UPDATE observations SET reading = 'other' WHERE epoch = 1", "observations .* has reading 'other'"),
