@@ -68,7 +68,8 @@ def train(
 class Training:
     """A candidate under its probe, compiled, with its data.
 
-    Attributes: model; fingerprint, of the body that it begins from; samples, the images (n, h, w, c) and labels (n,) of the readings.
+    Attributes: model; fingerprint, of the body that it begins from; samples, of the readings: a view of the images (n, h, w, c), and the
+    labels (n,).
 
     Raises: whatever the candidate raises when it is built; TypeError where it builds no Keras model.
     """
@@ -85,7 +86,8 @@ class Training:
         self.batches = TrainingBatches(target, self.shape, job.batch_size)
         for place in job.places():
             self.batches.check(place)
-        self.samples = target.sample("train", BETA_SAMPLES, job.seed, self.shape)
+        rows = target.sample_rows("train", BETA_SAMPLES, job.seed)
+        self.samples = target.view("train", rows, self.shape), target.labels("train")[rows]
         # What `variables` has beyond `weights` is the state of the random generators, wherever in the body they are.
         weights = {id(variable) for variable in self.model.weights}
         self.generators = [variable for variable in self.model.variables if id(variable) not in weights]
