@@ -22,7 +22,7 @@ from ncap.reference.verdict import CapacitanceWarning
 from ncap.training.batches import TrainingBatches
 from ncap.training.evaluation import evaluate
 from ncap.training.failure import TrainingFailedError, describe
-from ncap.training.fingerprint import fingerprint
+from ncap.training.fingerprint import body_fingerprint, same_body
 from ncap.training.seeds import derived_seed
 from ncap.training.tick import Start, State, Tick
 
@@ -80,7 +80,7 @@ class Training:
         body = candidate.build()
         if not isinstance(body, keras.Model):
             raise TypeError(f"the factory of {candidate.name!r} must return a keras.Model, got {type(body).__name__}")
-        self.fingerprint = fingerprint(body.get_weights())
+        self.fingerprint = body_fingerprint(body)
         self.model = _compiled(job, body, target.classes, derived_seed(job.seed, run, "probe"))
         self.shape = body.input_shape[1:]
         self.batches = TrainingBatches(target, self.shape, job.batch_size)
@@ -94,7 +94,7 @@ class Training:
 
     def check_body(self, stored: str) -> None:
         """Raise ValueError where the run began from another body than this; "" stands for none known."""
-        if stored not in ("", self.fingerprint):
+        if stored and not same_body(stored, self.fingerprint):
             raise ValueError(
                 f"the body of {self.candidate.name!r} is not the one that the store has epochs of (fingerprint {self.fingerprint}, stored "
                 f"{stored}); give it another name or use another store"
@@ -102,7 +102,7 @@ class Training:
 
     def begins(self, state: State) -> bool:
         """Whether a state is of a run that began from this body: a checkpoint may outlive its store."""
-        return state.body == self.fingerprint
+        return same_body(state.body, self.fingerprint)
 
     def train(self, place: Place) -> dict[str, float]:
         """Train from the tick before up to a place, and return Keras' logs of it."""
