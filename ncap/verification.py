@@ -98,7 +98,7 @@ def _largest_difference(entry: Entry, method: str, arithmetic: Arithmetic, seed:
             difference = kit.largest_difference(found, eps)
         if not difference <= worst:  # the first, a larger one, or NaN
             worst, where = difference, f"{'-'.join(map(str, case.net.widths))}, {case.net.loss}"
-    shown = f"{arithmetic.name}, norm in float32" if eps > arithmetic.eps else arithmetic.name
+    shown = f"{arithmetic.name}, layers in float32" if eps > arithmetic.eps else arithmetic.name
     what = f"{method.replace('_', ' ')} against oracle, {entry.name}"
     return Check(what, shown, worst, ROUNDINGS, "roundings", where)
 

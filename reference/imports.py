@@ -102,7 +102,7 @@ def draw(graph):
         axes.add_patch(box)
         axes.text(
             (left + right) / 2,
-            roof - 0.6,
+            -0.62,
             name,
             color=COLOURS[name],
             ha="center",
@@ -128,7 +128,7 @@ def draw(graph):
     shared = ", ".join(sorted(SHARED))
     axes.text(
         0.0,
-        -0.95,
+        -1.25,
         f"Not drawn, because nearly all import them: {shared}. Dashed: imported on the first call.",
         fontsize=9,
         color="#5f6b76",
