@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
@@ -42,6 +42,10 @@ class Check:
     def passed(self) -> bool:
         """Whether the difference is a number within its bound."""
         return self.difference <= self.bound
+
+    def row(self) -> dict[str, Any]:
+        """The line as columns of a table."""
+        return asdict(self) | {"passed": self.passed}
 
 
 def run_checks(seed: int = 0) -> Iterator[Check]:
