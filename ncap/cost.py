@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ncap.measure.readings import METHODS, READINGS
 from ncap.published import PAPER_RATIO
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from ncap.engines.local import Training
     from ncap.reference import Capacitance
 
-# The timed methods of ncap.capacitance, each in its default strength; the work does not depend on it.
-METHODS = {"closed_form": "magnitude", "autodiff": "signed"}
+# Method -> the first reading of the table that it gives; what a method does hardly depends on the reading.
+TIMED = {method: next(name for name, entry in READINGS.items() if method in entry.methods) for method in METHODS}
 
 
 def measure_costs(
@@ -40,6 +41,7 @@ def measure_costs(
     from ncap import data, models
     from ncap.arguments import whole_number
     from ncap.engines.local import check_backend
+    from ncap.framework import quiet_tracing
 
     check_backend()
     n_train, repeats = whole_number("n_train", n_train, least=1), whole_number("repeats", repeats, least=1)
@@ -48,10 +50,11 @@ def measure_costs(
         loaded = loaded.few(n_train, seed)
     lines = []
     for candidate, factory in models.resolve(candidates).items():
-        training = prepare(candidate, factory, loaded, seed)
-        seconds = {"train": median_seconds(training.fit, repeats)}
-        for method in METHODS:
-            seconds[method] = median_seconds(partial(_read, training, method), repeats)
+        with quiet_tracing():  # every candidate is another network
+            training = prepare(candidate, factory, loaded, seed)
+            seconds = {"train": median_seconds(training.fit, repeats)}
+            for method in METHODS:
+                seconds[method] = median_seconds(partial(_read, training, method), repeats)
         lines.append(
             {"candidate": candidate}
             | {f"seconds_{work}": value for work, value in seconds.items()}
@@ -77,9 +80,9 @@ def read_beta(training: "Training", method: str) -> "Capacitance":
 
     data = training.callback
     with warnings.catch_warnings():
-        # Signed is degenerate for a softmax of three kernels (T3), and takes the same work as a reading that is not.
+        # A signed reading is degenerate for a softmax of three kernels (T3), and takes the same work as one that is not.
         warnings.filterwarnings("ignore", category=CapacitanceWarning)
-        return capacitance(training.model, data.x, data.y, method=method, strength=METHODS[method])
+        return capacitance(training.model, data.x, data.y, method, reading=TIMED[method])
 
 
 def _read(training: "Training", method: str, _: int) -> None:
@@ -112,7 +115,8 @@ def cost_table(costs: "pd.DataFrame") -> "Table":
         header_style="bold",
     )
     table.add_column("candidate")
-    for heading in ("train", "closed form", "autodiff", "closed form / train", "autodiff / train"):
+    named = [method.replace("_", " ") for method in METHODS]
+    for heading in ("train", *named, *(f"{name} / train" for name in named)):
         table.add_column(heading, justify="right")
     columns = [
         "seconds_train",
