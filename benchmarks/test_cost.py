@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from ncap import candidates, targets
-from ncap.cost import METHODS, prepare, read_beta, train_epoch
+from ncap.cost import prepare, read_beta, train_epoch
 from ncap.demo import TRAINING_IMAGES
+from ncap.measure.readings import METHODS
 
 PUBLISHED = tomllib.loads(Path(__file__).parents[1].joinpath("reference", "published.toml").read_text(encoding="utf-8"))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ncap.measure.readings import METHODS, READINGS
 from ncap.published import PAPER_RATIO
 
 if TYPE_CHECKING:
@@ -18,15 +19,8 @@ if TYPE_CHECKING:
     from ncap.targets import Target
     from ncap.training.run import Training
 
-
-def _timed() -> dict[str, str]:
-    """Every method of the table of readings, with the first reading that it gives; the work hardly depends on which."""
-    from ncap.measure.readings import METHODS, READINGS
-
-    return {method: next(name for name, entry in READINGS.items() if method in entry.methods) for method in METHODS}
-
-
-METHODS = _timed()
+# Method -> the first reading of the table that it gives; what a method does hardly depends on the reading.
+TIMED = {method: next(name for name, entry in READINGS.items() if method in entry.methods) for method in METHODS}
 
 
 def measure_costs(
@@ -92,9 +86,9 @@ def read_beta(training: "Training", method: str) -> "Capacitance":
     from ncap.reference.verdict import CapacitanceWarning
 
     with warnings.catch_warnings():
-        # Signed is degenerate for a softmax of three kernels (T3), and takes the same work as a reading that is not.
+        # A signed reading is degenerate for a softmax of three kernels (T3), and takes the same work as one that is not.
         warnings.filterwarnings("ignore", category=CapacitanceWarning)
-        return capacitance(training.model, *training.samples, method=method, reading=METHODS[method])
+        return capacitance(training.model, *training.samples, method=method, reading=TIMED[method])
 
 
 def _read(training: "Training", method: str, _: int) -> None:

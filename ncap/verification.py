@@ -93,7 +93,7 @@ def _largest_difference(entry: Entry, method: str, arithmetic: Arithmetic, seed:
     eps = max(arithmetic.eps, kit.unit_roundoff(method, arithmetic.dtype))
     weights = "float32" if arithmetic.weights == "float64" else arithmetic.weights
     degrees = None if entry.name == "gradient" else module.degrees  # the gradient form has no P
-    for case in kit.drawn_cases(seed, kit.WIDTHS, weights, arithmetic.eps):
+    for case in kit.drawn_cases(seed, kit.WIDTHS, weights, eps):
         with matmul_precision(arithmetic.matmul):
             found = kit.quantities(
                 module.measure, entry.name, case, degrees=degrees,
