@@ -79,6 +79,16 @@ class Quantity(NamedTuple):
         return float((difference[scale > 0] / (eps * scale[scale > 0])).max(initial=0.0))
 
 
+def check_method(measure: Measure, reading: str, seed: int = 0) -> None:
+    """Raise AssertionError where a method does not give a reading as the oracle does, on networks drawn from a seed.
+
+    >>> from ncap.measure import closed_form
+    >>> check_method(closed_form.measure, "gradient")
+    """
+    for case in drawn_cases(seed):
+        assert_conforms(measure, reading, case)
+
+
 def assert_conforms(
     measure: Measure,
     reading: str,
