@@ -109,7 +109,7 @@ def test_a_new_reading_is_one_entry_and_its_module(monkeypatch):
     entry = readings.Entry("doubled", "P, doubled", "T7", {"closed_form": "doubled"}, ("explicit", "magnitude", "unit"))
     monkeypatch.setitem(readings.READINGS, "doubled", entry)
 
-    model = ncap.attach_probe(keras.Sequential([keras.Input((3,)), keras.layers.Identity()]), 2, hidden=(5, 4))
+    model = ncap.attach_probe(keras.Sequential([keras.Input((3,)), keras.layers.Identity()]), 2, (5, 4), frozen=False)
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     x, y = np.eye(3, dtype="float32"), np.array([0, 1, 0])
     once, twice = (ncap.capacitance(model, x, y, reading=name) for name in ("explicit/magnitude/unit", "doubled"))
