@@ -28,8 +28,8 @@ def measure_costs(
 ) -> "pd.DataFrame":
     """Seconds of one training epoch and of one reading by each method, per candidate.
 
-    Both see the same training images, a reading at most 4,096 of them. The first epoch and the first reading, which contain
-    compilation, are left out; the median of the next `repeats` counts.
+    Both use the same training images, a reading at most 4,096 of them. The first epoch and the first reading include compilation and
+    are left out; the result is the median of the next `repeats`.
 
     Raises: TypeError or ValueError for an argument that cannot be used, as `ncap.rank` does.
 

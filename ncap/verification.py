@@ -1,4 +1,4 @@
-"""ncap verify: oracle, closed form and automatic differentiation against each other on the machine and device at hand."""
+"""ncap verify: oracle, closed form and automatic differentiation compared on this machine and device."""
 
 import json
 from collections.abc import Iterator
@@ -74,7 +74,7 @@ class Arithmetic:
 
 
 def arithmetics() -> list[Arithmetic]:
-    """Those that the backend has here: float64 on JAX only with JAX_ENABLE_X64, TF32 on a GPU, bfloat16 weights everywhere.
+    """What the backend offers on this machine: float64 (on JAX only with JAX_ENABLE_X64), TF32 on a GPU, bfloat16 weights everywhere.
 
     Only the closed form reads weights that are narrower than its sums.
     """
