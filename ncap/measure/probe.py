@@ -1,4 +1,4 @@
-"""The NCP unit: a small probe on a pre-trained body, and the way to put it on and take it off (Algorithm 1)."""
+"""The NCP unit: a small probe for a pre-trained body; how it is attached and detached (Algorithm 1)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Probe(keras.layers.Layer):
     scale k_l and the shift c_l at inference (MATHEMATICS.md, section 1, norm "after"); the last layer gives a_L.
 
     Shapes: (N, n_0) or (N, height, width, channels), which is globally average-pooled to (N, channels) -> (N, classes).
-    Kernels start he_normal, biases 0; every layer draws from a seed of its own derived from `seed`.
+    Kernels are initialised he_normal, biases 0; every layer draws from its own seed, derived from `seed`.
     """
 
     def __init__(
@@ -196,14 +196,15 @@ def detach_probe(model: keras.Model) -> keras.Model:
 
 
 def body_under(model: keras.Model, probe: Probe) -> keras.Model:
-    """The part of a model below its probe, for whoever has found the probe already."""
+    """The part of a model below the probe that `find_probe` found in it."""
     features = probe.input
     history = features._keras_history
     body = history.operation
     # A model that is called inside a larger graph is the last part of the body only.
     if isinstance(body, keras.Model) and body._inbound_nodes[history.node_index].input_tensors[0] is model.inputs[0]:
         return body
-    return keras.Model(model.inputs, features)
+    # One input as itself: Keras on torch warns of a tensor where a list of one was declared.
+    return keras.Model(model.inputs[0] if len(model.inputs) == 1 else model.inputs, features)
 
 
 def find_probe(model: keras.Model) -> Probe:
