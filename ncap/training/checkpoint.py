@@ -20,6 +20,12 @@ from ncap.training.fingerprint import fingerprint
 from ncap.training.tick import State, Tick
 
 _FORMAT = 2
+_HEAD = (
+    "run",
+    "body",
+    "rows",
+    "random",
+)  # texts, as bytes: HDF5 can search for a text of its own kind in a damaged file for ever
 _GROUPS = ("weights", "optimizer", "generators")
 _MOST = 1_000_000  # arrays of a checkpoint
 
@@ -45,9 +51,9 @@ def save(path: Path, tick: Tick, run: Run) -> None:
     try:
         with h5py.File(temporary, "w") as file:
             file.attrs["format"] = _FORMAT
-            for name, text in head.items():
-                file.attrs[name] = text
-            file.attrs["fingerprint"] = _fingerprint(head, arrays)
+            texts = file.create_group("texts")
+            for name, text in (head | {"fingerprint": _fingerprint(head, arrays)}).items():
+                texts.create_dataset(name, data=np.frombuffer(text.encode(), np.uint8))
             for group, values in arrays.items():
                 file.create_group(group).attrs["count"] = len(values)
                 for index, array in enumerate(values):
@@ -67,12 +73,14 @@ def load(path: Path, run: Run) -> Tick | None:
     try:
         with hdf5.opened(path) as file:
             if file.attrs["format"] == 1:
-                return _of_format_1(file, run)
-            if file.attrs["format"] != _FORMAT or file.attrs["run"] != json.dumps(run):
+                return _of_format_1(file, run) if hdf5.heaps_end(path) else None
+            texts = [hdf5.plain(hdf5.child(hdf5.child(file, "texts"), name)) for name in (*_HEAD, "fingerprint")]
+            *values, expected = (bytes(text).decode() for text in hdf5.read(texts))
+            head = dict(zip(_HEAD, values, strict=True))
+            if file.attrs["format"] != _FORMAT or head["run"] != json.dumps(run):
                 return None
-            head = {name: str(file.attrs[name]) for name in ("run", "body", "rows", "random")}
             arrays = _arrays(file, _GROUPS)
-            if file.attrs["fingerprint"] != _fingerprint(head, arrays):
+            if expected != _fingerprint(head, arrays):
                 return None  # HDF5 itself notices damage to its structure only
             tick = Tick(
                 **json.loads(head["rows"]), state=State(head["body"], **arrays, random=json.loads(head["random"]))

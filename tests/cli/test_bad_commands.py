@@ -219,6 +219,7 @@ EXEMPT = {
     ("rank", "--frozen"): "a flag takes no value",
     ("rank", "--batch-norm"): "a flag takes no value",
     ("rank", "--progress"): "a flag takes no value",
+    ("jobs", "--prune"): "a flag takes no value",
     ("report", "--out"): "its own test: a job must be in the store first",
     ("report", "--reading"): "its own test: a job must be in the store first",
 }

@@ -5,6 +5,7 @@ import math
 import os
 import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -18,6 +19,7 @@ from ncap.records.store import Store
 from ncap.training import checkpoint
 from ncap.training.tick import State, Tick
 
+V1 = Path(__file__).parents[1] / "records" / "v1"
 RUN = ("s", "digits", "mlp", 0)
 
 
@@ -189,10 +191,11 @@ def test_rows_that_are_none_count_as_no_checkpoint(tmp_path, rows):
     path = tmp_path / "run.h5"
     checkpoint.save(path, tick(), RUN)
     with h5py.File(path, "r+") as file:
-        file.attrs["rows"] = rows
         head = {"run": json.dumps(RUN), "body": "body", "rows": rows, "random": "null"}
         arrays = {"weights": [np.ones(1000, np.float32)], "optimizer": [], "generators": []}
-        file.attrs["fingerprint"] = checkpoint._fingerprint(head, arrays)
+        for name, text in (("rows", rows), ("fingerprint", checkpoint._fingerprint(head, arrays))):
+            del file["texts"][name]
+            file["texts"][name] = np.frombuffer(text.encode(), np.uint8)
     assert checkpoint.load(path, RUN) is None
 
 
@@ -212,3 +215,16 @@ def test_a_run_whose_checkpoint_does_not_fit_its_model_starts_over(tmp_path, par
     resumed = ranked(store, candidates, runs=1, epochs=2).observations
     undisturbed = ranked(tmp_path / "undisturbed.db", candidates, runs=1, epochs=2).observations
     pd.testing.assert_frame_equal(without_times(resumed), without_times(undisturbed), check_exact=True)
+
+
+def test_a_heap_of_0_1_that_leads_to_itself_is_not_followed(tmp_path):
+    """HDF5 would look for a text there for ever."""
+    (old,) = (V1 / "runs.db.checkpoints").rglob("tiny-0-38de19b6504ae94d.h5")
+    path, run = tmp_path / old.name, (old.parent.name, "digits", "tiny", 0)
+    content = bytearray(old.read_bytes())
+    path.write_bytes(content)
+    assert checkpoint.load(path, run).number == 6
+    heap = content.index(b"GCOL")
+    content[heap + 16 : heap + 32] = bytes(16)  # its first object is free space, of no size
+    path.write_bytes(content)
+    assert checkpoint.load(path, run) is None
