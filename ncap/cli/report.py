@@ -32,27 +32,20 @@ def report(
 ) -> None:
     """Rebuild ranking and report from a store, by any rule and reading, without training."""
     from ncap.ranking.order import rank_records
-    from ncap.records.loading import load
+    from ncap.records.store import Store
     from ncap.report import write_report
     from ncap.report.terminal import ranking_table
     from ncap.rules import resolve
 
     chosen = resolve(rule)
-    ranking = rank_records(load(store, settings, target).of(epochs=epochs), chosen, reading, horizon)
+    with Store(store, create=False) as opened:
+        records, jobs = opened.records(settings, target), opened.jobs()
+    ranking = rank_records(records.of(epochs=epochs), chosen, reading, horizon)
     page = write_report(ranking, out)
     print_table(ranking.table, format, ranking_table)
     if format == "table":
         say(page)
-    if settings is None:
-        _name_others(store, ranking.facts["settings"], ranking.target)
-
-
-def _name_others(store: Path, settings: str, target: str) -> None:
-    """The jobs of the store that are not the one reported, on stderr."""
-    from ncap.records.store import Store
-
-    with Store(store, create=False) as opened:
-        jobs = [(job["settings"], job["target"]) for job in opened.jobs()]
-    others = [f"--settings {name} --target {shlex.quote(of)}" for name, of in jobs if (name, of) != (settings, target)]
-    if others:
-        say(f"{store} also holds {len(others)} other job{'s' * (len(others) > 1)}: {'; '.join(others)}", err=True)
+    others = [job for job in jobs if (job["settings"], job["target"]) != (records.settings, records.target)]
+    if others and settings is None:
+        named = "; ".join(f"--settings {job['settings']} --target {shlex.quote(job['target'])}" for job in others)
+        say(f"{store} also holds {len(others)} other job{'s' * (len(others) > 1)}: {named}", err=True)
