@@ -18,6 +18,7 @@ from ncap.pipeline import NothingRankedError
 from ncap.ranking.order import rank_records
 from ncap.records.loading import load
 from ncap.records.schema import FAILURES, OBSERVATIONS, RunKey
+from ncap.records.sql import insert, storable
 from ncap.records.store import Store, StoreWriteError
 from ncap.rules import RULES
 from ncap.training import checkpoint
@@ -106,7 +107,8 @@ def test_a_reading_that_past_ticks_lack_is_read_by_training_again_to_the_same_ro
 def test_a_training_that_gives_other_numbers_the_second_time_is_said(tmp_path):
     ranked(tmp_path / "runs.db", runs=1, epochs=1)
     with Store(tmp_path / "runs.db") as store, store._transaction() as db:
-        db.execute("UPDATE observations SET val_loss = 9.0")
+        (row,) = store.table(OBSERVATIONS).to_dict("records")
+        db.execute(insert(OBSERVATIONS, replace=True), storable(OBSERVATIONS, row | {"val_loss": 9.0}))
     with pytest.warns(UserWarning, match=r"tiny run 0, trained again, has val_loss .* at tick 1, not 9.0 as recorded"):
         ranked(tmp_path / "runs.db", runs=1, epochs=1, readings=["gradient"])
 
