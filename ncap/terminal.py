@@ -1,11 +1,11 @@
-"""Where commands and jobs print."""
+"""The console that commands and jobs print to."""
 
 from rich.console import Console
 
-WIDTH_OF_A_FILE = 160  # columns of the tables in a pipe or file, which knows no width of its own
+WIDTH_OF_A_FILE = 160  # columns; a pipe or file has no width of its own
 
 
 def open_console(quiet: bool = False) -> Console:
-    """A console as wide as the terminal; in a pipe or file wide enough for the tables."""
+    """A console as wide as the terminal; in a pipe or file, wide enough for the tables."""
     made = Console(quiet=quiet)
     return made if made.is_terminal else Console(quiet=quiet, width=WIDTH_OF_A_FILE)

@@ -12,7 +12,7 @@ from ncap.cli.printer import format_option, print_table
 @options.store("SQLite file that `ncap rank` has filled.")
 @format_option
 def jobs(store: Path, format: str) -> None:
-    """List the jobs that a store holds, the newest last."""
+    """List the jobs in a store, the newest last."""
     from ncap.records.store import Store
 
     with Store(store, create=False) as opened:

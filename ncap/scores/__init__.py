@@ -31,7 +31,7 @@ def names() -> list[str]:
     return SCORES.names()
 
 
-if not TYPE_CHECKING:  # a type checker would take any name for one of these
+if not TYPE_CHECKING:  # a type checker would accept any name
 
     def __getattr__(name: str) -> Any:
         if name not in SCORES:
