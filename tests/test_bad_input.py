@@ -926,7 +926,7 @@ TABLES |= {
             *RECORDS_REFUSED,
             *RULE_REFUSED,
             ("ticks", 0, ValueError, "ticks must be a whole number of at least 1, got 0"),
-            ("settings", "other", ValueError, "no row of the job settings 'other'"),
+            ("settings", "other", ValueError, "no rows for the job settings 'other'"),
             ("target", "other", ValueError, "target 'other'"),
         ],
     ),

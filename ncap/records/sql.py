@@ -1,4 +1,4 @@
-"""The tables of a store in SQL, made from the schema."""
+"""The tables of a store in SQL, derived from the schema."""
 
 import math
 from typing import Any
@@ -7,8 +7,8 @@ from ncap.records.schema import RECORDS, Table
 
 _SQL_TYPE = {str: "TEXT NOT NULL", int: "INTEGER NOT NULL", bool: "INTEGER NOT NULL", float: "REAL"}
 
-# What a store keeps beside the records: jobs by the hash of their settings; the body that a run began from; and the hashes that jobs had
-# under an older version, with the reading that was part of them.
+# What a store keeps beside the records: jobs, by the hash of their settings; the body that each run started from; and the hashes that jobs
+# had under an older version, with the reading that was part of them.
 BOOKKEEPING = {
     "settings": "hash TEXT PRIMARY KEY, parameters TEXT NOT NULL, environment TEXT NOT NULL, first_used TEXT NOT NULL",
     "bodies": "settings TEXT, target TEXT, candidate TEXT, run INTEGER, fingerprint TEXT NOT NULL, "
@@ -18,27 +18,27 @@ BOOKKEEPING = {
 
 
 def create_statements() -> list[str]:
-    """One CREATE TABLE a table."""
+    """One CREATE TABLE statement per table."""
     tables = {table.name: f"{_columns(table)}, PRIMARY KEY ({', '.join(table.key)})" for table in RECORDS}
     return [f"CREATE TABLE {name} ({columns})" for name, columns in (tables | BOOKKEEPING).items()]
 
 
 def column_names() -> dict[str, tuple[str, ...]]:
-    """The columns of every table of a store, in order."""
+    """The column names of every table in a store, in order."""
     kept = {name: tuple(_bookkept(columns)) for name, columns in BOOKKEEPING.items()}
     return {table.name: table.names for table in RECORDS} | kept
 
 
 def insert(table: Table, on_conflict: str = "DO NOTHING") -> str:
-    """The statement that writes one row of a table, a value a column."""
+    """The statement that inserts one row into a table."""
     places = ", ".join("?" * len(table.columns))
     return f"INSERT INTO {table.name} ({', '.join(table.names)}) VALUES ({places}) ON CONFLICT ({', '.join(table.key)}) {on_conflict}"
 
 
 def storable(table: Table, row: dict[str, Any]) -> list[Any]:
-    """A row's values in the order of the columns; ValueError for columns that are missing or unknown.
+    """A row's values in the order of the columns. Raises ValueError for missing or unknown columns.
 
-    SQLite knows no numpy scalars, and reads NaN as NULL; saying so here keeps NULL out of the columns that are not floats.
+    SQLite knows no numpy scalars and stores NaN as NULL; converting here keeps NULL out of columns that are not floats.
     """
     if set(row) != set(table.names):
         raise ValueError(f"a row of {table.name} has the columns {list(table.names)}, got {list(row)}")
@@ -46,7 +46,7 @@ def storable(table: Table, row: dict[str, Any]) -> list[Any]:
 
 
 def where(**equal: Any) -> tuple[str, tuple[Any, ...]]:
-    """A WHERE clause of the names that have a value, and the values.
+    """A WHERE clause for the names that have a value, and those values.
 
     >>> where(settings="a", target=None, run=0)
     ('WHERE settings = ? AND run = ?', ('a', 0))

@@ -69,7 +69,7 @@ def test_a_job_without_a_row_has_no_prediction():
         ({"horizon": 0}, ValueError, "horizon must be a positive number of epochs, got 0"),
         ({"horizon": nan}, ValueError, "got nan"),
         ({"horizon": "30"}, ValueError, "got '30'"),
-        ({"settings": "none"}, ValueError, "no row of the job settings 'none'"),
+        ({"settings": "none"}, ValueError, "no rows for the job settings 'none'"),
     ],
 )
 def test_a_wrong_argument_is_refused(change, error, words):
