@@ -778,7 +778,7 @@ TABLES |= {
             ),
             ("optimizer", None, TypeError, "optimizer must be a name such as 'adam' or keras.optimizers.serialize(optimizer)"),
             ("optimizer", keras.optimizers.Adam(), TypeError, "got <keras.src.optimizers.adam.Adam"),
-            ("optimizer", "adamm", ValueError, "optimizer 'adamm' is none of Keras'; did you mean 'adam'? pass a name such as 'adam'"),
+            ("optimizer", "adamm", ValueError, "optimizer 'adamm' is not one of Keras'; did you mean 'adam'? pass a name such as 'adam'"),
             (
                 "optimizer", {"class_name": "Adam", "config": {"nonsense": 1}}, ValueError,
                 "cannot be made (Argument(s) not recognized: {'nonsense': 1}); pass what keras.optimizers.serialize(optimizer) returns",

@@ -1,7 +1,7 @@
-"""A tick in one HDF5 file: the state of a run after it, and its rows.
+"""Checkpoints: a tick in one HDF5 file, with the state of the run after it and its rows.
 
-The file is complete before it gets its name, and gets its name before the rows are committed. So a run that is cut off finds its
-checkpoint level with the tables or one tick ahead, and the rows that are missing then lie in the checkpoint.
+The file is complete before it gets its name, and gets its name before the rows are committed. So an interrupted run finds its checkpoint
+level with the tables or one tick ahead, and in the latter case the missing rows are in the checkpoint.
 """
 
 import json
@@ -25,9 +25,9 @@ Run = tuple[str, str, str, int]  # settings, target, candidate, run
 
 
 def save(path: Path, tick: Tick, run: Run) -> None:
-    """Write to a temporary name, flush to the disk, rename into place; raises OSError and leaves the old file where it cannot.
+    """Write to a temporary name, flush to disk, rename into place. If that fails, raise OSError and leave the old file.
 
-    One process at a time may save a path: what a killed one left under the temporary name is overwritten.
+    Only one process at a time may save to a path; whatever a killed one left under the temporary name is overwritten.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, state = path.with_suffix(".tmp"), tick.state
@@ -48,9 +48,9 @@ def save(path: Path, tick: Tick, run: Run) -> None:
                 file.create_group(group).attrs["count"] = len(values)
                 for index, array in enumerate(values):
                     file[group].create_dataset(str(index), data=array)
-        _flush(temporary, os.O_RDWR)  # Windows flushes no file that is open for reading
+        _flush(temporary, os.O_RDWR)  # Windows cannot flush a file that is open for reading only
         temporary.replace(path)
-        if os.name == "posix":  # elsewhere a folder cannot be opened, and the rename is journalled
+        if os.name == "posix":  # elsewhere folders cannot be opened, and renames are journalled
             _flush(path.parent, os.O_RDONLY)
     except (OSError, RuntimeError) as error:
         raise _os_error(error, temporary) from error
@@ -59,7 +59,7 @@ def save(path: Path, tick: Tick, run: Run) -> None:
 
 
 def load(path: Path, run: Run) -> Tick | None:
-    """The tick, or None where no file of this run can be read: the run then starts over, to the same numbers."""
+    """The tick, or None if there is no readable file of this run, which then starts over and reaches the same numbers."""
     try:
         with h5py.File(path, "r") as file:
             if file.attrs["format"] == 1:
@@ -69,14 +69,14 @@ def load(path: Path, run: Run) -> Tick | None:
             head = {name: str(file.attrs[name]) for name in ("run", "body", "rows", "random")}
             arrays = {group: _arrays(file, group) for group in _GROUPS}
             if file.attrs["fingerprint"] != _fingerprint(head, arrays):
-                return None  # HDF5 itself notices damage to its structure only
+                return None  # HDF5 itself only notices damage to its structure
         return Tick(**json.loads(head["rows"]), state=State(head["body"], **arrays, random=json.loads(head["random"])))
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError):
         return None
 
 
 def _of_format_1(file: h5py.File, run: Run) -> Tick | None:
-    """What ncap 0.1 saved at the end of an epoch: one wide row, and no generators, which every epoch seeds anew."""
+    """What ncap 0.1 saved at the end of an epoch: one wide row, and no generators, which are reseeded every epoch."""
     weights, optimizer = _arrays(file, "weights"), _arrays(file, "optimizer")
     text, body = str(file.attrs["row"]), str(file.attrs["body"])
     if file.attrs["fingerprint"] != fingerprint([np.frombuffer(text.encode(), np.uint8), *weights, *optimizer]):
@@ -84,7 +84,7 @@ def _of_format_1(file: h5py.File, run: Run) -> Tick | None:
     row = json.loads(text)
     if (row["target"], row["candidate"], row["run"]) != tuple(
         run[1:]
-    ):  # the settings had another hash, of the reading too
+    ):  # not the settings: their hash was another, and included the reading
         return None
     place = {"tick": row["epoch"]}
     trained = ("train_accuracy", "train_loss", "val_accuracy", "val_loss", "test_accuracy", "seconds_train")
@@ -113,7 +113,7 @@ def _fingerprint(head: dict[str, str], arrays: dict[str, Any]) -> str:
 
 
 def _os_error(error: Exception, path: Path) -> OSError:
-    # A disk that fills up makes h5py raise one or the other, with the system's error number somewhere in a long text.
+    # If the disk fills up, h5py raises one or the other, with the system's error number somewhere in a long message.
     found = re.search(r"errno = (\d+)", str(error))
     if found:
         return OSError(int(found[1]), os.strerror(int(found[1])), str(path))

@@ -1,4 +1,4 @@
-"""The fingerprint of arrays: what tells one body, or one state, from another."""
+"""Fingerprints of arrays, which tell one body, or one state, from another."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def fingerprint(arrays: Iterable[Any]) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of arrays, their shapes and types; None stands for an absent one.
+    """The first 16 hexadecimal digits of the SHA-256 of arrays, their shapes and their types; None marks an absent array.
 
     >>> fingerprint([np.zeros(2)]) == fingerprint([np.zeros(2)]), fingerprint([np.zeros(2)]) == fingerprint([np.zeros((2, 1))])
     (True, False)

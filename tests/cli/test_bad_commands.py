@@ -353,7 +353,7 @@ REMEDY = "set KERAS_BACKEND to tensorflow, or to jax after pip install 'ncap[jax
     [
         (["rank", "--dropout", "40"], {}, ["dropout must lie in [0, 1), got 40.0"]),
         (["rank"], {"KERAS_BACKEND": "nonsense"}, ["Keras cannot load its backend 'nonsense'", REMEDY]),
-        (["rank"], {"KERAS_BACKEND": "numpy"}, ["Keras' backend 'numpy' trains no network", REMEDY]),
+        (["rank"], {"KERAS_BACKEND": "numpy"}, ["Keras' backend 'numpy' cannot train", REMEDY]),
         (["bench"], {"KERAS_BACKEND": "hidden_module"}, ["Keras cannot load its backend 'hidden_module'", REMEDY]),
     ],
 )

@@ -275,7 +275,7 @@ def test_tables_that_are_not_those_of_the_schema_are_refused_when_the_store_is_o
     db.close()
     before = path.read_bytes()
     with pytest.raises(
-        UnusableStoreError, match="its table readings has the columns \(none\), schema 2 has settings, target"
+        UnusableStoreError, match=r"its table readings has the columns \(none\), schema 2 has settings, target"
     ):
         Store(path, create=create)
     assert path.read_bytes() == before
