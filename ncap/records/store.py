@@ -68,7 +68,7 @@ class Store:
     ...     key = RunKey(store.add_settings({"seed": 0}, {}), "digits", "mlp", 0)
     ...     observation = dict.fromkeys(OBSERVATIONS.names[4:], 0.5) | {"tick": 1}
     ...     reading = dict.fromkeys(READINGS.names[4:], 0.5) | {"tick": 1, "reading": "explicit/magnitude/unit", "reason": ""}
-    ...     store.add(key, observation, [reading])
+    ...     _ = store.add(key, observation, [reading])
     ...     store.records().readings[["candidate", "tick", "beta_eff"]].values.tolist()
     [['mlp', 1, 0.5]]
     """

@@ -93,6 +93,7 @@ def checked_table(table: Table, rows: Any) -> "pd.DataFrame":
     values of the wrong type; the message names the column.
 
     >>> import pandas as pd
+    >>> from ncap.records.schema import SCORES
     >>> checked_table(SCORES, pd.DataFrame({"settings": ["s"], "target": ["t"], "candidate": ["a"], "score": ["knn"]}))["note"].tolist()
     ['']
     """

@@ -26,8 +26,8 @@ class TrainingBatches(keras.utils.PyDataset):
     >>> target = Target.from_parts("black", {"train": (images, labels), "val": (images, labels)}, seed=0)
     >>> batches = TrainingBatches(target, (4, 4, 1), batch_size=8)
     >>> batches.take(np.arange(50), Place(epoch=1, part=2, parts=2))
-    >>> len(batches), [len(batches[i][1]) for i in range(len(batches))]       # batches 4 to 7 of seven: the last has two samples
-    (4, [8, 8, 8, 2])
+    >>> len(batches), [len(batches[i][1]) for i in range(len(batches))]       # the last three of seven; the last one has two samples
+    (3, [8, 8, 2])
     """
 
     def __init__(self, target: "Target", shape: tuple[int | None, int | None, int], batch_size: int) -> None:

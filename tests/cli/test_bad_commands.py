@@ -144,7 +144,9 @@ LIGHT = [
     Wrong("rank", "--ticks-per-epoch", "4,", ("--ticks-per-epoch takes whole numbers separated by commas, such as 1",)),
     Wrong("rank", "--ticks-per-epoch", "0", ("ticks_per_epoch must be a whole number of at least 1, got 0",)),
     Wrong("rank", "--readings", "explicit", ("unknown reading 'explicit'", "`ncap readings` lists all 9")),
-    Wrong("rank", "--readings", "gradient,gradient", ("readings: name every reading once, got ['gradient', 'gradient']",)),
+    Wrong(
+        "rank", "--readings", "gradient,gradient", ("readings: name every reading once, got ['gradient', 'gradient']",)
+    ),
     Wrong("rank", "--readings", "hessian/magnitude/unit", ("is taken by the oracle alone",)),
     Wrong("rank", "--engine", "moon", ("unknown engine 'moon'; known: local",)),
     *rules("rank", "--rule"),

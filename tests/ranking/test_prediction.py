@@ -47,7 +47,7 @@ def test_one_of_several_jobs_is_predicted_from():
 def test_records_of_one_job_are_not_taken_for_another():
     job = load(tables(a=line(0.8)))
     assert len(ncap.predict(job, settings="abc", target="digits")) == 1
-    with pytest.raises(ValueError, match="of the job with target 'digits', got target 'letters'"):
+    with pytest.raises(ValueError, match="belong to the job with target 'digits', got target 'letters'"):
         ncap.predict(job, target="letters")
 
 
