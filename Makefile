@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL
 ON_KERAS := tests/measure/test_conformance.py tests/measure/test_probe.py tests/measure/test_measurement.py \
 	tests/measure/test_precision.py tests/measure/test_callback.py
 
-.PHONY: demo tour test lint proofs proven unit jax heavy bench wheel wheel-test mutation clean
+.PHONY: demo tour test lint proofs proven unit jax torch heavy bench wheel wheel-test mutation clean
 
 demo: .venv/installed            ## rank the embedded candidates on scikit-learn's digits, with predictions and truth side by side
 	$(BIN)/ncap demo --out demo
@@ -37,6 +37,10 @@ unit: .venv/tested
 
 jax: .venv/tested
 	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(BIN)/pytest -m "not heavy" $(ON_KERAS)
+
+# Not part of `make test`, because PyTorch is another large framework. A CPU build is enough; pip's default on Linux brings 6 GB of CUDA.
+torch: .venv-torch/tested        ## the Keras tests on PyTorch, with a PyTorch network as a candidate, in a separate environment
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -m "not heavy" $(ON_KERAS) tests/measure/test_torch_modules.py
 
 heavy: .venv/tested              ## long property tests: 10,000 examples for the oracle, 1,000 with Keras; killed jobs
 	NCAP_HYPOTHESIS=long $(BIN)/pytest tests/reference
@@ -80,10 +84,18 @@ wheel-test: wheel                ## test the installed wheel, from a folder with
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch .venv/installed $@
 
+# It sees the packages of .venv, so that nothing is installed twice; ncap itself it finds in the folder that pytest runs in.
+.venv-torch/tested: .venv/tested
+	$(BIN)/python -m venv .venv-torch
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > .venv-torch/tested.pth
+	mv .venv-torch/tested.pth "$$(.venv-torch/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
+	.venv-torch/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	touch $@
+
 .venv/mutation: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
 	touch .venv/installed .venv/tested $@
 
 clean:
-	rm -rf .venv build dist demo *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf .venv .venv-torch build dist demo *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache .benchmarks

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from ncap import candidates, targets
-from ncap.cost import METHODS, prepare, read_beta
+from ncap.cost import prepare, read_beta, train_epoch
 from ncap.demo import TRAINING_IMAGES
+from ncap.measure.readings import METHODS
 
 PUBLISHED = tomllib.loads(Path(__file__).parents[1].joinpath("reference", "published.toml").read_text(encoding="utf-8"))
 
@@ -38,20 +39,20 @@ def _seconds(request):
 @pytest.fixture(scope="module", params=candidates.resolve("mini"), name="training")
 def _training(request):
     target = targets.load("digits").few(TRAINING_IMAGES, seed=0)
-    training = prepare(request.param, candidates.resolve("mini")[request.param].build, target)
-    training.fit(1)
+    training = prepare(candidates.resolve("mini")[request.param], target)
+    train_epoch(training, 1)
     return training
 
 
 def test_training_epoch(benchmark, training, seconds):
     epochs = itertools.count(2)
-    logs = benchmark.pedantic(lambda: training.fit(next(epochs)), rounds=5, warmup_rounds=1)
+    logs = benchmark.pedantic(lambda: train_epoch(training, next(epochs)), rounds=5, warmup_rounds=1)
     assert logs["loss"] > 0
-    seconds["train", training.key.candidate] = benchmark.stats.stats.median
+    seconds["train", training.candidate.name] = benchmark.stats.stats.median
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_reading(benchmark, training, seconds, method):
     reading = benchmark.pedantic(read_beta, args=(training, method), rounds=5, warmup_rounds=1)
     assert reading.n_samples == TRAINING_IMAGES
-    seconds[method, training.key.candidate] = benchmark.stats.stats.median
+    seconds[method, training.candidate.name] = benchmark.stats.stats.median

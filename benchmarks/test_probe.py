@@ -1,4 +1,4 @@
-"""What one reading costs on the probe of the paper, 1280-256-128-10, batch 512: closed form and autodiff, in gradients."""
+"""What one reading costs on the probe of the paper, 1280-256-128-10, batch 512: every reading by every method, in gradients."""
 
 import keras
 import numpy as np
@@ -6,6 +6,7 @@ import pytest
 
 import ncap
 from ncap.measure.probe import find_probe
+from ncap.measure.readings import READINGS
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +21,13 @@ def probe_on_features():
 
 
 @pytest.mark.parametrize(
-    ("method", "interaction"), [("closed_form", "explicit"), ("autodiff", "explicit"), ("autodiff", "hessian")]
+    ("reading", "method"), [(name, method) for name, entry in READINGS.items() for method in entry.model_methods]
 )
 @pytest.mark.filterwarnings("ignore::ncap.reference.CapacitanceWarning")
-def test_one_reading(benchmark, probe_on_features, method, interaction):
+def test_one_reading(benchmark, probe_on_features, reading, method):
     model, x, y = probe_on_features
     benchmark.group = "probe 1280-256-128-10, batch 512"
-    benchmark(lambda: ncap.capacitance(model, x, y, method=method, interaction=interaction, batch_size=512))
+    benchmark(lambda: ncap.capacitance(model, x, y, method, reading=reading, batch_size=512))
 
 
 def test_one_training_step(benchmark, probe_on_features):

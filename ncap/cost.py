@@ -7,19 +7,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ncap.measure.readings import METHODS, READINGS
 from ncap.published import PAPER_RATIO
 
 if TYPE_CHECKING:
-    import keras
     import pandas as pd
     from rich.table import Table
 
-    from ncap.engines.local import Training
+    from ncap.candidates import Candidate
     from ncap.reference import Capacitance
     from ncap.targets import Target
+    from ncap.training.run import Training
 
-# The timed methods of ncap.capacitance, each in its default strength; the work does not depend on it.
-METHODS = {"closed_form": "magnitude", "autodiff": "signed"}
+# Method -> the first reading of the table that it gives; what a method does hardly depends on the reading.
+TIMED = {method: next(name for name, entry in READINGS.items() if method in entry.methods) for method in METHODS}
 
 
 def measure_costs(
@@ -40,7 +41,8 @@ def measure_costs(
     from ncap import candidates as collections
     from ncap import targets
     from ncap.arguments import whole_number
-    from ncap.engines.local import check_backend
+    from ncap.framework import quiet_tracing
+    from ncap.training.environment import check_backend
 
     check_backend()
     n_train, repeats = whole_number("n_train", n_train, least=1), whole_number("repeats", repeats, least=1)
@@ -48,13 +50,14 @@ def measure_costs(
     if n_train < loaded.lengths["train"]:
         loaded = loaded.few(n_train, seed)
     lines = []
-    for candidate, known in collections.resolve(candidates).items():
-        training = prepare(candidate, known.build, loaded, seed)
-        seconds = {"train": median_seconds(training.fit, repeats)}
-        for method in METHODS:
-            seconds[method] = median_seconds(partial(_read, training, method), repeats)
+    for name, candidate in collections.resolve(candidates).items():
+        with quiet_tracing():
+            training = prepare(candidate, loaded, seed)
+            seconds = {"train": median_seconds(partial(train_epoch, training), repeats)}
+            for method in METHODS:
+                seconds[method] = median_seconds(partial(_read, training, method), repeats)
         lines.append(
-            {"candidate": candidate}
+            {"candidate": name}
             | {f"seconds_{work}": value for work, value in seconds.items()}
             | {f"ratio_{method}": seconds[method] / seconds["train"] for method in METHODS}
         )
@@ -62,25 +65,30 @@ def measure_costs(
     return pd.DataFrame(lines)
 
 
-def prepare(candidate: str, factory: "Callable[[], keras.Model]", target: "Target", seed: int = 0) -> "Training":
+def prepare(candidate: "Candidate", target: "Target", seed: int = 0) -> "Training":
     """A candidate as a job with the default settings trains it, before its first epoch."""
-    from ncap.engines.job import Job
-    from ncap.engines.local import Training
-    from ncap.store import RunKey
+    from ncap.job import Job
+    from ncap.training.run import Training
 
-    return Training(Job(seed=seed), RunKey("cost", target.name, candidate, 0), factory, target)
+    return Training(Job(seed=seed), candidate, target)
+
+
+def train_epoch(training: "Training", epoch: int) -> dict[str, float]:
+    """Train one whole epoch, and return Keras' logs of it."""
+    from ncap.job import Place
+
+    return training.train(Place(epoch, part=1, parts=1))
 
 
 def read_beta(training: "Training", method: str) -> "Capacitance":
-    """One reading on the samples that the job would use."""
+    """One reading by a method on the samples that the job would use."""
     from ncap.measure.measurement import capacitance
-    from ncap.reference import CapacitanceWarning
+    from ncap.reference.verdict import CapacitanceWarning
 
-    data = training.callback
     with warnings.catch_warnings():
-        # Signed is degenerate for a softmax of three kernels (T3), and takes the same work as a reading that is not.
+        # A signed reading is degenerate for a softmax of three kernels (T3), and takes the same work as one that is not.
         warnings.filterwarnings("ignore", category=CapacitanceWarning)
-        return capacitance(training.model, data.x, data.y, method=method, strength=METHODS[method])
+        return capacitance(training.model, *training.samples, method=method, reading=TIMED[method])
 
 
 def _read(training: "Training", method: str, _: int) -> None:
@@ -113,7 +121,8 @@ def cost_table(costs: "pd.DataFrame") -> "Table":
         header_style="bold",
     )
     table.add_column("candidate")
-    for heading in ("train", "closed form", "autodiff", "closed form / train", "autodiff / train"):
+    names = [method.replace("_", " ") for method in METHODS]
+    for heading in ("train", *names, *(f"{name} / train" for name in names)):
         table.add_column(heading, justify="right")
     columns = [
         "seconds_train",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
@@ -42,6 +42,10 @@ class Check:
     def passed(self) -> bool:
         """Whether the difference is a number within its bound."""
         return self.difference <= self.bound
+
+    def row(self) -> dict[str, Any]:
+        """The line as columns of a table."""
+        return asdict(self) | {"passed": self.passed}
 
 
 def run_checks(seed: int = 0) -> Iterator[Check]:
@@ -89,7 +93,7 @@ def _largest_difference(entry: Entry, method: str, arithmetic: Arithmetic, seed:
     eps = max(arithmetic.eps, kit.unit_roundoff(method, arithmetic.dtype))
     weights = "float32" if arithmetic.weights == "float64" else arithmetic.weights
     degrees = None if entry.name == "gradient" else module.degrees  # the gradient form has no P
-    for case in kit.drawn_cases(seed, kit.WIDTHS, weights, arithmetic.eps):
+    for case in kit.drawn_cases(seed, kit.WIDTHS, weights, eps):
         with matmul_precision(arithmetic.matmul):
             found = kit.quantities(
                 module.measure, entry.name, case, degrees=degrees,
@@ -98,7 +102,7 @@ def _largest_difference(entry: Entry, method: str, arithmetic: Arithmetic, seed:
             difference = kit.largest_difference(found, eps)
         if not difference <= worst:  # the first, a larger one, or NaN
             worst, where = difference, f"{'-'.join(map(str, case.net.widths))}, {case.net.loss}"
-    shown = f"{arithmetic.name}, norm in float32" if eps > arithmetic.eps else arithmetic.name
+    shown = f"{arithmetic.name}, layers in float32" if eps > arithmetic.eps else arithmetic.name
     what = f"{method.replace('_', ' ')} against oracle, {entry.name}"
     return Check(what, shown, worst, ROUNDINGS, "roundings", where)
 

@@ -18,6 +18,16 @@ if keras.backend.backend() == "tensorflow":
         return tf.nn.log_softmax(a)
 
     stop = tf.stop_gradient
+elif keras.backend.backend() == "torch":
+    import torch
+
+    def gradient(function, at):
+        return torch.func.grad(function)(at)
+
+    def log_softmax(a):
+        return torch.log_softmax(a, dim=-1)
+
+    relu, total, tensor, stop = torch.relu, torch.sum, torch.as_tensor, torch.Tensor.detach
 else:
     import jax
     import jax.numpy as jnp

@@ -137,7 +137,8 @@ def take(
     """Several readings of one state of training, each by its cheapest method, all from one forward pass of the body.
 
     Args:
-        model: a Keras model with an ncap probe. x: inputs of the body, N samples. y: labels (N,) or targets (N, classes).
+        model: a Keras model with an ncap probe. x: inputs of the body, N samples, or a view of them (`ncap.targets.Target.view`), of which
+            one batch is in memory at a time. y: labels (N,) or targets (N, classes).
         readings: names of readings, as `ncap.list_readings()` lists them, each at most once.
         batch_size: samples on the device at a time.
         loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
@@ -236,13 +237,18 @@ def check_data(model: keras.Model, x: Any, y: Any, loss: str | None) -> tuple[Pr
     """The probe, inputs (N, ...), targets (N, classes) and loss; TypeError or ValueError where they do not fit. The body is not run."""
     probe = find_probe(model)
     loss = _compiled_loss(model) if loss is None else loss
-    x, expected = numbers("x", x), tuple(model.input_shape[1:])
+    x, expected = x if _is_view(x) else numbers("x", x), tuple(model.input_shape[1:])
     if not _fits(x.shape, expected):
         channels_last = x.shape[:1] + x.shape[2:] + x.shape[1:2]
         remedy = "; channels come last, x.transpose(0, 2, 3, 1)" if _fits(channels_last, expected) else ""
         remedy = "; add the axis of channels, x[..., None]" if _fits((*x.shape, 1), expected) else remedy
         raise ValueError(f"x must have shape (N, {', '.join(map(str, expected))}), N at least 1, got {x.shape}{remedy}")
     return probe, x, read_targets(y, len(x), probe.classes, loss), loss
+
+
+def _is_view(x: Any) -> bool:
+    """Whether x has a shape and slices that are arrays, as a target's view has, without being one itself."""
+    return hasattr(x, "shape") and hasattr(x, "__getitem__") and not hasattr(x, "__array__")
 
 
 def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:

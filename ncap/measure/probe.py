@@ -203,7 +203,8 @@ def body_under(model: keras.Model, probe: Probe) -> keras.Model:
     # A model that is called inside a larger graph is the last part of the body only.
     if isinstance(body, keras.Model) and body._inbound_nodes[history.node_index].input_tensors[0] is model.inputs[0]:
         return body
-    return keras.Model(model.inputs, features)
+    # One input as itself: Keras on torch warns of a tensor where a list of one was declared.
+    return keras.Model(model.inputs[0] if len(model.inputs) == 1 else model.inputs, features)
 
 
 def find_probe(model: keras.Model) -> Probe:

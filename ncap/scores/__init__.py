@@ -8,13 +8,10 @@ with the function and its `SCORE`, and one line below.
 ['log_me']
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
 
 from ncap.registry import Registry
 from ncap.scores.contract import Score, Value
-
-if TYPE_CHECKING:  # for type checkers and editors; loaded on first use
-    from ncap.scores.maximum_evidence import log_me as log_me
 
 SCORES: Registry[Score] = Registry(
     "score",
@@ -23,7 +20,7 @@ SCORES: Registry[Score] = Registry(
     },
 )
 
-__all__ = ["SCORES", "Score", "Value", "log_me", "names"]
+__all__ = ["SCORES", "Score", "Value", "names", *SCORES.names()]
 
 
 def names() -> list[str]:
@@ -31,12 +28,10 @@ def names() -> list[str]:
     return SCORES.names()
 
 
-if not TYPE_CHECKING:  # a type checker would accept any name
-
-    def __getattr__(name: str) -> Any:
-        if name not in SCORES:
-            raise AttributeError(f"module 'ncap.scores' has no attribute {name!r}; scores: {', '.join(names())}")
-        return SCORES.get(name).function
+def __getattr__(name: str) -> Callable[..., float]:
+    if name not in SCORES:
+        raise AttributeError(f"module 'ncap.scores' has no attribute {name!r}; scores: {', '.join(names())}")
+    return SCORES.get(name).function
 
 
 def __dir__() -> list[str]:

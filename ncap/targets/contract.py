@@ -155,6 +155,16 @@ class Target(ABC):
         """
         return self.read(part, self.sample_rows(part, n, seed), shape)
 
+    def view(self, part: str, rows: Any, shape: Shape | None = None) -> "View":
+        """The images at `rows` (b,) in `shape`, none of them read before a slice is asked for. Raises ValueError as `read` does.
+
+        >>> from ncap import targets
+        >>> images = targets.load("digits").view("train", [5, 0, 7], shape=(16, 16, 3))
+        >>> len(images), images.shape, images[1:].shape
+        (3, (3, 16, 16, 3), (2, 16, 16, 3))
+        """
+        return View(self, part, self._rows(part, rows, "rows"), complete_shape(self.input_shape, shape))
+
     def few(self, n_train: int, seed: int) -> Self:
         """The target with a stratified sample of `n_train` training images; validation and test stay the same.
 
@@ -187,6 +197,29 @@ class Target(ABC):
             outside = rows[(rows < 0) | (rows >= length)][0]
             raise ValueError(f"{name} must lie in 0..{length - 1}, the indices of the {part} part, got {outside}")
         return rows.astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Images of a target that are read and converted when a slice of them is asked for; `shape` is (n, h, w, c)."""
+
+    target: Target
+    part: str
+    rows: np.ndarray
+    image_shape: tuple[int, int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(n, h, w, c)."""
+        return (len(self.rows), *self.image_shape)
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.rows)
+
+    def __getitem__(self, index: slice) -> np.ndarray:
+        """The images of a slice, float32 (b, h, w, c)."""
+        return self.target.read(self.part, self.rows[index], self.image_shape)[0]
 
 
 @dataclass(frozen=True)

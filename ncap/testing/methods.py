@@ -79,6 +79,16 @@ class Quantity(NamedTuple):
         return float((difference[scale > 0] / (eps * scale[scale > 0])).max(initial=0.0))
 
 
+def check_method(measure: Measure, reading: str, seed: int = 0) -> None:
+    """Raise AssertionError where a method does not give a reading as the oracle does, on networks drawn from a seed.
+
+    >>> from ncap.measure import closed_form
+    >>> check_method(closed_form.measure, "gradient")
+    """
+    for case in drawn_cases(seed):
+        assert_conforms(measure, reading, case)
+
+
 def assert_conforms(
     measure: Measure,
     reading: str,
@@ -257,6 +267,10 @@ def _rounded(values: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def unit_roundoff(method: str, dtype: str, normalised: bool = True) -> float:
-    """eps of what a method computes in: Keras' batch norm, which autodiff goes through, is float32 on JAX whatever its dtype."""
-    narrow = method == "autodiff" and normalised and keras.backend.backend() == "jax"
-    return FLOAT32 if narrow else float(np.finfo(dtype).eps)
+    """eps of what a method computes in, which is not always the dtype's.
+
+    Automatic differentiation goes through Keras' layers: whatever their dtype, the batch norm is float32 on JAX, and matrix products
+    are on PyTorch.
+    """
+    narrow = {"jax": normalised, "torch": True}.get(keras.backend.backend(), False)
+    return FLOAT32 if method == "autodiff" and narrow else float(np.finfo(dtype).eps)

@@ -22,7 +22,7 @@ from ncap.reference.verdict import CapacitanceWarning
 from ncap.training.batches import TrainingBatches
 from ncap.training.evaluation import evaluate
 from ncap.training.failure import TrainingFailedError, describe
-from ncap.training.fingerprint import fingerprint
+from ncap.training.fingerprint import body_fingerprint, same_body
 from ncap.training.seeds import derived_seed
 from ncap.training.tick import Start, State, Tick
 
@@ -68,7 +68,8 @@ def train(
 class Training:
     """A candidate under its probe, compiled, with its data.
 
-    Attributes: model; fingerprint, that of the initial body; samples, the images (n, h, w, c) and labels (n,) for the readings.
+    Attributes: model; fingerprint, that of the initial body; samples, for the readings: a view of the images (n, h, w, c), and the
+    labels (n,).
 
     Raises: whatever the candidate raises when it is built; TypeError if it does not build a Keras model.
     """
@@ -79,20 +80,21 @@ class Training:
         body = candidate.build()
         if not isinstance(body, keras.Model):
             raise TypeError(f"the factory of {candidate.name!r} must return a keras.Model, got {type(body).__name__}")
-        self.fingerprint = fingerprint(body.get_weights())
+        self.fingerprint = body_fingerprint(body)
         self.model = _compiled(job, body, target.classes, derived_seed(job.seed, run, "probe"))
         self.shape = body.input_shape[1:]
         self.batches = TrainingBatches(target, self.shape, job.batch_size)
         for place in job.places():
             self.batches.check(place)
-        self.samples = target.sample("train", BETA_SAMPLES, job.seed, self.shape)
+        rows = target.sample_rows("train", BETA_SAMPLES, job.seed)
+        self.samples = target.view("train", rows, self.shape), target.labels("train")[rows]
         # What `variables` has beyond `weights` is the state of random generators anywhere in the body.
         weights = {id(variable) for variable in self.model.weights}
         self.generators = [variable for variable in self.model.variables if id(variable) not in weights]
 
     def check_body(self, stored: str) -> None:
         """Raise ValueError if the run started from another body than this; "" means that none is known."""
-        if stored not in ("", self.fingerprint):
+        if stored and not same_body(stored, self.fingerprint):
             raise ValueError(
                 f"the body of {self.candidate.name!r} is not the one whose epochs the store has (fingerprint {self.fingerprint}, stored "
                 f"{stored}); give it another name or use another store"
@@ -100,7 +102,7 @@ class Training:
 
     def begins(self, state: State) -> bool:
         """Whether a state belongs to a run that started from this body; a checkpoint may outlive its store."""
-        return state.body == self.fingerprint
+        return same_body(state.body, self.fingerprint)
 
     def train(self, place: Place) -> dict[str, float]:
         """Train from the previous tick up to a place, and return Keras' logs."""

@@ -1,4 +1,8 @@
-"""Degrees by PyTorch's automatic differentiation: reverse over reverse, through the probe's own layers."""
+"""Degrees by PyTorch's automatic differentiation: reverse over reverse, through the probe's own layers.
+
+Keras multiplies matrices in float32 on PyTorch whatever the dtype of its layers, so a float64 probe is read in float32 here; the closed
+form reads it in float64.
+"""
 
 from __future__ import annotations
 
