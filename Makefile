@@ -84,7 +84,7 @@ wheel-test: wheel                ## test the installed wheel, from a folder with
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch .venv/installed $@
 
-# It sees the packages of .venv, so that nothing is installed twice; ncap itself it finds in the folder that pytest runs in.
+# It sees the packages of .venv, so that nothing is installed twice; ncap itself is found in the folder that pytest runs in.
 .venv-torch/tested: .venv/tested
 	$(BIN)/python -m venv .venv-torch
 	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > .venv-torch/tested.pth
