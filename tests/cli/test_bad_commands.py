@@ -157,7 +157,7 @@ LIGHT = [
     *formats("export"),
     *stores("report"),
     *(row for command in ("compare", "jobs", "export") for row in [*stores(command), *missing_stores(command)]),
-    Wrong("import", "--folder", "folder", ("folder: holds no exported table, such as observations.parquet",)),
+    Wrong("import", "--folder", "folder", ("folder: holds no exported table such as observations.parquet",)),
     Wrong("import", "--folder", "absent", ("absent: holds no exported table",)),
     Wrong("report", "--store", "missing.db", ("missing.db: no such store; `ncap rank --store missing.db` makes one",)),
     Wrong("report", "--settings", "nonsense", ("holds no job with settings 'nonsense'; it holds none yet",)),
