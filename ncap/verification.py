@@ -1,4 +1,4 @@
-"""ncap verify: compares oracle, closed form and automatic differentiation on this machine and device."""
+"""ncap verify: oracle, closed form and automatic differentiation compared on this machine and device."""
 
 import json
 from collections.abc import Iterator
@@ -74,7 +74,7 @@ class Arithmetic:
 
 
 def arithmetics() -> list[Arithmetic]:
-    """The arithmetics of this backend and device: float64 on JAX only with JAX_ENABLE_X64, TF32 on a GPU, bfloat16 weights everywhere.
+    """What the backend offers on this machine: float64 (on JAX only with JAX_ENABLE_X64), TF32 on a GPU, bfloat16 weights everywhere.
 
     Only the closed form reads weights of lower precision than its sums.
     """

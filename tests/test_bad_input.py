@@ -750,7 +750,7 @@ STORES = [
         Made(lambda folder: folder / "absent" / "runs.db"),
         UnusableStoreError,
         "runs.db: unable to open",
-        "can be written",
+        "writable folder",
     ),
 ]
 FAILED = "every candidate failed; mine in epoch 1: "

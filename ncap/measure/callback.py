@@ -1,4 +1,4 @@
-"""The Keras callback that reads neural capacitance once an epoch."""
+"""A Keras callback that takes a reading of neural capacitance after every epoch."""
 
 import math
 import time
@@ -17,7 +17,7 @@ class CapacitanceCallback(keras.callbacks.Callback):
 
         logs["beta_eff"] = beta_eff(model, x, y) after the epoch,   logs["beta_eff_error"] = its standard error over the samples
 
-    Keep x and y the same over the epochs: readings on different samples differ by their sampling error. An epoch whose loss is not
+    Use the same x and y in every epoch: readings on different samples differ by their sampling error. An epoch whose loss is not
     finite gives NaN without a reading.
 
     Args:
@@ -25,7 +25,7 @@ class CapacitanceCallback(keras.callbacks.Callback):
         y: labels, shape (N,), or targets, shape (N, classes).
         method, interaction, strength, weighting, loss, batch_size, reading: as in `ncap.capacitance`.
 
-    Attributes: `last`, the newest Capacitance, None before the first; `seconds`, what that reading took.
+    Attributes: `last`, the latest Capacitance, None before the first; `seconds`, how long that reading took.
 
     Raises: TypeError or ValueError as `ncap.capacitance` does: for the settings at once, for model and data before the first epoch.
 
@@ -67,7 +67,7 @@ class CapacitanceCallback(keras.callbacks.Callback):
         self.seconds = 0.0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Check that model and data can be read, before an epoch is spent on it."""
+        """Check that model and data can be read before an epoch is spent on them."""
         check_data(self.model, self.x, self.y, self.options["loss"])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

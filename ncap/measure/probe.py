@@ -1,4 +1,4 @@
-"""The NCP unit: a small probe on a pre-trained body, and the way to put it on and take it off (Algorithm 1)."""
+"""The NCP unit: a small probe for a pre-trained body; how it is attached and detached (Algorithm 1)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Probe(keras.layers.Layer):
     scale k_l and the shift c_l at inference (MATHEMATICS.md, section 1, norm "after"); the last layer gives a_L.
 
     Shapes: (N, n_0) or (N, height, width, channels), which is globally average-pooled to (N, channels) -> (N, classes).
-    Kernels start he_normal, biases 0; every layer draws from a seed of its own derived from `seed`.
+    Kernels are initialised he_normal, biases 0; every layer draws from its own seed, derived from `seed`.
     """
 
     def __init__(
@@ -196,7 +196,7 @@ def detach_probe(model: keras.Model) -> keras.Model:
 
 
 def body_under(model: keras.Model, probe: Probe) -> keras.Model:
-    """The part of a model below its probe, for whoever has found the probe already."""
+    """The part of a model below the probe that `find_probe` found in it."""
     features = probe.input
     history = features._keras_history
     body = history.operation

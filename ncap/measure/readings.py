@@ -66,10 +66,10 @@ class Entry:
 
         Raises: ValueError for a method that is unknown or does not give the reading, and for a reading that only the oracle has.
 
-        >>> READINGS["explicit/magnitude/unit"].method_for("autodiff")
+        >>> READINGS["hessian/signed/unit"].method_for("closed_form")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        ValueError: method='autodiff' gives strength='signed' only, a gradient sums before |.| can be taken; use method='closed_form' for 'magnitude'
-        """  # noqa: E501  the message is one line
+        ValueError: reading 'hessian/signed/unit': method='closed_form' gives interaction='explicit' only; use method='autodiff'...
+        """
         if method is not None and method not in METHODS:
             raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r:.80}")
         if not self.model_methods:
@@ -80,7 +80,7 @@ class Entry:
         if method is None:
             return next(iter(self.model_methods))
         if method not in self.model_methods:
-            raise ValueError(_not_given(self, method))
+            raise ValueError(f"reading {self.name!r}: {_not_given(self, method)}")
         return method
 
 

@@ -52,11 +52,12 @@ def score(
     """
     import pandas as pd
 
-    from ncap import candidates, targets
+    from ncap import candidates, framework, targets
 
     wanted = _named(names)
     n, seed = whole_number("n", n, least=1), seed_number(seed)
     chosen = candidates.resolve(candidate)
+    framework.load()
     loaded = targets.load(target, seed)
     rows = loaded.sample_rows("train", n, seed)
     lines = []

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib import import_module
+from types import ModuleType
 
 import pytest
 
@@ -84,6 +85,41 @@ def test_what_a_call_asks_for(asked, name, method):
 def test_what_no_call_may_ask_for(asked, message):
     with pytest.raises(ValueError, match=message):
         readings.chosen(**asked)
+
+
+@pytest.mark.filterwarnings("ignore::ncap.reference.CapacitanceWarning")
+def test_a_new_reading_is_one_entry_and_its_module(monkeypatch):
+    """A trial: P doubled, so that A is four times and D twice what it was."""
+    import keras
+    import numpy as np
+
+    from ncap.measure import closed_form
+
+    def measure(data, reading, batch_size):
+        sums = closed_form.measure(data, reading, batch_size)
+        return sums._replace(
+            moments=sums.moments._replace(
+                numerator=4 * sums.moments.numerator, denominator=2 * sums.moments.denominator
+            )
+        )
+
+    doubled = ModuleType("doubled")
+    doubled.measure = measure
+    monkeypatch.setitem(sys.modules, "doubled", doubled)
+    entry = readings.Entry("doubled", "P, doubled", "T7", {"closed_form": "doubled"}, ("explicit", "magnitude", "unit"))
+    monkeypatch.setitem(readings.READINGS, "doubled", entry)
+
+    model = ncap.attach_probe(keras.Sequential([keras.Input((3,)), keras.layers.Identity()]), 2, (5, 4), frozen=False)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    x, y = np.eye(3, dtype="float32"), np.array([0, 1, 0])
+    once, twice = (ncap.capacitance(model, x, y, reading=name) for name in ("explicit/magnitude/unit", "doubled"))
+    assert twice.beta_eff == 2 * once.beta_eff
+    callback = ncap.CapacitanceCallback(x, y, reading="doubled")
+    model.fit(x, y, verbose=0, callbacks=[callback])
+    assert callback.last == ncap.capacitance(model, x, y, reading="doubled")
+    assert ncap.list_readings()["reading"].iloc[-1] == "doubled"
+    with pytest.raises(ValueError, match="did you mean 'doubled'"):
+        readings.check("doubeld")
 
 
 def test_a_name_is_checked_without_a_framework():
