@@ -98,7 +98,7 @@ class Inputs:
                 self._made[needs] = made, time.perf_counter() - started
             except (
                 Exception
-            ) as error:  # whatever a stranger's factory or layers raise: the other candidates are scored all the same
+            ) as error:  # whatever a user's factory or layers raise, the other candidates are scored
                 self._made[needs] = _failure(error), math.nan
         return self._made[needs]
 
