@@ -1,7 +1,7 @@
-"""Neural capacitance: predict the accuracy a network will end with from a few epochs of training.
+"""Neural capacitance: predict from a few epochs of training the accuracy that a network will end with.
 
 >>> import ncap
->>> ncap.regret([0.9, 0.8], [0.5, 0.75], k=1)     # the candidate picked by prediction ends 0.25 below the best
+>>> ncap.regret([0.9, 0.8], [0.5, 0.75], k=1)     # the predicted winner ends 0.25 below the best
 0.25
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wrapt import when_imported
 
-if TYPE_CHECKING:  # what _HOME says below, for type checkers and editors
+if TYPE_CHECKING:  # the same as _HOME below, for type checkers and editors
     from ncap.candidates.catalog import list_candidates as list_candidates
     from ncap.measure.callback import CapacitanceCallback as CapacitanceCallback
     from ncap.measure.measurement import capacitance as capacitance
@@ -50,13 +50,13 @@ _HOME = {
     # from records to predictions
     "predict": "ncap.ranking.prediction",
     "CapacitancePredictor": "ncap.rules.regression",
-    # how good a ranking is, and a rule
+    # how good a ranking is, or a rule
     "compare": "ncap.ranking.comparison",
     "spearman": "ncap.ranking.agreement",
     "kendall": "ncap.ranking.agreement",
     "weighted_tau": "ncap.ranking.agreement",
     "regret": "ncap.ranking.agreement",
-    # what can be named
+    # which names there are
     "list_candidates": "ncap.candidates.catalog",
     "list_targets": "ncap.targets.catalog",
     "list_readings": "ncap.measure.readings",
@@ -69,11 +69,11 @@ __all__ = ["__version__", *_HOME]
 
 @when_imported("keras")
 def _register_probe(keras: Any) -> None:
-    """Register Probe with Keras as soon as both are there, so that keras.models.load_model knows a saved model's probe."""
+    """Register Probe with Keras once both are imported, so that keras.models.load_model recognises the probe of a saved model."""
     import_module("ncap.measure.probe")
 
 
-if not TYPE_CHECKING:  # a type checker would take any name for one of these
+if not TYPE_CHECKING:  # a type checker would accept any name
 
     def __getattr__(name: str) -> Any:
         if name not in _HOME:

@@ -1,4 +1,4 @@
-"""What an argument must be, in one place: whole numbers, rates, switches, arrays of numbers, known names. It loads nothing heavy.
+"""Checks of arguments, in one place: whole numbers, rates, switches, arrays of numbers, paths. Nothing heavy is loaded.
 
 Every function here returns the value in its plain type, or raises an error that names the argument, the rule and the value.
 """
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-LARGEST_SEED = 2**32 - 1  # of scikit-learn's splits
+LARGEST_SEED = 2**32 - 1  # the largest that scikit-learn's splits accept
 
 
 def whole_number(name: str, value: Any, least: int = 0, most: int | None = None) -> int:
-    """An int of at least `least`, of numpy's too; not a bool, not a float, not text. Raises ValueError.
+    """An int of at least `least`, numpy's included; not a bool, a float or text. Raises ValueError.
 
     >>> import numpy as np
     >>> whole_number("epochs", np.int64(5), least=1)
@@ -40,7 +40,7 @@ def whole_number(name: str, value: Any, least: int = 0, most: int | None = None)
 
 
 def seed_number(value: Any) -> int:
-    """A seed from 0 to 2^32 - 1, never None: everything random must be repeatable. Raises ValueError."""
+    """A seed from 0 to 2^32 - 1; not None, because everything random must be repeatable. Raises ValueError."""
     return whole_number("seed", value, least=0, most=LARGEST_SEED)
 
 
@@ -58,7 +58,7 @@ def rate(name: str, value: Any) -> float:
 
 
 def hidden_widths(value: Any) -> tuple[int, ...]:
-    """The widths of a probe's hidden layers, at least two. Raises ValueError.
+    """The widths of a probe's hidden layers, two or more. Raises ValueError.
 
     >>> hidden_widths([256, 0])
     Traceback (most recent call last):
@@ -76,8 +76,8 @@ def hidden_widths(value: Any) -> tuple[int, ...]:
 
 
 def switch(name: str, value: Any) -> bool:
-    """True or False, numpy's too; "no" and None are neither, though Python would take them for a bool. Raises ValueError."""
-    numpys = str(getattr(value, "dtype", "")) == "bool" and value.ndim == 0  # numpy is not loaded to find out
+    """True or False, numpy's included; "no" and None are refused, although Python would treat them as a bool. Raises ValueError."""
+    numpys = str(getattr(value, "dtype", "")) == "bool" and value.ndim == 0  # found out without loading numpy
     if not (isinstance(value, bool) or numpys):
         raise ValueError(f"{name} must be True or False, got {value!r:.80}")
     return bool(value)
@@ -94,7 +94,7 @@ def numbers(name: str, value: Any) -> "np.ndarray":
     ValueError: x must be an array of real numbers, got None
     """
     array = as_array(name, value)
-    if array.dtype == object and array.ndim:  # numbers in a table's column of objects; None becomes NaN
+    if array.dtype == object and array.ndim:  # numbers in a table's object column; None becomes NaN
         with suppress(TypeError, ValueError):
             array = array.astype("float64")
     if array.dtype.kind not in "biuf":
@@ -104,9 +104,9 @@ def numbers(name: str, value: Any) -> "np.ndarray":
 
 
 def as_array(name: str, value: Any) -> "np.ndarray":
-    """What numpy makes of the value; ValueError for ragged lists, symbolic tensors and tensors of another device.
+    """The value as a numpy array. Raises ValueError for ragged lists, symbolic tensors and tensors on another device.
 
-    Written once more in ncap.reference.arguments: the oracle imports nothing of ncap, and importing it would load numba here.
+    Repeated in ncap.reference.arguments, because the oracle imports nothing of ncap, and importing the oracle here would load numba.
     """
     import numpy as np
 
@@ -126,7 +126,7 @@ def is_name(value: Any) -> bool:
 
 
 def path_text(name: str, value: Any) -> str:
-    """A path as text. Raises TypeError for what is none, ValueError for an empty one, which would mean the current folder."""
+    """A path as text. Raises TypeError for anything else, ValueError for an empty path, which would mean the current folder."""
     if not isinstance(value, str | os.PathLike):
         raise TypeError(f"{name} must be a path, a text or a pathlib.Path, got {value!r:.80}")
     text = os.fspath(value)
@@ -136,7 +136,7 @@ def path_text(name: str, value: Any) -> str:
 
 
 def make_folder(name: str, value: Any) -> Path:
-    """A folder, made where it is missing. Raises ValueError where there can be none; OSError where the disk is full."""
+    """A folder, created if it is missing. Raises ValueError if it cannot be created or written, OSError if the disk is full."""
     folder = Path(path_text(name, value))
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -146,13 +146,13 @@ def make_folder(name: str, value: Any) -> Path:
         raise ValueError(
             f"{name} must be a folder that can be written, got {str(value)!r} ({error.strerror})"
         ) from error
-    if not os.access(folder, os.W_OK | os.X_OK):  # of a folder that was there already, mkdir says nothing
+    if not os.access(folder, os.W_OK | os.X_OK):  # mkdir does not complain about a folder that exists already
         raise ValueError(f"{name} must be a folder that can be written, got {str(value)!r}")
     return folder
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:
-    """The known name that is nearest to a mistyped one, as the beginning of a hint; "" where none is near.
+    """The known name nearest to a mistyped one, as the beginning of a hint; "" if none is near.
 
     >>> suggestion("Digit", ["digits", "cifar10"])
     "did you mean 'digits'? "

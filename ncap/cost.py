@@ -1,4 +1,4 @@
-"""What a reading of beta_eff costs, in epochs of training: T_beta / T_train."""
+"""The cost of a reading of beta_eff, in epochs of training: T_beta / T_train."""
 
 import statistics
 import time
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from ncap.targets import Target
     from ncap.training.run import Training
 
-# Method -> the first reading of the table that it gives; what a method does hardly depends on the reading.
+# Method -> the first reading in the table that it computes; the cost of a method hardly depends on the reading.
 TIMED = {method: next(name for name, entry in READINGS.items() if method in entry.methods) for method in METHODS}
 
 
 def measure_costs(
     candidates: Any = "mini", target: Any = "digits", n_train: int = 400, repeats: int = 5, seed: int = 0
 ) -> "pd.DataFrame":
-    """Seconds of one training epoch and of one reading by each method, per candidate.
+    """Seconds taken by one training epoch, and by one reading with each method, per candidate.
 
     Both use the same training images, a reading at most 4,096 of them. The first epoch and the first reading include compilation and
     are left out; the result is the median of the next `repeats`.
@@ -66,7 +66,7 @@ def measure_costs(
 
 
 def prepare(candidate: "Candidate", target: "Target", seed: int = 0) -> "Training":
-    """A candidate as a job with the default settings trains it, before its first epoch."""
+    """A candidate set up as in a job with the default settings, before its first epoch."""
     from ncap.job import Job
     from ncap.training.run import Training
 

@@ -1,6 +1,6 @@
-"""The demonstration: observe 5 epochs, predict by every rule, train on to 30, and put the true order beside the predicted ones.
+"""The demonstration: observe 5 epochs, predict by every rule, train on to 30, and show the true order beside the predicted ones.
 
-The settings are the library's defaults, fixed before the first result was seen.
+Its settings are the library's defaults, which were fixed before the first result was seen.
 """
 
 from dataclasses import replace
@@ -18,8 +18,8 @@ CANDIDATES = "mini"
 def run_demo(out: str | Path = "demo", seed: int = 0) -> None:
     """Rank the embedded candidates on scikit-learn's digits, check the ranking, and write the report.
 
-    Offline; a minute and a half on two CPU cores. What is in out/runs.db already is not trained again. The true accuracy is that of the
-    test images, which no rule reads, after 30 epochs. Raises ValueError where `out` can be no folder, or for a bad seed.
+    It works offline. Whatever is in out/runs.db already is not trained again. The true accuracy is the one on the test images, which no
+    rule reads, after 30 epochs. Raises ValueError for a bad seed, or if `out` cannot be a folder.
     """
     from ncap import candidates, targets
     from ncap.arguments import make_folder

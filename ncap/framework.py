@@ -1,4 +1,4 @@
-"""The deep-learning framework: loaded without its chatter, asked for its devices.
+"""The deep-learning framework: loading it quietly, and asking it for its devices.
 
 Nothing here imports Keras before a function is called.
 """
@@ -12,11 +12,11 @@ TENSORFLOW = logging.getLogger("tensorflow")
 
 
 def load() -> None:
-    """Import Keras with its backend, without the lines that TensorFlow writes when it loads; NCAP_DEBUG=1 shows them.
+    """Import Keras with its backend, without the lines that TensorFlow writes on loading; NCAP_DEBUG=1 shows them.
 
-    Standard error is muted during the import and at no other time.
+    Standard error is muted only during the import.
 
-    Raises: ValueError where Keras cannot load the backend that KERAS_BACKEND names.
+    Raises: ValueError if Keras cannot load the backend that KERAS_BACKEND names.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when TensorFlow loads
     if os.environ.get("NCAP_DEBUG") == "1":
@@ -37,7 +37,7 @@ def load() -> None:
 
 @contextmanager
 def quiet_tracing() -> Iterator[None]:
-    """Keep TensorFlow's warnings of retracing back inside the block: many networks in one process trace many functions.
+    """Suppress TensorFlow's retracing warnings inside the block: many networks in one process trace many functions.
 
     >>> with quiet_tracing():
     ...     print(TENSORFLOW.filter(logging.makeLogRecord({"msg": "triggered tf.function retracing"})))
@@ -46,7 +46,7 @@ def quiet_tracing() -> Iterator[None]:
 
     def without_retracing(
         record: logging.LogRecord,
-    ) -> bool:  # of each block its own, since blocks lie inside one another
+    ) -> bool:  # one per block, since blocks may be nested
         return "retracing" not in record.getMessage()
 
     TENSORFLOW.addFilter(without_retracing)
@@ -57,7 +57,7 @@ def quiet_tracing() -> Iterator[None]:
 
 
 def devices() -> list[str]:
-    """The devices that Keras' backend computes on, such as ["cpu:0"]; Keras itself cannot say so on PyTorch."""
+    """The devices that Keras' backend computes on, such as ["cpu:0"]; on PyTorch, Keras itself cannot say."""
     import keras
 
     if keras.backend.backend() != "torch":

@@ -1,7 +1,7 @@
-"""One job: the one list of its settings, from which rank()'s keywords, the command's options, the checks and the stored JSON follow.
+"""A job and the one list of its settings, from which the keywords of rank(), the command's options, the checks and the stored JSON follow.
 
-A setting is a field of Job: its name and default, and in its metadata the help, the check, how the command line takes it, and whether it
-changes what training does. Nothing here loads a framework or numba: a typing error is answered at once.
+A setting is a field of Job: a name and a default, with its help, its check, its form on the command line and whether it changes what
+training does in the metadata. Nothing here loads a framework or numba, so a mistyped setting is reported at once.
 """
 
 import math
@@ -30,10 +30,10 @@ def setting(
     Args:
         help: one sentence, for the docstring of rank() and for --help.
         check: (name, value) -> the value in its plain type; raises an error that names the setting.
-        stored: "always" or "changed" (only where it is not the default, so that a setting that is new leaves the hash of older jobs
-            as it was) for what changes what training does; "no" for the rest.
-        cli: how the command line takes it: "least" of whole numbers, "flags" of a switch, "numbers" for a list of them, {} for a text
-            or a number; None for a setting that it does not offer.
+        stored: for a setting that changes what training does, "always" or "changed" (only if it differs from the default, so that a new
+            setting leaves the hash of older jobs as it was); for the rest, "no".
+        cli: its form on the command line: "least" for whole numbers, "flags" for a switch, "numbers" for a list of numbers, {} for text
+            or a number; None if the command line does not offer it.
     """
     return field(default=default, metadata={"help": help, "check": check, "stored": stored, "cli": cli})
 
@@ -60,7 +60,7 @@ def _optimizer(name: str, value: Any) -> Any:
     if isinstance(value, str) or (isinstance(value, Mapping) and "class_name" in value):
         return value
     raise TypeError(
-        f"{name} must be a name such as 'adam' or keras.optimizers.serialize(optimizer), which can be written into a store, "
+        f"{name} must be a name such as 'adam' or keras.optimizers.serialize(optimizer), which can be written to a store, "
         f"got {value!r:.80}"
     )
 
@@ -77,14 +77,16 @@ def _readings(name: str, value: Any) -> tuple[str, ...]:
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     if len(set(words)) < len(words):
-        raise ValueError(f"{name}: every reading once, got {list(words)}")
+        raise ValueError(f"{name}: name every reading once, got {list(words)}")
     return tuple(words)
 
 
 def _ticks(name: str, value: Any) -> tuple[int, ...]:
     counts = (value,) if not isinstance(value, Sequence) or isinstance(value, str) else value
     if not counts:
-        raise ValueError(f"{name} must be a whole number, or several whose last repeats, such as (4, 1), got {value!r}")
+        raise ValueError(
+            f"{name} must be a whole number, or several of which the last repeats, such as (4, 1), got {value!r}"
+        )
     checked = [whole_number(name, count, least=1) for count in counts]
     while len(checked) > 1 and checked[-1] == checked[-2]:  # (4, 1, 1) is (4, 1)
         checked.pop()
@@ -92,7 +94,7 @@ def _ticks(name: str, value: Any) -> tuple[int, ...]:
 
 
 class Place(NamedTuple):
-    """Where a tick lies: after part `part` of `parts` of epoch `epoch`, all counted from 1."""
+    """Where a tick lies: after part `part` of the `parts` parts of epoch `epoch`; all are counted from 1."""
 
     epoch: int
     part: int
@@ -100,7 +102,7 @@ class Place(NamedTuple):
 
     @property
     def epochs(self) -> float:
-        """Epochs trained by then.
+        """The epochs trained up to this tick.
 
         >>> Place(2, 1, 4).epochs
         1.25
@@ -112,9 +114,9 @@ class Place(NamedTuple):
 class Job:
     """How every candidate of a job is trained and read.
 
-    `interaction`, `strength` and `weighting` name one reading in three words; `readings` names any number of them by name.
+    `interaction`, `strength` and `weighting` describe one reading in three words; `readings` lists any number of them by name.
 
-    Raises: ValueError for a value outside its range, TypeError for one of another kind.
+    Raises: ValueError for a value out of range, TypeError for a value of the wrong kind.
 
     >>> Job(epochs=0)
     Traceback (most recent call last):
@@ -124,46 +126,52 @@ class Job:
     """
 
     epochs: int = setting(
-        5, "Epochs to observe; a prediction by capacitance needs 4.", _positive, stored="no", cli={"least": 1}
+        5, "Epochs to observe; the rule capacitance needs 4.", _positive, stored="no", cli={"least": 1}
     )
     runs: int = setting(1, "Trainings per candidate.", _positive, stored="no", cli={"least": 1})
-    seed: int = setting(0, "Of splits, probes, sample order and dropout.", _seed, cli={"least": 0})
+    seed: int = setting(0, "Seed of splits, probes, sample order and dropout.", _seed, cli={"least": 0})
     optimizer: str | Mapping[str, Any] = setting(
-        "adam", "Name of a Keras optimizer, or from Python keras.optimizers.serialize(one).", _optimizer, cli={}
+        "adam",
+        "Name of a Keras optimizer; from Python also what keras.optimizers.serialize returns.",
+        _optimizer,
+        cli={},
     )
-    learning_rate: float = setting(1e-3, "Of that optimizer.", _learning_rate, cli={})
-    batch_size: int = setting(64, "Training samples a step.", _positive, cli={"least": 1})
+    learning_rate: float = setting(1e-3, "Learning rate of the optimizer.", _learning_rate, cli={})
+    batch_size: int = setting(64, "Training samples per step.", _positive, cli={"least": 1})
     frozen: bool = setting(
         True,
-        "Keep the probe at its seeded start, so that the body alone is trained, or train it with the body.",
+        "Keep the probe as it was initialised and train only the body, or train both.",
         switch,
         cli={"flags": "--frozen/--trained"},
     )
     hidden: Sequence[int] = setting(
-        (256, 128), "Widths of the probe's hidden layers, at least two.", _widths, cli={"numbers": True}
+        (256, 128), "Widths of the probe's hidden layers, two or more.", _widths, cli={"numbers": True}
     )
-    dropout: float = setting(0.4, "Of the probe.", rate, cli={})
+    dropout: float = setting(0.4, "Dropout rate in the probe.", rate, cli={})
     batch_norm: bool = setting(
-        True, "Whether the probe's hidden layers are normalised.", switch, cli={"flags": "--batch-norm/--no-batch-norm"}
+        True,
+        "Whether the probe's hidden layers have batch norm.",
+        switch,
+        cli={"flags": "--batch-norm/--no-batch-norm"},
     )
-    norm_momentum: float = setting(0.9, "Of the probe's batch norm.", rate, cli={})
+    norm_momentum: float = setting(0.9, "Momentum of the probe's batch norm.", rate, cli={})
     ticks_per_epoch: int | Sequence[int] = setting(
         1,
-        "Observations inside an epoch: a number, or one for each epoch of which the last repeats, such as 4,1.",
+        "Observations per epoch: one number, or one per epoch of which the last repeats, such as 4,1.",
         _ticks,
         stored="changed",
         cli={"numbers": True},
     )
     readings: Sequence[str] = setting(
         (),
-        f"Readings of beta_eff at every tick, by name, the first for the rule; `ncap readings` lists them.  [default: {DEFAULT_READING}]",
+        f"Readings of beta_eff at every tick; the rule uses the first. `ncap readings` lists the names.  [default: {DEFAULT_READING}]",
         _readings,
         stored="no",
         cli={},
     )
     interaction: str = setting(
         "explicit",
-        "explicit or hessian; names one reading with the next two.",
+        "explicit or hessian; with the next two, describes a single reading.",
         lambda _, v: v,
         stored="no",
         cli={},
@@ -172,7 +180,7 @@ class Job:
     weighting: str = setting("unit", "unit or relative.", lambda _, v: v, stored="no", cli={})
 
     def __post_init__(self) -> None:
-        """Check every setting, and turn what it is given as into its plain type."""
+        """Check every setting and convert it to its plain type."""
         object.__setattr__(self, "readings", _all_readings(self))
         for each in fields(self):
             checked = each.metadata["check"](each.name, getattr(self, each.name))
@@ -188,9 +196,9 @@ class Job:
         ]
 
     def parameters(self, backend: str, target: str) -> dict[str, Any]:
-        """All that changes what training does, as JSON values: not how long, how often, or what is read.
+        """Everything that changes what training does, as JSON values; not how long, how often, or what is read.
 
-        backend: of Keras; target: the fingerprint of the data.
+        backend: that of Keras; target: the fingerprint of the data.
 
         >>> sorted(Job().parameters("tensorflow", "0123"))[:4], "ticks_per_epoch" in Job(ticks_per_epoch=2).parameters("", "")
         (['backend', 'batch_norm', 'batch_size', 'dropout'], True)
@@ -204,7 +212,7 @@ class Job:
 
 
 def _all_readings(job: Job) -> Any:
-    """The readings as given, or the one that interaction, strength and weighting name; ValueError where they name another."""
+    """The readings as given, or the one that interaction, strength and weighting describe; ValueError if they describe another."""
     from ncap.measure.readings import of
 
     parts = (job.interaction, job.strength, job.weighting)
@@ -216,18 +224,18 @@ def _all_readings(job: Job) -> Any:
         return (of(*parts),)
     if "/".join(map(str, parts)) != DEFAULT_READING and of(*parts) not in job.readings:
         raise ValueError(
-            f"readings names {job.readings!r:.80}, and interaction, strength and weighting {of(*parts)!r}; pass one of the two"
+            f"readings is {job.readings!r:.80}, but interaction, strength and weighting describe {of(*parts)!r}; pass one or the other"
         )
     return job.readings
 
 
 def settings() -> dict[str, "Field[Any]"]:
-    """The fields of Job by name: the one list of settings."""
+    """The fields of Job, by name: the one list of settings."""
     return {each.name: each for each in fields(Job)}
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Raise TypeError for a keyword that is no setting, with the nearest one."""
+    """Raise TypeError for a keyword that is not a setting, with the nearest one."""
     for name in names:
         if name not in settings():
             raise TypeError(
@@ -238,7 +246,7 @@ def check_names(names: Sequence[str]) -> None:
 def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a function that takes **settings the signature and the documentation of every setting.
 
-    The line `{settings}` of its docstring becomes one line a setting.
+    The line `{settings}` in its docstring becomes one line per setting.
     """
     own = signature(function)
     kept = [each for each in own.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]

@@ -1,6 +1,6 @@
 """The main job: candidates x runs -> records -> predictions -> ranking.
 
-What needs a deep-learning framework happens in an engine, which fills the store; everything after it reads tables.
+Everything that needs a deep-learning framework happens in an engine, which fills the store; all that follows reads tables.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class NothingRankedError(RuntimeError):
-    """Every candidate failed; `ranking` holds why."""
+    """Every candidate failed; `ranking` says why."""
 
     def __init__(self, ranking: "Ranking") -> None:
         first = ranking.table.iloc[0]
@@ -47,31 +47,31 @@ def rank(
 ) -> "Ranking":
     """Rank pre-trained networks by the accuracy that a rule predicts from a few epochs (Algorithm 1).
 
-    Per candidate and run: attach a probe, train `epochs` epochs, and at every tick take the readings of beta_eff and the validation
-    accuracy I. Then the rule predicts from what was seen; by default it fits I = h(beta) on the mean over the runs and predicts
-    I* = h(0) (MATHEMATICS.md, section 6). Every tick is committed to `store` with a checkpoint beside it: the same call goes on where it
-    was cut off, and one with more epochs trains on. Calls in several processes that name one store share the runs among them and end
-    with one table.
+    For each candidate and run: attach a probe, train for `epochs` epochs, and at every tick record the readings of beta_eff and the
+    validation accuracy I. Then the rule predicts from what was seen; by default it fits I = h(beta) to the mean over the runs and
+    predicts I* = h(0) (MATHEMATICS.md, section 6). Every tick is committed to `store` with a checkpoint beside it: after an interruption
+    the same call resumes, and a call with more epochs continues the training. Calls in several processes that use one store share the
+    runs and end with the same table.
 
     Args:
-        candidates: names (`ncap models` lists them), a list or a comma-separated text of them, or {name: factory}; a factory takes
-            nothing and returns a fresh pre-trained keras.Model without its head, whose first layer normalises raw 0..255 images.
+        candidates: names (`ncap models` lists them), as a list or separated by commas, or {name: factory}; a factory takes no arguments
+            and returns a fresh pre-trained keras.Model without its head, whose first layer normalises raw 0..255 images.
         target: a name (`ncap datasets` lists them), the path of a .npz file, or a Target. Images are resized to the candidate's input.
-        store: SQLite file of the records, made where it is missing.
-        out: folder for ranking.csv, report.html and the figures; None writes nothing.
-        rule: what predicts from the records; `ncap rules` lists the names. It changes nothing that is trained.
-        horizon: epoch whose accuracy is asked for, where a rule extrapolates that far.
-        engine: who trains which run where; "local" trains here.
-        progress: whether bars, and a line per finished candidate, are shown.
+        store: SQLite file of the records, created if it is missing.
+        out: folder for ranking.csv, report.html and the figures; with None, nothing is written.
+        rule: what predicts from the records; `ncap rules` lists the names. It does not affect training.
+        horizon: the epoch whose accuracy is predicted, for rules that extrapolate to a given epoch.
+        engine: what distributes the runs; "local" trains in this process.
+        progress: whether to show progress bars and a line per finished candidate.
         {settings}
 
-    One machine gives one table per seed; rank() reseeds Python, numpy and the backend.
+    On one machine, the same seed gives the same table; rank() reseeds Python, numpy and the backend.
 
-    Returns: Ranking. A candidate that raises, or whose loss is not finite, has status "failed" and comes last; test accuracies are in
-    the observations and are never read by a rule.
+    Returns: Ranking. A candidate that raises, or whose loss is not finite, has status "failed" and comes last; the
+    observations contain test accuracies, which no rule reads.
 
-    Raises: ValueError or TypeError for an argument that cannot be used, among them a file that is not a store; OSError where store or
-    report cannot be written; NothingRankedError when every candidate failed.
+    Raises: ValueError or TypeError for an argument that cannot be used, such as a file that is not a store; OSError if the store or the
+    report cannot be written; NothingRankedError if every candidate failed.
     """
     from ncap import candidates as sources
     from ncap import framework, targets
@@ -92,7 +92,7 @@ def rank(
     with Store(store) as opened, JobProgress(len(job.places()), job.runs, quiet=not progress) as shown:
         hash_of_settings = observe(job, resolved, loaded, opened, shown, engine)
         records = opened.records(hash_of_settings, loaded.name).of(list(resolved), job.runs, job.epochs)
-    # Where every candidate failed there may be no reading to name.
+    # If every candidate failed, there may be no reading to name.
     reading = job.readings[0] if job.readings[0] in set(records.readings["reading"]) else None
     ranking = rank_records(records, chosen, reading, horizon)
     if out is not None:
@@ -116,12 +116,12 @@ def observe(
     progress: "JobProgress",
     engine: str = "local",
 ) -> str:
-    """Train what the store does not have yet of a job, and return the hash of its settings.
+    """Train whatever part of a job the store lacks, and return the hash of the job's settings.
 
-    A candidate that raises, or whose loss is not finite, is recorded as failed and stops no other; it is tried again, from its
+    A candidate that raises, or whose loss is not finite, is recorded as failed, and the others go on; it is tried again, from its
     last checkpoint, when the job is repeated. Processes that share a store share the work: each run is trained by one of them.
 
-    Raises: ValueError for a setting that no candidate could be trained with; StoreWriteError where a tick cannot be kept.
+    Raises: ValueError for a setting that no candidate can be trained with; StoreWriteError if a tick cannot be saved.
     """
     import keras
 

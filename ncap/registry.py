@@ -1,7 +1,7 @@
-"""Members by name: what a contract's members are called, and where each is defined.
+"""Registries: the names of a contract's members, and where each member is defined.
 
-The things that multiply (candidates, targets, engines, scores, rules) each have a folder, and in its `__init__` one Registry with one line
-a member. A member is imported when it is first asked for, so that listing names costs nothing.
+Candidates, targets, engines, scores, rules and figures each have a folder whose `__init__` holds a Registry with one line per member. A
+member is imported when it is first asked for, so that listing names costs nothing.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ Member = TypeVar("Member")
 
 
 class Registry(Generic[Member]):
-    """The members of one contract by name.
+    """The members of one contract, by name.
 
     Args:
         kind: what a member is called in messages, such as "rule".
@@ -32,7 +32,7 @@ class Registry(Generic[Member]):
         self.kind, self._homes = kind, dict(homes)
 
     def names(self) -> list[str]:
-        """The registered names, in the order in which they are listed."""
+        """The registered names, in the order of registration."""
         return list(self._homes)
 
     def __contains__(self, name: object) -> bool:
@@ -40,9 +40,9 @@ class Registry(Generic[Member]):
         return name in self._homes
 
     def check(self, name: Any, also: str = "") -> str:
-        """The name itself, unless it is unknown; nothing is imported. `also` ends the message: what else may be passed.
+        """The name itself if it is known; nothing is imported. `also` ends the error message and says what else may be passed.
 
-        Raises: TypeError for what is no text, ValueError for an unknown name, with the nearest known one.
+        Raises: TypeError for anything but text, ValueError for an unknown name, with the nearest known one.
         """
         if not isinstance(name, str):
             raise TypeError(f"{self.kind} must be a name, got {name!r:.80}; known: {', '.join(self._homes)}{also}")
@@ -52,11 +52,11 @@ class Registry(Generic[Member]):
         return name
 
     def get(self, name: Any) -> Member:
-        """The member of that name, imported now. Raises as `check` does."""
+        """The member of that name, imported on the spot. Raises as `check` does."""
         module, _, attribute = self._homes[self.check(name)].partition(":")
         member: Member = getattr(import_module(module), attribute)
         return member
 
     def members(self) -> dict[str, Member]:
-        """All members by name, imported now."""
+        """All members by name, imported on the spot."""
         return {name: self.get(name) for name in self._homes}

@@ -1,4 +1,4 @@
-"""Where commands and jobs print, and in which characters.
+"""The console that commands and jobs print to, and the characters that reach it.
 
 Names are data: of a candidate, a target, a file. What a terminal would obey in them is shown and not sent, and what the stream cannot
 encode is written as an escape: a job must not end because of a name.
@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-WIDTH_OF_A_FILE = 160  # columns of the tables in a pipe or file, which knows no width of its own
+WIDTH_OF_A_FILE = 160  # columns; a pipe or file has no width of its own
 
 # All control characters of ASCII and Latin-1 but tab and newline, and those that turn the direction of the text around.
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")

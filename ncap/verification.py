@@ -21,12 +21,12 @@ from ncap.testing import methods as kit
 if TYPE_CHECKING:
     from rich.table import Table
 
-BATCH_SIZE = 20  # of 32 samples: two batches, the second smaller, so that adding up is part of what is checked
+BATCH_SIZE = 20  # of 32 samples: two batches, the second one smaller, so that the summation over batches is checked too
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the table: the largest difference found, in units of `unit`, and what it may be.
+    """One line of the table: the largest difference found, in units of `unit`, and its bound.
 
     unit: "roundings" of the dtype on the scale of the uncancelled sums, or "" for a difference that must be 0.
     """
@@ -49,7 +49,7 @@ class Check:
 
 
 def run_checks(seed: int = 0) -> Iterator[Check]:
-    """Every check that this device can make, one after the other."""
+    """Every check that this device can make, in turn."""
     yield from _golden_values()
     for arithmetic in arithmetics():
         for entry, method in methods():
@@ -58,7 +58,7 @@ def run_checks(seed: int = 0) -> Iterator[Check]:
 
 
 def methods() -> list[tuple[Entry, str]]:
-    """Every reading of a Keras model with every method that gives it."""
+    """Every reading of a Keras model, with every method that computes it."""
     return [(entry, method) for entry in READINGS.values() for method in entry.model_methods]
 
 
@@ -76,7 +76,7 @@ class Arithmetic:
 def arithmetics() -> list[Arithmetic]:
     """What the backend offers on this machine: float64 (on JAX only with JAX_ENABLE_X64), TF32 on a GPU, bfloat16 weights everywhere.
 
-    Only the closed form reads weights that are narrower than its sums.
+    Only the closed form reads weights of lower precision than its sums.
     """
     narrow = float(np.finfo(np.float32).eps)
     found = [Arithmetic("float32", "float32", "float32", narrow)]
@@ -108,7 +108,7 @@ def _largest_difference(entry: Entry, method: str, arithmetic: Arithmetic, seed:
 
 
 def _golden_values() -> Iterator[Check]:
-    """Values known exactly, from the oracle: by hand, and the counterexamples of T4 in fractions and in floats."""
+    """Exactly known values, from the oracle: by hand, and the counterexamples of T4 in fractions and in floats."""
     net = ref.MLP([[[2.0]], [[3.0]], [[1.0]]], loss="squared_error")
     yield _exactly("one neuron a layer, 2 / 3", ref.capacitance(net, [[1.0]], [[5.0]]).beta_eff, 2 / 3)
     net = ref.MLP([[[1.0]], [[0.0]], [[1.0, 0.0]]], [None, [1.0], None], None, [[-1.0], [-1.0]], loss="squared_error")

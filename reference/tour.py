@@ -1,12 +1,12 @@
 # %% [markdown]
 # # A tour of neural capacitance
 #
-# A network is trained. Its weights act on one another: change a weight of one layer, and the gradient of the layer below changes.
-# Draw that as a network of its own, the *line graph*, and ask how strong it is on the whole: that number is neural capacitance,
-# $\beta_{\mathrm{eff}}$. We take a network so small that a pencil can follow, then real ones. The last three sections go back to
-# where the idea comes from: dynamics on any network.
+# While a network is trained, its weights act on one another: change a weight in one layer, and the gradient of the layer below changes.
+# Draw these interactions as a network of their own, the *line graph*, and ask how strong it is overall: that number is neural
+# capacitance, $\beta_{\mathrm{eff}}$. We start with a network small enough to follow with a pencil, then turn to real ones. The last
+# three sections return to where the idea comes from: dynamics on any network.
 #
-# | letter | what it is | shape |
+# | symbol | what it is | shape |
 # |---|---|---|
 # | $W_l$ | kernel of layer $l = 1, \ldots, L$; $W_l[j,i]$ leads from neuron $j$ to neuron $i$ | $n_{l-1} \times n_l$ |
 # | $z_l$ | activations: $z_0 = x$, then $a_l = z_{l-1} W_l$ and $z_l = \mathrm{relu}(a_l)$ | $N \times n_l$ |
@@ -15,7 +15,7 @@
 # | $P$ | interaction matrix of the weights: the row receives, the column sends | weights by weights |
 # | $\delta_{\mathrm{in}}, \delta_{\mathrm{out}}$ | row sums and column sums of $P$ | weights |
 #
-# Neurons count from 0, as in the code; layers from 1, as in the formulas; $\ast$ is the product entry by entry.
+# Neurons are counted from 0, as in the code, and layers from 1, as in the formulas; $\ast$ is the entrywise product.
 
 # %% tags=["folded"]
 import json
@@ -46,8 +46,8 @@ warnings.simplefilter("ignore", ref.CapacitanceWarning)  # section 8 shows one
 # %% [markdown]
 # ## 1 · A network on paper
 #
-# Two inputs, three and two relu units, two outputs, no biases. Two samples, squared error $\frac12 |p - y|^2$. All numbers are small
-# and whole, so that each can be checked by hand.
+# Two inputs, hidden layers of three and two relu units, two outputs, no biases; two samples, squared error $\frac12 |p - y|^2$. All
+# numbers are small whole numbers, so that each can be checked by hand.
 
 # %%
 W = {
@@ -60,8 +60,8 @@ y = np.array([[0, -1], [-1, 1]])
 net = ref.MLP(list(W.values()), loss="squared_error")
 
 # %% [markdown]
-# Forward to the output, backward with the error, and every weight's gradient is the mean, over the samples, of what enters it times
-# the error behind it (Eq. 5).
+# Go forward to the output and back with the error. The gradient of each weight is then the mean, over the samples, of what enters it
+# times the error behind it (Eq. 5).
 
 # %%
 z, s = {0: x}, {}
@@ -106,7 +106,7 @@ for n, axes in enumerate(panels):
 plt.show()
 
 # %% [markdown]
-# Inside each neuron stands its activation, below it, bold, its error. Grey units are off.
+# Each neuron shows its activation inside and, in bold below, its error. Grey units are off.
 
 # %% tags=["folded", "wide"]
 nodes = [(l, j, i) for l in W for j, i in np.ndindex(W[l].shape)]
@@ -122,8 +122,8 @@ assert gradient[3][0, 1] == (1 * 2 + 1 * -2) / 2 == 0  # W_3[0, 1]: the two samp
 assert gradient[1][1, 0] == (3 * 6 + -1 * 4) / 2 == 7  # W_1[1, 0]: inputs 3 and -1, errors 6 and 4
 
 # %% [markdown]
-# Is it the gradient? Nudge each weight by ⅛ up and down. No unit switches, and the loss is a parabola in a single weight, so the
-# difference quotient is the slope, exactly.
+# Is this really the gradient? Nudge each weight up and down by ⅛. No unit switches, and the loss is a parabola in any single weight, so
+# the difference quotient equals the slope exactly.
 
 
 # %%
@@ -142,9 +142,9 @@ for l, j, i in nodes:
 # %% [markdown]
 # ## 2 · Its line graph
 #
-# Every weight becomes a node. Two nodes are linked where the two weights meet in a hidden neuron. The link runs the way the error
-# flows, from layer $l+1$ back to layer $l$: the gradient of $W_l[j,i]$ contains the weights $W_{l+1}[i,k]$ that lead on from its
-# neuron. In every matrix **the row receives, the column sends**.
+# Every weight becomes a node. Two nodes are linked where their weights meet in a hidden neuron. The link runs the way the error flows,
+# from layer $l+1$ back to layer $l$: the gradient of $W_l[j,i]$ contains the weights $W_{l+1}[i,k]$ that lead on from its neuron. In
+# every matrix, **the row receives and the column sends**.
 
 # %% tags=["folded"] alt="The network and its line graph, whose nodes carry the names of the weights."
 figure, (left, right) = plt.subplots(1, 2, figsize=(15, 7), width_ratios=(2, 3))
@@ -160,7 +160,7 @@ for axes in (left, right):
 plt.show()
 
 # %% [markdown]
-# Black: the two links into W₁[1,0], from the two weights that leave its neuron.
+# In black: the two links into W₁[1,0], from the two weights that leave its neuron.
 
 # %%
 B = ref.line_graph(net.widths)
@@ -173,12 +173,12 @@ print(f"{len(nodes)} weights, {B.nnz} links")
 # %% [markdown]
 # ## 3 · P as a picture
 #
-# How strong is a link? Hold activations, slopes and errors fixed, and ask how much the gradient of the receiver changes with the
-# sender (Eq. 7, the reading *explicit*):
+# How strong is a link? Hold activations, slopes and errors fixed, and ask how much the receiver's gradient changes with the sender
+# (Eq. 7, in the reading called *explicit*):
 #
 # $$P[(l;\,j \to i),\ (l{+}1;\,i \to k)] \;=\; \mathrm{mean}_n\;\; s_l[n,i]\; z_{l-1}[n,j]\; g_{l+1}[n,k]$$
 #
-# The definition in loops, and the library:
+# First the definition in loops, then the library:
 
 # %%
 by_loops = np.zeros((len(nodes), len(nodes)))
@@ -223,7 +223,7 @@ axes.set(xlabel="sends", ylabel="receives")
 plt.show()
 
 # %% [markdown]
-# Only the cells of the line graph are filled. Some hold 0: there, on either sample, a unit is off. The same on the line graph:
+# Only the cells of the line graph are filled. Some hold 0, because on each of the samples a unit is off. The same values on the line graph:
 
 # %% tags=["folded"] alt="The line graph, its links as wide as their entries of P, red where positive, blue where negative, dotted where 0."
 figure, axes = plt.subplots(figsize=(14, 9))
@@ -234,9 +234,9 @@ axes.margins(0.06)
 plt.show()
 
 # %% [markdown]
-# The wider a link, the larger its entry; red is positive, blue negative, dotted 0.
+# The wider a link, the larger its entry. Red is positive, blue negative, dotted 0.
 #
-# A check that anyone can make: multiply by the weights, and the gradient of every layer but the last comes back (Euler's identity, T5).
+# A check anyone can make: multiply by the weights, and the gradient of every layer but the last comes back (Euler's identity, T5).
 
 # %%
 assert ((P @ weights)[:-4] == slopes[:-4]).all()  # the last four are W_3's
@@ -245,12 +245,12 @@ assert not P[-4:].any()
 # %% [markdown]
 # ## 4 · Degrees, and the number by hand
 #
-# A weight's in-degree is what it receives, the sum of its row; its out-degree is what it sends, the sum of its column. Then (Eq. 2)
+# A weight's in-degree is what it receives: the sum of its row. Its out-degree is what it sends: the sum of its column. Then (Eq. 2)
 #
 # $$\beta_{\mathrm{eff}} \;=\; \frac{1^\top P P\, 1}{1^\top P\, 1}
 # \;=\; \frac{\sum \delta_{\mathrm{out}}\, \delta_{\mathrm{in}}}{\sum \delta_{\mathrm{in}}} \;=\; \frac{A}{D}$$
 #
-# In words: at every link, read the in-degree of the weight that sends, and take the mean, each link counted by its value.
+# In words: at every link, read the in-degree of the sending weight, and take the mean with each link weighted by its value.
 
 # %%
 delta_in, delta_out = P.sum(axis=1), P.sum(axis=0)
@@ -266,13 +266,14 @@ assert np.average(delta_in, weights=delta_out) == A / D
 print(f"beta_eff = A / D = {A:.0f} / {D:.0f} = {A / D}")
 
 # %% [markdown]
-# Only $W_2$ has both degrees: the first layer sends nothing, the last receives nothing. So a network needs at least three kernels.
+# Only $W_2$ has both degrees: the first layer sends nothing, and the last receives nothing. So a network needs at least three kernels.
 
 # %% [markdown]
 # ## 5 · Three routes to one number
 #
-# $P$ grows with the square of the number of weights. It need not be built: the degrees are products of matrices that training has anyway
-# (T0, the closed form). Automatic differentiation through a Keras model knows neither $P$ nor a formula. All three must agree.
+# The size of $P$ grows with the square of the number of weights. But $P$ need not be built: the degrees are products of matrices that
+# training has at hand anyway (T0, the closed form). Automatic differentiation through a Keras model knows neither $P$ nor a formula.
+# All three must agree.
 
 # %%
 body = keras.Sequential([keras.Input((2,)), keras.layers.Identity()])
@@ -291,8 +292,8 @@ assert set(routes.values()) == {A / D}
 # %% [markdown]
 # ## 6 · P of larger networks
 #
-# Digits now, averaged to 4 by 4 pixels, and a network 16-16-12-10 with softmax. It has hundreds of weights, so $P$ is a picture rather
-# than a table. The size of a line graph follows from the widths; nothing need be built for that.
+# Now digits, averaged down to 4 by 4 pixels, and a 16-16-12-10 network with softmax. It has hundreds of weights, so we show $P$ as a
+# picture rather than a table. The size of the line graph follows from the widths; nothing need be built for that.
 
 # %%
 images, digits = load_digits(return_X_y=True)
@@ -347,9 +348,9 @@ figure.colorbar(shown, ax=right, label="$\\log_{10}$ of |P| / max |P|", location
 plt.show()
 
 # %% [markdown]
-# A kernel meets only the next one. Within its block, a stripe is one neuron that weights come from, and a step of its staircase is one
-# neuron where they meet those that go on. All the white is 0 for good. Grey is a link of 0 for the moment: its two weights join three
-# neurons, which on no image are all on.
+# A kernel meets only the next one. Within a block, each stripe belongs to the neuron that its weights come from, and each step of the
+# staircase to the neuron where they meet the weights that lead on. White cells are always 0. Grey ones are links that happen to be 0 at
+# the moment: the two weights connect three neurons that are never all on for the same image.
 
 # %%
 on = [(z_l > 0).astype(int) for z_l in ref.families(larger, coarse, digits).z]
@@ -358,7 +359,7 @@ images_on = [np.einsum("nj,ni,nk->jik", *three) for three in zip(on, on[1:], on[
 assert size.links - P_larger.nnz == sum((count == 0).sum() for count in images_on)
 
 # %% [markdown]
-# For the paper's probe the picture would be too large. Its degrees are not: $P$ times a vector costs about a gradient.
+# For the paper's probe, the picture would be too large. The degrees are not: $P$ times a vector costs about as much as a gradient.
 
 # %%
 probe = ref.line_graph_size((1280, 256, 128, 10))
@@ -371,8 +372,8 @@ assert np.allclose(operator.T @ np.ones(size.nodes), P_larger.sum(axis=0))
 # %% [markdown]
 # ## 7 · Shared weights: one weight, many pairs
 #
-# A convolution uses each weight in many places. In the line graph it is still one node, and its links are the sums over all the pairs
-# of neurons that it joins. Digits of 8 by 8 pixels, two convolutions, a dense layer:
+# A convolution uses each weight in many places. In the line graph that weight is still one node, and its links are sums over all the
+# pairs of neurons that it connects. We take digits of 8 by 8 pixels, two convolutions and a dense layer:
 
 # %%
 rng = np.random.default_rng(0)
@@ -407,8 +408,8 @@ axes.set_axis_off()
 plt.show()
 
 # %% [markdown]
-# Blue: one weight, at all its places. Orange: the window at the first of them, and the neuron that it leads to. Is $P$ that sum? Unroll
-# the network: dense layers, with a weight of its own for every pair of neurons. Then add up the copies.
+# Blue: one weight, in all its places. Orange: the window at the first of them, and the neuron that it leads to. Is $P$ really that sum?
+# Unroll the network into dense layers, with a separate weight for every pair of neurons. Then add up the copies.
 
 
 # %%
@@ -439,8 +440,8 @@ figure.colorbar(shown, ax=axes, label="$\\log_{10}$ of |P| / max |P|", location=
 plt.show()
 
 # %% [markdown]
-# The rows that receive, the columns that send. A weight meets all those that read its channel, where windows overlap. And again no $P$
-# is needed: the closed form does with convolutions what it did with products.
+# Shown are the rows that receive and the columns that send. A weight meets every weight that reads its channel, wherever windows overlap.
+# Again $P$ need not be built: the closed form does with convolutions what it did with matrix products.
 
 # %%
 found = ref.capacitance(cnn, *pictures, strength="magnitude").beta_eff
@@ -449,8 +450,8 @@ assert np.isclose(found, ref.beta_eff(ref.interaction_matrix(cnn, *pictures, str
 # %% [markdown]
 # ## 8 · A reading that is always 0
 #
-# The network of section 1 again, now as a classifier: softmax and cross-entropy. Probabilities sum to 1, targets sum to 1, so the
-# errors of the outputs sum to 0. What a weight of the last layer but one receives cancels.
+# Here is the network of section 1 again, now as a classifier with softmax and cross-entropy. Probabilities sum to 1 and targets sum to 1,
+# so the errors of the outputs sum to 0, and everything that a weight of the last layer but one receives cancels.
 
 # %%
 classifier, labels = ref.MLP(list(W.values())), np.array([0, 1])
@@ -467,7 +468,7 @@ axes.set(xlabel="sends", ylabel="receives")
 plt.show()
 
 # %% [markdown]
-# With three kernels nothing is left: **signed $\beta_{\mathrm{eff}}$ is 0, whatever the training state (T3)**. The paper's probe has
+# With three kernels nothing is left: **signed $\beta_{\mathrm{eff}}$ is 0, whatever the state of training (T3)**. The paper's probe has
 # three kernels. The library says so:
 
 # %%
@@ -479,8 +480,8 @@ assert verdict.beta_eff == 0
 print(f"beta_eff = {verdict.beta_eff}, reason: {verdict.reason!r}", caught[0].message, sep="\n\n")
 
 # %% [markdown]
-# Whoever computes it without that knowledge sees a number all the same. Here is the formula as it stands, in float32, while a
-# small network learns to read digits:
+# If you compute it without knowing this, you see a number all the same. Here is the plain formula in float32, while a small network
+# learns to read digits:
 
 
 # %%
@@ -517,7 +518,7 @@ right.set(title="magnitude: the same network, the same steps", xlabel="gradient 
 plt.show()
 
 # %% [markdown]
-# The remedy is the reading *magnitude*: take the absolute value of every sample's $s\, z\, g$, then the mean. Nothing cancels, and
+# The remedy is the reading *magnitude*: take the absolute value of every sample's $s\, z\, g$ before the mean. Nothing cancels, and
 # $\beta_{\mathrm{eff}}$ lies between 0 and the largest in-degree of the inner layers (T2).
 
 # %%
@@ -528,15 +529,15 @@ for data in ((classifier, x, labels), (learner, *few)):
 # %% [markdown]
 # ## 9 · When training has converged
 #
-# Without an error on any sample there are no links: $P = 0$ and $\beta_{\mathrm{eff}} = 0$ (T1).
+# With no error on any sample there are no links: $P = 0$ and $\beta_{\mathrm{eff}} = 0$ (T1).
 
 # %%
 assert ref.interaction_matrix(net, x, p).nnz == 0  # the targets are what the network says
 assert ref.capacitance(net, x, p).beta_eff == 0
 
 # %% [markdown]
-# But training ends where the *gradient* is zero, and that is another matter: the samples may pull against each other and hold the
-# weights still. A network 2-2-2-2, six samples, all in exact fractions, the errors scaled by $t$:
+# But training ends where the *gradient* is zero, and that is a different matter: the samples may pull against each other and hold the
+# weights in place. Take a 2-2-2-2 network and six samples, all in exact fractions, with the errors scaled by $t$:
 
 # %%
 exactly = np.vectorize(Fraction, otypes=[object])
@@ -574,8 +575,8 @@ columns = ["t", "largest |gradient|", "A", "D", "beta_eff"]
 display(pd.DataFrame(rows, columns=columns).astype(str).style.hide())
 
 # %% [markdown]
-# The gradient is zero, exactly, and **$\beta_{\mathrm{eff}} = 2t$ (T4)**. The picture shows why the weights stay where they are: what
-# each sample does to each weight, for $t = 1$. Every column sums to 0.
+# The gradient is exactly zero, and **$\beta_{\mathrm{eff}} = 2t$ (T4)**. The picture shows why the weights stay where they are. It gives
+# the pull of each sample on each weight for $t = 1$; every column sums to 0.
 
 # %% tags=["folded"] alt="The pull of six samples on twelve weights; every column sums to zero."
 errors = converged(Fraction(1))[0]
@@ -589,7 +590,8 @@ axes.axhline(5.5, color="black", lw=2)
 plt.show()
 
 # %% [markdown]
-# What does vanish there is $P$ times the weights, which is the gradient (T5). $\beta_{\mathrm{eff}}$ asks for $P$ times all ones.
+# What does vanish there is $P$ times the weights, which is the gradient (T5). But $\beta_{\mathrm{eff}}$ asks for $P$ times
+# a vector of ones.
 
 # %%
 V = [kernel.astype(float) for kernel in (V1, V2, V3)]
@@ -601,9 +603,9 @@ assert abs(ref.beta_eff(P_rest) - 1) < 1e-14
 # %% [markdown]
 # ## 10 · One function, many scales
 #
-# Multiply what enters a relu unit by $c > 0$ and divide what leaves it by $c$: the network computes what it did. Does
-# $\beta_{\mathrm{eff}}$ notice? It should not, and does. Weigh every link by the two weights it joins, $\mathrm{diag}(w)\, P\,
-# \mathrm{diag}(w)$, and it no longer does (T7): `weighting="relative"`. Or take the gradient alone, the *gradient form*:
+# Multiply what enters a relu unit by $c > 0$ and divide what leaves it by $c$: the network computes the same function. Does
+# $\beta_{\mathrm{eff}}$ notice? It should not, but it does. Weight every link by the two weights it joins, $\mathrm{diag}(w)\, P\,
+# \mathrm{diag}(w)$, and it no longer does (T7): `weighting="relative"`. Or use the gradient alone, in the *gradient form*:
 #
 # $$\frac{\sum_{l=2}^{L-1} \sum\, (w \, \partial C / \partial w)^2}{\sum_{l=1}^{L-1} \sum\, |w \, \partial C / \partial w|}$$
 
@@ -648,8 +650,8 @@ axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# Two of the four are blind to the scale. Only the gradient form is also 0 at every stationary point (T7), as here at that of
-# section 9:
+# Two of the four are blind to the scale. Of these, only the gradient form is also 0 at every stationary point (T7), as here at the one
+# from section 9:
 
 # %%
 found = {name: read(*at_rest).beta_eff for name, read in readings.items()}
@@ -659,8 +661,8 @@ assert [name for name, value in found.items() if value == 0] == ["gradient form"
 # %% [markdown]
 # ## 11 · Degrees through training
 #
-# $\beta_{\mathrm{eff}}$ is an average. Of what? A network 64-32-16-10 learns 300 digits by gradient descent, and we look at the degrees
-# of all its weights (magnitude) on the way.
+# Capacitance is an average. Of what, exactly? A 64-32-16-10 network learns 300 digits by gradient descent, and on the way we look at the
+# degrees of all its weights (magnitude).
 
 # %%
 rng = np.random.default_rng(1)
@@ -680,7 +682,7 @@ for (received, sent), value in zip(degrees, beta, strict=True):
 assert degrees[-1][0][1].max() < beta[0]  # the whole distribution has moved
 assert descent.loss[-1] < 0.1 * descent.loss[0]
 
-# %% tags=["folded"] alt="Bands of in-degrees and out-degrees over the gradient steps, and beta_eff, all falling in the end."
+# %% tags=["folded"] alt="Bands of in-degrees and out-degrees over the gradient steps, with beta_eff; all fall in the end."
 figure, panels = plt.subplots(2, 2, figsize=(15, 9.4), sharex=True, sharey=True)
 received, sent = zip(*degrees, strict=True)
 shown = ((1, "in", received), (2, "in", received), (2, "out", sent), (3, "out", sent))
@@ -698,14 +700,14 @@ for axes in panels[1]:
 plt.show()
 
 # %% [markdown]
-# Line: the median. Band: the middle half of the weights. Thin: the largest. $\beta_{\mathrm{eff}}$ averages in-degrees by what is sent, so
-# it stays below the largest of $W_2$ (T2). In the end all of them fall with the errors.
+# Line: the median. Band: the middle half of the weights. Thin line: the largest. The average $\beta_{\mathrm{eff}}$ weights in-degrees by
+# what is sent, so it stays below the largest in-degree of $W_2$ (T2). In the end, all of them fall with the errors.
 
 # %% [markdown]
 # ## 12 · A training run, and a prediction
 #
-# A body of one dense layer, the paper's probe on it, 600 digits. The callback reads $\beta_{\mathrm{eff}}$ (magnitude) after each
-# epoch. We look at a few epochs, and predict; then we train on and see.
+# A body of one dense layer, the paper's probe on top of it, 600 digits. The callback reads $\beta_{\mathrm{eff}}$ (magnitude) after each
+# epoch. We look at a few epochs and predict; then we train on and see.
 
 # %%
 SEEN, ALL = 8, 24
@@ -724,8 +726,8 @@ assert beta[-1] < beta[SEEN - 1] < beta[0]
 assert history["loss"][-1] < history["loss"][SEEN - 1] < history["loss"][0]
 
 # %% [markdown]
-# Not at once, but in the end $\beta_{\mathrm{eff}}$ falls with the errors. The predictor fits a line to epochs that were seen,
-# accuracy $I = h(\beta_{\mathrm{eff}})$, by Bayesian ridge regression. It reads the line off where no error is left: $I^* = h(0)$.
+# Eventually, though not at once, $\beta_{\mathrm{eff}}$ falls with the errors. The predictor fits a line to the epochs seen so far,
+# accuracy $I = h(\beta_{\mathrm{eff}})$, by Bayesian ridge regression, and reads it off where no error is left: $I^* = h(0)$.
 
 # %%
 predictor = ncap.CapacitancePredictor().fit(beta[:SEEN, None], accuracy[:SEEN])
@@ -768,18 +770,19 @@ display(
 )
 
 # %% [markdown]
-# One run shows how it works, not how well. For that, rank your own candidates (`ncap rank`) and compare with the last accuracy seen.
+# One run shows how it works, not how well. To find that out, rank your own candidates (`ncap rank`) and compare with the last
+# accuracy seen.
 
 # %% [markdown]
 # ## 13 · Any network: many states, one number
 #
-# Eq. 2 is older than its use on weights. It comes from networks of any kind, whose nodes have states $x_i$: $f$ is what a node does by
-# itself, $h$ what a neighbour does to it (Eq. 1).
+# Eq. 2 is older than its use on weights. It was made for networks of any kind whose nodes have states $x_i$: $f$ is what a node does by
+# itself, and $h$ what a neighbour does to it (Eq. 1).
 #
 # $$\frac{dx_i}{dt} = f(x_i) + \sum_j P_{ij}\, h(x_i, x_j)$$
 #
-# Take the average over the nodes, each weighted by what it sends, $L_P(v) = 1^\top P v \,/\, 1^\top P 1$. If the states do not differ
-# much, one equation is left for $x_{\mathrm{eff}} = L_P(x)$, and of the whole network one number, $\beta_{\mathrm{eff}} =
+# Average over the nodes, each weighted by what it sends: $L_P(v) = 1^\top P v \,/\, 1^\top P 1$. If the states do not differ much, a
+# single equation for $x_{\mathrm{eff}} = L_P(x)$ is left, and a single number for the whole network, $\beta_{\mathrm{eff}} =
 # L_P(\delta_{\mathrm{in}})$:
 #
 # $$\frac{dx_{\mathrm{eff}}}{dt} = f(x_{\mathrm{eff}}) + \beta_{\mathrm{eff}}\, h(x_{\mathrm{eff}}, x_{\mathrm{eff}})$$
@@ -790,7 +793,7 @@ display(
 # | epidemic | probability of being infected | $-B x$ | $(1 - x_i)\, x_j$ |
 # | regulatory | activity of a gene | $-B x$ | $x_j^2 \,/\, (x_j^2 + 1)$ |
 #
-# A random network, drawn once, for all three:
+# We draw one random network and use it for all three:
 
 # %%
 rng, n = np.random.default_rng(0), 60
@@ -826,8 +829,8 @@ figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center"
 plt.show()
 
 # %% [markdown]
-# Sixty equations, and one that follows their average. $\beta_{\mathrm{eff}}$ in turn is the mean degree, plus the heterogeneity of
-# the degrees times their symmetry.
+# Sixty equations, and a single one that follows their average. In turn, $\beta_{\mathrm{eff}}$ is the mean degree plus the heterogeneity
+# of the degrees times their symmetry.
 
 # %%
 parts = ref.decompose(random_network)
@@ -836,8 +839,8 @@ of_degrees = {"mean": parts.mean_degree, "heterogeneity": parts.heterogeneity, "
 display(pd.DataFrame(of_degrees, ["degrees"]).round(3))
 
 # %% [markdown]
-# And when the network is damaged? Nodes fail, or links fail, or all links weaken: whatever it is, says the reduction, only
-# $\beta_{\mathrm{eff}}$ counts.
+# What if the network is damaged? Whether nodes fail, links fail or all links weaken, the reduction says that only
+# $\beta_{\mathrm{eff}}$ matters.
 
 # %%
 dynamics, high, long = ref.regulatory(), 10.0, [0, 200]
@@ -865,12 +868,14 @@ axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# All three ways lead down one curve, to a threshold below which the system cannot stay up. Close to it the reduction promises too much.
+# All three kinds of damage lead down one curve, to a threshold below which the system collapses. Close to the threshold, the reduction
+# promises too much.
 
 # %% [markdown]
 # ## 14 · Where the reduction breaks
 #
-# It assumes states that do not differ much, wiring without correlation, and weights that are not negative. Take each away in turn.
+# The reduction assumes that states do not differ much, that the wiring has no correlations, and that no weight is negative. We drop these
+# assumptions one at a time.
 
 # %%
 star = np.zeros((26, 26))
@@ -902,23 +907,23 @@ figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center"
 plt.show()
 
 # %% [markdown]
-# The star: half of all links leave the hub, so its degree counts half in $\beta_{\mathrm{eff}}$; but a leaf infects the hub alone,
-# and the epidemic dies out. The rings: $\beta_{\mathrm{eff}}$ knows every node's degrees, not who is linked to whom; in one ring
-# the epidemic dies out, in the other it stays. The signs: $L_P$ is no average any more.
+# The star: half of all links leave the hub, so its degree makes up half of $\beta_{\mathrm{eff}}$; but a leaf can infect only the hub, and
+# the epidemic dies out. The rings: $\beta_{\mathrm{eff}}$ knows the degrees of all nodes but not who is linked to whom; in one ring the
+# epidemic dies out, in the other it stays. The signs: $L_P$ is no longer an average.
 #
-# Signed $P$ of a neural network has negative entries too. With magnitude, $L_P$ is an average.
+# The signed $P$ of a neural network has negative entries too. With magnitude, $L_P$ is an average.
 
 # %% [markdown]
 # ## 15 · The weights as such a network
 #
-# Training is a dynamics too. Its nodes are the weights, and they follow the gradient downhill, $dW_l/dt = -F_l$ (Eq. 6); gradient descent
-# takes steps along it. Hold activations, slopes and errors as they are at the start $w^\ast$, and what is left is in the form of Eq. 1,
-# with our $P$ (Eq. 8):
+# Training is a dynamical system too. Its nodes are the weights, which follow the gradient downhill, $dW_l/dt = -F_l$ (Eq. 6); gradient
+# descent takes steps along that path. Hold activations, slopes and errors as they are at the start $w^\ast$, and what is left has the form
+# of Eq. 1, with our $P$ (Eq. 8):
 #
 # $$\frac{dw}{dt} = -F(w^\ast) - P\,(w - w^\ast)$$
 #
-# $P$ leads one layer down, so three steps lead to nothing, $P^3 = 0$. The solution is a polynomial in time. Here it is for the network of
-# section 1, next to the full flow:
+# Each step along $P$ leads one layer down, so three steps lead nowhere: $P^3 = 0$. The solution is a polynomial in time. Here it is for the
+# network of section 1, next to the full flow:
 
 # %%
 times = np.linspace(0, 0.02, 201)
@@ -931,7 +936,7 @@ assert np.allclose(by_hand, linear.weights)
 assert (np.diff(flow.loss) < 0).all()  # downhill all the way
 
 # %% [markdown]
-# How long can it be trusted? As long as its error is below a tenth of the way that the weights have gone.
+# How long can it be trusted? As long as its error is below a tenth of the distance that the weights have covered.
 
 # %%
 trusted = ref.trusted_until(flow, linear, tolerance=0.1)
@@ -953,7 +958,7 @@ error = {"linearised with P": (linear, "--"), "straight, without P": (straight, 
 for name, (path, style) in error.items():
     right.plot(times, ref.displacement_error(flow, path), style, color="black", lw=2.5, label=name)
 right.axhline(0.1, color="0.5", lw=1.5)
-right.set(title="error, as a part of the way", ylim=(0, None))
+right.set(title="error / distance covered", ylim=(0, None))
 right.legend(loc="lower right", frameon=False)
 for axes in (left, right):
     axes.axvline(trusted, color="0.5", lw=1.5)
@@ -962,8 +967,8 @@ for axes in (left, right):
 plt.show()
 
 # %% [markdown]
-# Not long, and hardly longer than without $P$: the direct impact of the next layer is one part of how a gradient changes, and all else was
-# held fixed. So read $P$, and $\beta_{\mathrm{eff}}$ with it, as what the network is at one moment of its training, not as a forecast of
-# its weights.
+# Not long, and hardly longer than without $P$: the direct impact of the next layer is only one part of how a gradient changes, and
+# everything else was held fixed. So read $P$, and $\beta_{\mathrm{eff}}$ with it, as a description of the network at one moment of its
+# training, not as a forecast of its weights.
 #
-# What is proven of all this, and what is not: `proofs/README.md`.
+# For what has been proven of all this, and what has not, see `proofs/README.md`.

@@ -1,4 +1,4 @@
-"""Execute the notebook reference/tour.py and render it to one HTML page that loads nothing.
+"""Execute the notebook reference/tour.py and render it to one self-contained HTML page.
 
 python reference/tour_page.py build/tour.html
 """
@@ -19,11 +19,11 @@ from traitlets.config import Config
 NOTEBOOK, TEMPLATE = (Path(__file__).with_name(name) for name in ("tour.py", "tour_page.html.j2"))
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 FIGURES = "--InlineBackend.figure_formats=svg"  # sharp at any size
-NO_HISTORY = "--HistoryManager.enabled=False"  # nothing of this belongs into the user's own
+NO_HISTORY = "--HistoryManager.enabled=False"  # keep the tour out of the user's IPython history
 
 
 class TourExporter(HTMLExporter):
-    """The notebook as a page of its own looks, without scripts, its formulas in MathML, which browsers draw themselves."""
+    """Renders the notebook with our own template: no scripts, and formulas in MathML, which browsers draw themselves."""
 
     @pass_context
     def markdown2html(self, context, source):
@@ -36,8 +36,8 @@ def _mathml(formula):
 
 
 def executed(path):
-    """The notebook at `path` with its outputs; CellExecutionError where a cell raises."""
-    # For the kernel, which inherits them. Matrices this small gain nothing from threads, which spin while they wait.
+    """The notebook at `path` with its outputs. Raises CellExecutionError if a cell raises."""
+    # The kernel inherits these. Matrices this small gain nothing from threads, which would only spin while they wait.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with TemporaryDirectory() as folder:
@@ -47,20 +47,20 @@ def executed(path):
             kernel_name="python3",
             extra_arguments=[FIGURES, NO_HISTORY],
             config=Config({"KernelManager": sockets}),
-            resources={"metadata": {"path": path.parent}},  # where cells run, so that they import line_graph
+            resources={"metadata": {"path": path.parent}},  # the cells run here, so that they can import line_graph
             timeout=300,
         )
         return client.execute()
 
 
 def rendered(notebook):
-    """The page of an executed notebook."""
+    """The HTML page of an executed notebook."""
     exporter = TourExporter(template_file=str(TEMPLATE), exclude_anchor_links=True)
     return exporter.from_notebook_node(notebook)[0]
 
 
 def main(page, notebook=NOTEBOOK):
-    """Execute, render and write."""
+    """Execute the notebook, render it and write the page."""
     html = rendered(executed(Path(notebook)))
     Path(page).parent.mkdir(parents=True, exist_ok=True)
     Path(page).write_text(html, encoding="utf-8")

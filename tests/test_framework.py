@@ -10,6 +10,7 @@ from ncap import framework
 
 RANK = """
 import ncap
+from ncap import targets
 
 def factory(width):
     def build():
@@ -17,10 +18,8 @@ def factory(width):
         return keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(width)])
     return build
 
-target = "digits"
-from ncap import data
 bodies = {f"dense{width}": factory(width) for width in range(2, 9)}
-ncap.rank(bodies, data.load("digits").few(60, seed=0), epochs=1, out=None, hidden=(4, 3), progress=False)
+ncap.rank(bodies, targets.load("digits").few(60, seed=0), epochs=1, out=None, hidden=(4, 3), progress=False)
 """
 READ = """
 import sys

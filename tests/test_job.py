@@ -67,7 +67,7 @@ def test_a_reading_is_named_by_its_parts_or_by_its_name():
     assert Job(readings=["gradient", "explicit/magnitude/relative"], weighting="relative").readings[0] == "gradient"
     with pytest.raises(
         ValueError,
-        match=r"readings names \['gradient'\], and interaction, strength and weighting 'explicit/magnitude/rel",
+        match=r"readings is \['gradient'\], but interaction, strength and weighting describe 'explicit/magnitude/rel",
     ):
         Job(readings=["gradient"], weighting="relative")
     with pytest.raises(ValueError, match="unknown reading 'gradeint'; did you mean 'gradient'"):

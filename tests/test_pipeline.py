@@ -377,7 +377,7 @@ def test_a_job_of_0_1_goes_on_from_its_checkpoints(tmp_path, monkeypatch):
     train, trained = Training.train, []
     with monkeypatch.context() as patch, warnings.catch_warnings():
         warnings.filterwarnings(
-            "ignore", message=".*goes on in another environment.*"
+            "ignore", message=".*continues in another environment.*"
         )  # other versions, another machine
         patch.setattr(Training, "train", lambda self, place: trained.append(place.epoch) or train(self, place))
         continued = ranked(tmp_path / "runs.db", **given)

@@ -23,6 +23,6 @@ def test_the_example_prints_what_is_shown(code, shown, tmp_path, monkeypatch, ca
     printed = capsys.readouterr().out
     assert NUMBER.sub("#", printed) == NUMBER.sub("#", shown)
     # A training run of six epochs ends a few hundredths apart on another processor; what is computed by hand does not.
-    tolerance = 0.05 if "model.fit" in code else 0
+    tolerance = 0.05 if "model.fit" in code or "ncap.rank" in code else 0
     got, want = ([float(number) for number in NUMBER.findall(text)] for text in (printed, shown))
     np.testing.assert_allclose(got, want, rtol=0, atol=tolerance)

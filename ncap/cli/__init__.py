@@ -1,4 +1,5 @@
-"""The commands: one file each, one line below. Each calls one public function; what is heavy is imported inside, so that --help is quick.
+"""The commands: one file each, and one line each below. A command calls one public function and imports heavy modules only when it
+runs, so that --help is quick.
 
 Exit codes: 0 done (failed candidates included), 1 a check failed, 2 bad input or unusable store, 3 could not finish, 130 interrupted.
 """
@@ -31,4 +32,4 @@ COMMANDS = {
 )
 @click.version_option(package_name="ncap")
 def main() -> None:
-    """Predict which pre-trained network will end best, from a few epochs, by neural capacitance."""
+    """Predict from a few epochs which pre-trained network will end up best, by neural capacitance."""

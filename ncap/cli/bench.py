@@ -9,12 +9,14 @@ from ncap.cli.printer import format_option, print_table
 @click.command()
 @options.candidates
 @options.target
-@click.option("--train", "n_train", type=click.IntRange(1), default=400, help="Training images.")
-@click.option("--repeats", type=click.IntRange(1), default=5, help="Measurements after the warm-up; the median counts.")
+@click.option("--train", "n_train", type=click.IntRange(1), default=400, help="Number of training images.")
+@click.option(
+    "--repeats", type=click.IntRange(1), default=5, help="Measurements after the warm-up; the median is reported."
+)
 @options.seed("splits, probes and sample order")
 @format_option
 def bench(candidates: str, target: str, n_train: int, repeats: int, seed: int, format: str) -> None:
-    """Time a reading of beta_eff against an epoch of training, per candidate."""
+    """Time a reading of beta_eff against an epoch of training, for each candidate."""
     from ncap import candidates as sources
     from ncap import framework, targets
 

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     "--truth",
     type=options.PATH,
     default=None,
-    help="CSV file: target, candidate, accuracy; by default the last test accuracies.",
+    help="CSV file with target, candidate, accuracy; by default the last test accuracies in the store.",
 )
-@click.option("--rules", default=None, help="Names of rules, separated by commas; all by default.")
-@click.option("--ticks", default=None, help="Numbers of ticks to read, separated by commas; all by default.")
+@click.option("--rules", default=None, help="Rules, separated by commas; all by default.")
+@click.option(
+    "--ticks", default=None, help="How many ticks to read: one or more numbers, separated by commas; all by default."
+)
 @format_option
 def compare(
     store: Path,
@@ -33,7 +35,7 @@ def compare(
     ticks: str | None,
     format: str,
 ) -> None:
-    """Hold the orders that rules predict from the first ticks against what the candidates ended with."""
+    """Compare the orders that rules predict from the first ticks with how the candidates ended."""
     from ncap.ranking.comparison import compare as compare_rules
     from ncap.records.loading import load
     from ncap.rules import RULES
@@ -72,7 +74,9 @@ def _shown(rows: "pd.DataFrame") -> "Table":
     from ncap.terminal import name_cell
 
     measures = [name.removesuffix("_low") for name in rows.columns if name.endswith("_low")]
-    table = Table(box=SIMPLE_HEAD, header_style="bold", caption="[low, high]: 95 % bootstrap interval over candidates.")
+    table = Table(
+        box=SIMPLE_HEAD, header_style="bold", caption=Text("[low, high]: 95 % bootstrap interval over candidates")
+    )
     for name in ("target", "rule", "ticks", "seconds", *measures):
         table.add_column(name.replace("_", " "), justify="left" if name in ("target", "rule") else "right")
     for row in rows.to_dict("records"):

@@ -8,10 +8,12 @@ from ncap.cli import options
 
 
 @click.command()
-@click.option("--out", type=options.PATH, default=Path("demo"), help="Folder for store, report and figures.")
+@click.option(
+    "--out", type=options.PATH, default=Path("demo"), help="Folder for the store, the report and the figures."
+)
 @options.seed("everything random")
 def demo(out: Path, seed: int) -> None:
-    """Rank the embedded candidates on digits after 5 epochs, train on to 30, compare. Offline, a minute and a half."""
+    """Rank ten embedded networks on digits after 5 epochs, train to 30, compare. Works offline."""
     from ncap import framework
     from ncap.demo import run_demo
 

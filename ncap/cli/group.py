@@ -1,4 +1,4 @@
-"""The group of commands: it imports a command when it is called for, and turns exceptions into messages and exit codes."""
+"""The command group, which imports a command when it is needed and turns exceptions into messages and exit codes."""
 
 import os
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class CommandError(click.ClickException):
 
 
 class FailedCheckError(CommandError):
-    """A check failed."""
+    """A check has failed."""
 
     exit_code = 1
 
@@ -47,11 +47,11 @@ class Commands(click.Group):
         self._registry: Registry[click.Command] = Registry("command", homes)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of a first walk through them."""
+        """The names, in the order in which a newcomer meets them."""
         return self._registry.names()
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported now; None for an unknown name, for which click suggests the nearest."""
+        """The command, imported on the spot; None for an unknown name, for which click suggests the nearest."""
         if cmd_name not in self._registry:
             return None
         if cmd_name not in self.commands:

@@ -18,7 +18,7 @@ from ncap.cli.printer import format_option, print_table, say
 )
 @format_option
 def jobs(store: Path, prune: bool, format: str) -> None:
-    """List the jobs that a store holds, the newest last, and what their checkpoints take on the disk."""
+    """List the jobs in a store, the newest last, with the size of their checkpoints."""
     from ncap.records.store import Store
 
     with Store(store, create=False) as opened:

@@ -1,4 +1,4 @@
-"""Options that several commands have, and those that follow from the list of settings."""
+"""Options that several commands share, and those that follow from the list of settings."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import Field
@@ -11,25 +11,25 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class PathOption(click.Path):
-    """A path that is not empty: an unset variable of the shell would mean the current folder."""
+    """A non-empty path: an unset shell variable would otherwise mean the current folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path as a pathlib.Path."""
         if not value:
-            self.fail(f"{value!r} is no path.", param, ctx)
+            self.fail(f"{value!r} is not a path.", param, ctx)
         return super().convert(value, param, ctx)
 
 
 PATH = PathOption(path_type=Path)
 
 candidates = click.option(
-    "--candidates", default="mini", help="Names of candidates or collections, separated by commas."
+    "--candidates", default="mini", help="Candidates or collections, by name, separated by commas."
 )
-target = click.option("--target", default="digits", help="A name, or the path of a .npz file.")
-out = click.option("--out", type=PATH, default=Path("out"), help="Folder for ranking.csv, report.html and figures.")
-rule = click.option("--rule", default="capacitance", help="What predicts; `ncap rules` lists them.")
+target = click.option("--target", default="digits", help="Name of a data set, or path of a .npz file.")
+out = click.option("--out", type=PATH, default=Path("out"), help="Folder for ranking.csv, report.html and the figures.")
+rule = click.option("--rule", default="capacitance", help="Rule that predicts; `ncap rules` lists them.")
 horizon = click.option(
-    "--horizon", type=click.FloatRange(0, min_open=True), default=30.0, help="Epoch whose accuracy is asked for, where a rule extrapolates."
+    "--horizon", type=click.FloatRange(0, min_open=True), default=30.0, help="Epoch to predict, for rules that extrapolate to one."
 )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def store(help: str, of_job: bool = False) -> Decorator:
     """The option --store, and with `of_job` those that choose a job in it."""
     options = [click.option("--store", type=PATH, default=Path("runs.db"), help=help)]
     if of_job:
-        several = "of the job, where the store holds several; the newest by default."
+        several = "of the job, if the store holds several; the newest by default."
         options += [
             click.option("--settings", default=None, help=f"Hash {several}"),
             click.option("--target", default=None, help=f"Target {several}"),
@@ -47,11 +47,11 @@ def store(help: str, of_job: bool = False) -> Decorator:
 
 def seed(of: str) -> Decorator:
     """The option --seed."""
-    return click.option("--seed", type=click.IntRange(0), default=0, help=f"Of {of}.")
+    return click.option("--seed", type=click.IntRange(0), default=0, help=f"Seed of {of}.")
 
 
 def settings() -> Decorator:
-    """One option for every setting that the command line offers."""
+    """One option per setting that the command line offers."""
     from ncap.job import settings as all_settings
 
     return _all([_option(each) for each in all_settings().values() if each.metadata["cli"] is not None])
@@ -74,7 +74,7 @@ def _option(setting: "Field[Any]") -> Decorator:
     if cli.get("numbers"):
         numbers = default if isinstance(default, tuple) else (default,)
         given |= {"default": ",".join(map(str, numbers)), "callback": _numbers}
-    if default == ():  # what stands for it is in the help
+    if default == ():  # the help names the default
         given["default"] = None
     return click.option(cli.get("flags", f"--{name.replace('_', '-')}"), name, **given)
 

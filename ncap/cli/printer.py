@@ -1,4 +1,4 @@
-"""The one place where a command prints a table: for a person, or as JSON or CSV for another program."""
+"""The one place that prints a command's table: for people, or as JSON or CSV for other programs."""
 
 import json
 import sys
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "json", "csv")
 
-format_option = click.option("--format", type=click.Choice(FORMATS), default="table", help="How the table is printed.")
+format_option = click.option("--format", type=click.Choice(FORMATS), default="table", help="How to print the table.")
 
 
 def print_table(rows: "pd.DataFrame", format: str, show: Callable[["pd.DataFrame"], Any] | None = None) -> None:
-    """Print a table: `show` makes what rich prints of it, by default a plain table; JSON has null for NaN, CSV an empty field.
+    """Print a table; `show` turns it into what rich prints, by default a plain table. NaN is null in JSON and an empty field in CSV.
 
-    JSON is in ASCII, so that it is JSON whatever the stream encodes; CSV is as the table has it, except on a terminal.
+    JSON is ASCII, which every stream can encode; CSV has the table's own text, except on a terminal.
     """
     if format == "json":
         records = json.loads(rows.to_json(orient="records", double_precision=15))
@@ -43,7 +43,7 @@ def say(text: object, err: bool = False, nl: bool = True) -> None:
 
 
 def _plain(rows: "pd.DataFrame") -> Any:
-    """Every cell as text that knows no markup; numbers stand to the right."""
+    """Every cell as text without markup, numbers aligned to the right."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

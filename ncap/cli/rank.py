@@ -17,11 +17,13 @@ from ncap.cli.printer import format_option, print_table, say
 @options.horizon
 @options.store("SQLite file of the records.")
 @options.out
-@click.option("--engine", default="local", help="Who trains which run where.")
-@click.option("--progress/--quiet", default=True, help="Show bars, a line per finished candidate, and the ranking.")
+@click.option("--engine", default="local", help="What distributes the runs; local trains in this process.")
+@click.option(
+    "--progress/--quiet", default=True, help="Show progress bars, a line per finished candidate, and the ranking."
+)
 @format_option
 def rank(out: Path, progress: bool, format: str, **settings: Any) -> None:
-    """Train candidates a few epochs and rank them. The same command resumes; more epochs or runs train on."""
+    """Train candidates for a few epochs and rank them. Repeat the command to resume; ask for more epochs or runs to continue."""
     from ncap.pipeline import rank as rank_candidates
 
     given = {name: value for name, value in settings.items() if value is not None}

@@ -12,9 +12,7 @@ from ncap.cli.printer import format_option, print_table, say
 @click.command()
 @options.store("SQLite file that `ncap rank` has filled.", of_job=True)
 @options.out
-@click.option(
-    "--epochs", type=click.IntRange(1), default=None, help="Predict from the first epochs only; all by default."
-)
+@click.option("--epochs", type=click.IntRange(1), default=None, help="Predict from this many epochs; all by default.")
 @options.rule
 @click.option("--reading", default=None, help="Reading of beta_eff; the job's first by default.")
 @options.horizon
@@ -30,7 +28,7 @@ def report(
     horizon: float,
     format: str,
 ) -> None:
-    """Rebuild ranking and report from a store, by any rule and reading, without training."""
+    """Rank and report again from a store, by any rule and reading, without training."""
     from ncap.ranking.order import rank_records
     from ncap.records.store import Store
     from ncap.report import write_report

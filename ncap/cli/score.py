@@ -9,11 +9,11 @@ from ncap.cli.printer import format_option, print_table
 @click.command()
 @options.candidates
 @options.target
-@click.option("--names", default=None, help="Names of scores, separated by commas; all by default.")
+@click.option("--names", default=None, help="Scores, separated by commas; all by default.")
 @options.seed("splits and samples")
 @format_option
 def score(candidates: str, target: str, names: str | None, seed: int, format: str) -> None:
-    """Score candidates on a target before training; higher is better."""
+    """Score candidates on a target without training; higher is better."""
     from ncap import candidates as sources
     from ncap import framework, targets
     from ncap.scores import SCORES

@@ -11,7 +11,7 @@ from ncap.cli.printer import format_option, print_table
 @options.seed("the drawn networks")
 @format_option
 def verify(seed: int, format: str) -> None:
-    """Hold the implementations against each other on this machine and device; exit code 1 where they differ."""
+    """Compare the implementations on this machine and device; exit code 1 if they differ."""
     from ncap import framework
 
     framework.load()

@@ -1,6 +1,7 @@
-"""Who trains which run where. An engine is one file here and one line below; it computes no number.
+"""Engines decide where and when each run is trained, and compute nothing themselves.
 
-contract (what every engine does), local, ledger (the store as an engine sees it), turns (one process a run), progress.
+A new engine is one file here and one line below. The other modules are contract (what every engine does), ledger (the store as an engine
+sees it), turns (one process per run) and progress.
 """
 
 from typing import TYPE_CHECKING

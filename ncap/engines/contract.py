@@ -1,4 +1,4 @@
-"""What every engine does: it decides which run is trained where and when, and computes no number."""
+"""The contract of an engine: it decides where and when each run is trained, and computes nothing itself."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -15,15 +15,15 @@ Train = Callable[[RunKey, "Start"], Iterator["Tick"]]
 
 
 class Engine(ABC):
-    """Trains runs, and hands every tick to the ledger as it comes.
+    """Trains runs and hands every tick to the ledger as it comes.
 
-    Laws, held by `ncap.testing.engines.check_engine`:
+    Laws, tested by `ncap.testing.engines.check_engine`:
 
-    1. every run that the ledger wants is trained by one process at a time, and once;
-    2. a tick is with the ledger before the next one of its run is asked for, so that a lost process loses no tick that was handed over;
-    3. a run that fails is told to the ledger and stops no other;
-    4. a run goes on from `ledger.start(run)`: what was recorded is not trained again;
-    5. `ledger.end(run)` is called once for each run, after all that there is to say of it.
+    1. Every run that the ledger wants is trained once, by one process at a time.
+    2. A tick reaches the ledger before the next tick of its run is requested, so that a lost process loses nothing handed over.
+    3. A failed run is reported to the ledger and does not stop the others.
+    4. A run resumes from `ledger.start(run)`; what was recorded is not trained again.
+    5. `ledger.end(run)` is called once per run, after everything else about that run.
     """
 
     name: ClassVar[str]
@@ -31,11 +31,11 @@ class Engine(ABC):
 
     @abstractmethod
     def run(self, runs: Sequence[RunKey], train: Train, ledger: Ledger) -> None:
-        """Train the runs. Raises StoreWriteError where a tick cannot be kept, and ends there."""
+        """Train the runs. Raises StoreWriteError, and stops, if a tick cannot be saved."""
 
 
 def attempt(key: RunKey, train: Train, ledger: Ledger) -> None:
-    """Train one run in this process, and tell the ledger how it went."""
+    """Train one run in this process and tell the ledger how it went."""
     try:
         for tick in train(key, ledger.start(key)):
             ledger.add(key, tick)

@@ -1,7 +1,7 @@
-"""The store as an engine sees it: which runs are wanted, where each goes on, and what becomes of its ticks.
+"""The store as an engine sees it: which runs are wanted, where each resumes, and what happens to its ticks.
 
-A tick is saved as a checkpoint first and its rows are committed after that, so that a run that is cut off finds its checkpoint level with
-the tables or one tick ahead.
+A tick is saved as a checkpoint before its rows are committed, so an interrupted run finds its checkpoint level with the tables or one tick
+ahead.
 """
 
 import math
@@ -24,9 +24,9 @@ class Ledger:
     """The runs of one job in a store.
 
     Args:
-        job: how far the runs are to come, and what is read.
-        runs: all of them. A run that has failed before is tried again; one that another process sees fail meanwhile is not.
-        progress: is told of runs, ticks and candidates.
+        job: how far the runs should go, and what is read.
+        runs: all of the job's runs. A run that failed earlier is tried again, but not one that fails in another process meanwhile.
+        progress: is notified of runs, ticks and candidates.
     """
 
     def __init__(self, store: Store, job: "Job", runs: Sequence[RunKey], progress: "JobProgress") -> None:
@@ -36,16 +36,16 @@ class Ledger:
         self._loaded: dict[RunKey, int] = {}
 
     def lock_path(self, key: RunKey) -> Path:
-        """The file that a process locks while it trains the run."""
+        """The file that a process locks while it trains a run."""
         return self.store.lock_path(key)
 
     def wants(self, key: RunKey) -> bool:
-        """Whether the run is to be trained: one try a call is enough, whichever process makes it."""
+        """Whether a run should be trained; one attempt per call is enough, whichever process makes it."""
         failure = self.store.failure(key)
         return failure is None or failure == self._before[key] or failure[0] > self.job.epochs
 
     def start(self, key: RunKey) -> "Start":
-        """Where the run goes on: the newest checkpoint that the tables agree with, in either of the formats."""
+        """Where a run resumes: at the newest checkpoint that agrees with the tables, in either format."""
         from ncap.training.tick import Start
 
         done = self.store.done(key, self.job.readings)
@@ -62,21 +62,21 @@ class Ledger:
         from ncap.training import checkpoint
 
         found = [checkpoint.load(path, key) for path in self.store.checkpoint_paths(key)]
-        # Its own rows may be missing still, those of the ticks before it may not.
+        # Its own rows may still be missing, but not those of the ticks before it.
         agreeing = [
             tick for tick in found if tick is not None and tick.number - 1 <= done and self._has_readings(tick, done)
         ]
         return max(agreeing, key=lambda tick: tick.number, default=None)
 
     def _has_readings(self, tick: "Tick", done: int) -> bool:
-        """Whether nothing that the job reads is missing at the tick, in the tables or in the checkpoint."""
+        """Whether the tables or the checkpoint have all of the job's readings at the tick."""
         return tick.number <= done or {reading["reading"] for reading in tick.readings} >= set(self.job.readings)
 
     def add(self, key: RunKey, tick: "Tick") -> None:
-        """Keep a tick: its state as the run's checkpoint, then its rows. Raises StoreWriteError."""
+        """Save a tick: its state as the run's checkpoint, then its rows. Raises StoreWriteError."""
         from ncap.training import checkpoint
 
-        if self._loaded.pop(key, None) == tick.number:  # from the checkpoint itself: only its rows may be missing
+        if self._loaded.pop(key, None) == tick.number:  # it came from the checkpoint: only its rows may be missing
             self.store.add(key, tick.observation, tick.readings, tick.state.body)
             return
         path = self.store.checkpoint_path(key)
@@ -90,37 +90,37 @@ class Ledger:
         self.progress.end_tick(tick.observation["val_accuracy"], beta)
 
     def _compare(self, key: RunKey, tick: "Tick", kept: dict[str, Any]) -> None:
-        """Warn where a run that is trained again, for a reading that it lacks, does not give the numbers that it gave before."""
+        """Warn if a run, trained again for a missing reading, does not reproduce its earlier numbers."""
         for name in ("train_loss", "val_loss", "val_accuracy"):
             before, now = kept[name], tick.observation[name]
             if before is not None and not math.isclose(before, now, rel_tol=1e-6, abs_tol=1e-9):
                 warnings.warn(
                     f"{key.candidate} run {key.run}, trained again, has {name} {now} at tick {tick.number}, not {before} as recorded: its "
-                    "new readings belong to another training than its accuracies; pass another store",
+                    "new readings and its accuracies come from different trainings; pass another store",
                     stacklevel=3,
                 )
                 return
 
     def fail(self, key: RunKey, epoch: int, reason: str) -> None:
-        """The run cannot finish an epoch."""
+        """Record that a run cannot finish an epoch."""
         self.store.add_failure(key, epoch, reason)
 
     def finish(self, key: RunKey) -> None:
-        """The run has come to the end of the job; a failure that it has got past is forgotten."""
+        """Record that a run has reached the end of the job; a failure that it has got past is forgotten."""
         self.store.clear_failure(key, self.job.epochs)
 
     def wait(self, runs: Sequence[RunKey]) -> None:
-        """Nothing is left but runs that another process is training."""
+        """Report that the only runs left are being trained by other processes."""
         self.progress.wait(runs)
 
     def end(self, key: RunKey) -> None:
-        """Nothing more will be said of the run; with a candidate's last one a line says how it ended."""
+        """Close a run; after a candidate's last run, a line says how the candidate ended."""
         self._left[key.candidate] -= 1
         if not self._left[key.candidate]:
             self.progress.end_candidate(key.candidate, self._outcome(key))
 
     def _outcome(self, key: RunKey) -> str:
-        """How all runs of the candidate ended, in a few words."""
+        """How the runs of a candidate ended, in a few words."""
         records = self.store.records(key.settings, key.target).of(
             [key.candidate], runs=self.job.runs, epochs=self.job.epochs
         )

@@ -1,7 +1,7 @@
-"""The local engine: every run here, one after the other.
+"""The local engine: trains every run in this process, one after the other.
 
-A process may end at any moment, by SIGTERM or SIGKILL as well as by a power cut: there is nothing that it would have to put in order.
-Processes that share a store share the work.
+The process may end at any moment, by SIGTERM, SIGKILL or a power cut; there is nothing that it would have to clean up. Processes that share
+a store share the work.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from ncap.records.schema import RunKey
 
 
 class Local(Engine):
-    """Trains in this process, and leaves to other processes on the same store what they have begun."""
+    """Trains in this process, and leaves runs begun by other processes on the same store to them."""
 
     name = "local"
-    summary = "this process, one run after the other; several processes on one store share the runs"
+    summary = "this process, one run after another; several processes can share one store"
 
     def run(self, runs: Sequence[RunKey], train: Train, ledger: Ledger) -> None:
-        """Train the runs in order; what another process is training is waited for at the end."""
+        """Train the runs in order; at the end, wait for those that another process is training."""
 
         def work(key: RunKey) -> None:
             if ledger.wants(key):

@@ -1,4 +1,4 @@
-"""What a job shows while it runs: a bar per run, a line per finished candidate; nothing when it is asked to be quiet."""
+"""Progress of a job: a bar per run and a line per finished candidate; nothing if quiet."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -11,9 +11,9 @@ from ncap.terminal import open_console
 
 
 class JobProgress:
-    """The progress of one job; bars appear on a terminal only, lines in a pipe or file too.
+    """The progress of one job. Bars appear only on a terminal, lines also in a pipe or file.
 
-    Candidate names are data: they are written as plain text, never read as markup.
+    Candidate names are data: they are printed as plain text, never interpreted as markup.
     """
 
     def __init__(self, ticks: int, runs: int, quiet: bool = False) -> None:
@@ -43,24 +43,24 @@ class JobProgress:
         self._bars.stop()
 
     def start_run(self, candidate: str, run: int, done: int) -> None:
-        """A run begins, `done` of its ticks from a store."""
+        """A run begins; `done` of its ticks come from the store."""
         name = self._name(candidate, run)
         self._bars.reset(self._task, total=self.ticks, completed=done, visible=True, description=name, state="")
 
     def end_tick(self, val_accuracy: float, beta_eff: float) -> None:
-        """A tick is committed."""
+        """A tick has been committed."""
         self._bars.update(self._task, advance=1, state=f"val accuracy {val_accuracy:.3f}  beta_eff {beta_eff:.3g}")
 
     def wait(self, runs: Sequence[RunKey]) -> None:
-        """Nothing is left but runs that another process is training."""
+        """The only runs left are being trained by other processes."""
         names = ", ".join(self._name(key.candidate, key.run) for key in runs)
         self._bars.update(self._task, visible=False)
         self.console.print(
-            Text(f"waiting for another process to finish {names} (Ctrl-C: leave it to it)"), soft_wrap=True
+            Text(f"waiting for another process to finish {names} (Ctrl-C stops waiting)"), soft_wrap=True
         )
 
     def end_candidate(self, candidate: str, outcome: str) -> None:
-        """All runs of a candidate are over; `outcome` says how, in a few words."""
+        """All runs of a candidate have ended; `outcome` says how, in a few words."""
         self._bars.update(self._task, visible=False)
         self.console.print(Text(f"{candidate}: {outcome}"), soft_wrap=True)
 

@@ -1,9 +1,9 @@
-"""Which process trains a run: the one that holds the lock on the file beside the run's checkpoint.
+"""Taking turns: the process that holds the lock on the file beside a run's checkpoint trains the run.
 
-The operating system holds the lock for as long as its process lives (flock on POSIX, a locked byte on Windows), so a process that is
-killed leaves every run free, and no lock is ever broken or outwaited. The lock files are empty, one per run, and stay: whoever removed
-one could leave two processes with a lock each, on two files of one name. On a file system without flock, filelock warns and takes a
-file that exists for as long as the lock is held; what a killed process left is then freed by the next one on the same machine.
+The operating system keeps the lock for as long as the process lives (flock on POSIX, a locked byte on Windows), so a killed process frees
+all its runs, and locks need neither breaking nor timeouts. The lock files are empty, one per run, and stay: removing one could leave two
+processes each with a lock, on two files of the same name. On a file system without flock, filelock warns and uses a file that exists for
+as long as the lock is held; the next process on the same machine then frees what a killed one left behind.
 """
 
 import time
@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from ncap.records.schema import RunKey
 from ncap.records.store import StoreWriteError
 
-POLL = 0.5  # seconds between two looks at runs that other processes hold
+POLL = 0.5  # seconds between checks of runs that other processes hold
 
 
 def take_turns(
@@ -25,11 +25,11 @@ def take_turns(
     work: Callable[[RunKey], None],
     waiting: Callable[[Sequence[RunKey]], None],
 ) -> None:
-    """Do `work` on every run once, in order, while no other process works on it.
+    """Do `work` on every run once, in order, while no other process is working on it.
 
-    A run that another process holds is put off; where only such runs are left, `waiting` is told of them and they are waited for.
+    A run held by another process is postponed; when only such runs are left, `waiting` is told which, and they are waited for.
 
-    Raises: StoreWriteError where no lock file can be made.
+    Raises: StoreWriteError if a lock file cannot be created.
     """
     left, told = list(runs), 0
     while left:
@@ -50,7 +50,7 @@ def take_turns(
 
 @contextmanager
 def claimed(path: Path) -> Iterator[bool]:
-    """Whether the lock on a file is ours, for the length of the block. Raises: StoreWriteError where it cannot be made."""
+    """Whether the lock on a file is ours inside the block. Raises: StoreWriteError if the lock file cannot be made."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)

@@ -1,5 +1,5 @@
-"""The one interface between training and everything after it: tables, what their columns mean, and the file that keeps them.
+"""Records: the one interface between training and everything after it. Tables, the meaning of their columns, and the file that keeps them.
 
-schema (every column, described once), tables (those of one job, checked), loading (them, wherever they are), store (SQLite), migrations
-(stores of older versions), export (Parquet and CSV).
+The modules are schema (every column, described once), tables (those of one job, checked), loading (from a store or from DataFrames), store
+(SQLite), migrations (stores of older versions) and export (Parquet and CSV).
 """

@@ -1,7 +1,7 @@
-"""All tables of a store as files, Parquet or CSV, and back: for other programs, other machines, and the far future.
+"""Export of all tables of a store as Parquet or CSV files, and import: for other programs, other machines and the far future.
 
-A folder holds one file a table and `columns.csv`, which says what every column means. What is written and read again is the same to the
-last digit, NaN and infinity included; so is a name that a spreadsheet would take for a formula.
+A folder holds one file per table, and `columns.csv`, which says what every column means. A round trip preserves every value to the last
+digit, NaN and infinity included, and names that a spreadsheet would take for a formula.
 """
 
 from pathlib import Path
@@ -20,9 +20,9 @@ FORMATS = ("parquet", "csv")
 
 
 def export_records(store: str | Path, out: str | Path, format: str = "parquet") -> list[Path]:
-    """Write every table of a store into a folder, and return the files; those of an earlier export are replaced.
+    """Write every table of a store to a folder, and return the files; those of an earlier export are replaced.
 
-    Raises: ValueError for another format, for a file that is not a store, and where `out` can be no folder; OSError where the disk is full.
+    Raises: ValueError for an unknown format, a file that is not a store, or an `out` that cannot be a folder; OSError if the disk is full.
     """
     _check_format(format)
     with Store(store, create=False) as opened:
@@ -41,16 +41,16 @@ def _content(rows: "pd.DataFrame", format: str) -> bytes:
 
 
 def import_records(folder: str | Path, store: str | Path) -> dict[str, int]:
-    """Read what `export_records` has written into a store, made where it is missing; the number of new rows per table.
+    """Import what `export_records` wrote into a store, created if it is missing, and return the number of new rows per table.
 
-    A row that the store has already stays. Raises: ValueError for a folder without tables, for a table that does not fit the schema, and
-    for a row that is there with another value: nothing is written then.
+    Rows that the store already has stay as they are. Raises: ValueError for a folder without tables, for a table that does not fit the
+    schema, and for a row that the store has with other values; nothing is written in that case.
     """
     source = Path(path_text("folder", folder))
     found = {table.name: (table, file) for table in every_table() if (file := _file_of(source, table)) is not None}
     if not found:
         raise ValueError(
-            f"{source}: no table of an export, such as observations.parquet or observations.csv; pass the folder of an export"
+            f"{source}: holds no exported table such as observations.parquet or observations.csv; pass the folder of an export"
         )
     tables = {name: (table, _read(file, table)) for name, (table, file) in found.items()}
     with Store(store) as opened:
@@ -58,7 +58,7 @@ def import_records(folder: str | Path, store: str | Path) -> dict[str, int]:
 
 
 def every_table() -> tuple[Table, ...]:
-    """The records, and what a store keeps beside them."""
+    """The records, and the tables that a store keeps beside them."""
     return (*RECORDS, *BOOKKEEPING)
 
 
@@ -75,7 +75,7 @@ def _check_format(format: str) -> None:
 def _file_of(folder: Path, table: Table) -> Path | None:
     files = [file for format in FORMATS if (file := folder / f"{table.name}.{format}").is_file()]
     if len(files) > 1:
-        raise ValueError(f"{folder}: has {files[0].name} and {files[1].name}; leave one of the two")
+        raise ValueError(f"{folder}: has both {files[0].name} and {files[1].name}; remove one of them")
     return files[0] if files else None
 
 
@@ -89,7 +89,7 @@ def _read(file: Path, table: Table) -> "pd.DataFrame":
             _check_format("parquet")
             rows = pd.read_parquet(file)
         else:
-            # As texts first: an empty field is NaN in a column of floats and an empty text elsewhere, and "nan" may be a candidate's name.
+            # Read as text first: an empty field is NaN in a column of floats and "" elsewhere, and "nan" may be a candidate's name.
             rows = pd.read_csv(file, dtype=str, keep_default_na=False)
             numbers = [name for name in rows.columns if table.types.get(name) in (int, float)]
             rows = rows.assign(**{name: [float(text or "nan") for text in rows[name]] for name in numbers})

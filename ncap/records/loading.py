@@ -1,4 +1,4 @@
-"""The tables of one job, wherever they are: in a store, or in the hands of whoever made them."""
+"""Loads the tables of one job, from a store or from DataFrames."""
 
 from collections.abc import Mapping
 from os import PathLike
@@ -19,18 +19,18 @@ def load(
     settings: str | None = None,
     target: str | None = None,
 ) -> Records:
-    """The tables of one job of a store or of a set of tables; of several jobs the newest.
+    """The tables of one job, from a store or from a set of tables; if there are several jobs, the newest.
 
     Args:
         records: the path of a store, Records, or {"observations": table[, "readings": ...][, "scores": ...][, "failures": ...]}.
-        settings, target: which job; None takes the newest in a store, the last rows' in tables.
+        settings, target: which job; None takes the newest in a store, or the job of the last row in tables.
 
-    Raises: TypeError or ValueError naming table, column and remedy.
+    Raises: TypeError or ValueError, naming the table, the column and the remedy.
     """
     if isinstance(records, Records):
         for name, wanted, own in (("settings", settings, records.settings), ("target", target, records.target)):
             if wanted is not None and wanted != own:
-                raise ValueError(f"records: they are of the job with {name} {own!r}, got {name} {wanted!r}")
+                raise ValueError(f"records: they belong to the job with {name} {own!r}, got {name} {wanted!r}")
         return records
     if isinstance(records, Mapping):
         return _from_tables(records, settings, target)
@@ -67,7 +67,7 @@ def _from_tables(tables: "Mapping[str, pd.DataFrame]", settings: str | None, tar
         checked[name] = kept.reset_index(drop=True)
     if not any(map(len, checked.values())) and wanted:
         raise ValueError(
-            f"records: no row of the job {', '.join(f'{name} {value!r}' for name, value in wanted.items())}"
+            f"records: no rows for the job {', '.join(f'{name} {value!r}' for name, value in wanted.items())}"
         )
     kept_tables: dict[str, Any] = dict(checked)
     return Records(**kept_tables, settings=settings or "", target=target or "")

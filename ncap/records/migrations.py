@@ -1,8 +1,8 @@
-"""Stores of older versions, brought to the present schema in one transaction, with a copy of the old file kept beside it.
+"""Migration of older stores to the present schema, in one transaction, with a copy of the old file kept beside the store.
 
-Schema 1 (ncap 0.1): one table of epochs, each with one reading, which was part of the settings. Schema 2: observations, readings and
-scores apart, so that settings say what training does and not what is read. Jobs of schema 1 that differ in the reading alone become one
-job where their accuracies agree; where they do not, the later one keeps its own rows under a hash of its own.
+Schema 1 (ncap 0.1) had one table of epochs, each with a single reading that was part of the settings. Schema 2 keeps observations, readings
+and scores in separate tables, so that settings say what training does, not what is read. Jobs of schema 1 that differ only in the reading
+become one job if their accuracies agree; if not, the later one keeps its own rows under its own hash.
 """
 
 import hashlib
@@ -46,30 +46,30 @@ _TYPES_1: dict[str, dict[str, Any]] = {
     "bodies": _RUN_TYPES | {"fingerprint": str},
 }
 
-# What was part of the settings in schema 1, and changes what is read only.
+# Parts of the settings in schema 1 that change only what is read.
 _OF_THE_READING = ("interaction", "strength", "weighting", "beta_samples")
 _TRAINED = ("train_accuracy", "train_loss", "val_accuracy", "val_loss", "test_accuracy")
 
 
 def settings_hash(parameters: dict[str, Any]) -> tuple[str, str]:
-    """The name of a job's settings, and the JSON text that it is the hash of."""
+    """The hash that names a job's settings, and the JSON text that it is computed from."""
     text = json.dumps(parameters, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12], text
 
 
 def keep_copy(path: Path, content: bytes, version: int) -> Path:
-    """Write what a store was to STORE.v<version> beside it.
+    """Write the old content of a store to STORE.v<version> beside it.
 
-    content: its bytes, as SQLite itself gives them; opening the file once more and closing it would drop SQLite's lock (POSIX locks are
-    the process's).
+    content: its bytes, from SQLite itself: opening and closing the file once more would drop SQLite's lock (POSIX locks belong to the
+    process).
 
-    Raises: OSError where it cannot be written; FileExistsError where another file has that name.
+    Raises: OSError if the copy cannot be written; FileExistsError if a different file has that name.
     """
     copy = path.with_name(f"{path.name}.v{version}")
     if copy.exists():
         if copy.read_bytes() == content:
             return copy
-        raise FileExistsError(f"{copy} is there already and is another file; move it away")
+        raise FileExistsError(f"{copy} exists already and is a different file; move it away")
     temporary = copy.with_name(f"{copy.name}.tmp")
     with temporary.open("wb") as file:
         file.write(content)
@@ -126,12 +126,12 @@ def _contradiction(row: dict[str, Any], readings: dict[str, str]) -> str:
 
 
 def from_1_to_2(db: sqlite3.Connection) -> None:
-    """Rewrite the tables of schema 1 as those of schema 2, inside the transaction that is open."""
+    """Rewrite the tables of schema 1 as those of schema 2, inside the open transaction."""
     for table in ("settings", "observations", "failures", "bodies"):
         db.execute(f"ALTER TABLE {table} RENAME TO {table}_1")
     for statement in create_statements().values():
         db.execute(statement)
-    jobs: dict[str, list[str]] = {}  # new hash -> the old ones that became it
+    jobs: dict[str, list[str]] = {}  # new hash -> the old hashes that it replaces
     rows = db.execute("SELECT hash, parameters, environment, first_used FROM settings_1 ORDER BY rowid").fetchall()
     for old, text, environment, first_used in rows:
         parameters = json.loads(text)
@@ -151,7 +151,7 @@ def from_1_to_2(db: sqlite3.Connection) -> None:
 
 
 def _agree(db: sqlite3.Connection, one: str, other: str) -> bool:
-    """Whether two jobs trained alike: what both have of an epoch, a failure or a body is the same to the last digit."""
+    """Whether two jobs trained alike: every epoch, failure and body that both have is the same to the last digit."""
     differing = " OR ".join(f"a.{name} IS NOT b.{name}" for name in _TRAINED)
     run = "a.target = b.target AND a.candidate = b.candidate AND a.run = b.run"
     both = f"b ON {run} {{}} WHERE a.settings = ? AND b.settings = ? AND"
@@ -159,7 +159,7 @@ def _agree(db: sqlite3.Connection, one: str, other: str) -> bool:
     checks = (
         f"SELECT 1 FROM observations_1 a JOIN observations_1 {both.format('AND a.epoch = b.epoch')} ({differing})",
         f"SELECT 1 FROM bodies_1 a JOIN bodies_1 {both.format('')} a.fingerprint != b.fingerprint",
-        # A failure may be the reading's: it must not fall on a run that another reading came through.
+        # A failure may be due to the reading; it must not be passed on to a run that succeeded with another reading.
         f"SELECT 1 FROM failures_1 a JOIN bodies_1 {both.format('')} NOT EXISTS ("
         f"SELECT 1 FROM failures_1 c WHERE {same} AND c.epoch = a.epoch AND c.reason = a.reason)",
     )
@@ -168,7 +168,7 @@ def _agree(db: sqlite3.Connection, one: str, other: str) -> bool:
 
 
 def _move_rows(db: sqlite3.Connection) -> None:
-    """The rows of schema 1 in the tables of schema 2, in the order in which they were written."""
+    """Move the rows of schema 1 into the tables of schema 2, in the order in which they were written."""
     renamed = "FROM {0}_1 o JOIN aliases ON alias = o.settings ORDER BY o.rowid"
     key = "aliases.settings, o.target, o.candidate, o.run"
     values = {"tick": "o.epoch", "epoch": "CAST(o.epoch AS REAL)"} | {
@@ -202,5 +202,5 @@ def _seal(db: sqlite3.Connection) -> None:
         db.execute(f"UPDATE {name} SET checksum = checksum_of({', '.join(table.names)})")
 
 
-# Schema version -> what brings it to the next one.
+# Schema version -> the function that migrates it to the next version.
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: from_1_to_2}

@@ -1,7 +1,7 @@
-"""The tables of a store in SQL, made from the schema.
+"""The tables of a store in SQL, derived from the schema.
 
-Every row ends with a checksum of its values, which no DataFrame and no export shows: SQLite notices a page that makes no sense, not a
-number that another one has taken the place of.
+Every row ends with a checksum of its values, which appears in no DataFrame and no export: SQLite notices a malformed page, but not a
+number that has turned into another.
 """
 
 import json
@@ -19,8 +19,8 @@ def _texts(names: str) -> tuple[Column, ...]:
     return tuple(Column(name, str, "", "") for name in names.split())
 
 
-# What a store keeps beside the records: jobs by the hash of their settings; the body that a run began from; and the hashes that jobs had
-# under an older version, with the reading that was part of them.
+# What a store keeps beside the records: jobs, by the hash of their settings; the body that each run started from; and the hashes that jobs
+# had under an older version, with the reading that was part of them.
 SETTINGS = Table("settings", "", _texts("hash parameters environment first_used"), keys=1)
 BODIES = Table(
     "bodies", "", (*_texts("settings target candidate"), Column("run", int, "", ""), *_texts("fingerprint")), keys=4
@@ -32,7 +32,7 @@ TABLES = {table.name: table for table in (*RECORDS, *BOOKKEEPING)}
 
 
 def create_statements() -> dict[str, str]:
-    """One CREATE TABLE a table, by its name."""
+    """One CREATE TABLE statement per table, by its name."""
     return {
         name: f"CREATE TABLE {name} ({_columns(table)}, checksum INTEGER NOT NULL, PRIMARY KEY ({', '.join(table.key)}))"
         for name, table in TABLES.items()
@@ -40,7 +40,7 @@ def create_statements() -> dict[str, str]:
 
 
 def insert(table: Table, replace: bool = False) -> str:
-    """The statement that writes one row of a table, as `storable` lists it; a row of that key stays, or is replaced."""
+    """The statement that inserts one row, as `storable` lists it, into a table; an existing row with its key stays, or is replaced."""
     names = (*table.names, "checksum")
     values = ", ".join(f"{name} = excluded.{name}" for name in names[table.keys :])
     return (
@@ -50,9 +50,9 @@ def insert(table: Table, replace: bool = False) -> str:
 
 
 def storable(table: Table, row: dict[str, Any]) -> list[Any]:
-    """A row's values in the order of the columns, and their checksum; ValueError for columns that are missing or unknown.
+    """A row's values in the order of the columns, and their checksum. Raises ValueError for missing or unknown columns.
 
-    SQLite knows no numpy scalars, and reads NaN as NULL; saying so here keeps NULL out of the columns that are not floats.
+    SQLite knows no numpy scalars and stores NaN as NULL; converting here keeps NULL out of columns that are not floats.
     """
     if set(row) != set(table.names):
         raise ValueError(f"a row of {table.name} has the columns {list(table.names)}, got {list(row)}")
@@ -73,7 +73,7 @@ _JSON = json.JSONEncoder(separators=(",", ":"), default=repr)  # bytes, which no
 
 
 def where(**equal: Any) -> tuple[str, tuple[Any, ...]]:
-    """A WHERE clause of the names that have a value, and the values.
+    """A WHERE clause for the names that have a value, and those values.
 
     >>> where(settings="a", target=None, run=0)
     ('WHERE settings = ? AND run = ?', ('a', 0))

@@ -1,7 +1,7 @@
-"""The records of any number of jobs in one SQLite file, and what it takes to go on with a job.
+"""The store: the records of any number of jobs in one SQLite file, and what is needed to resume a job.
 
-The file keeps SQLite's rollback journal with synchronous=EXTRA: a committed tick survives a power cut, two processes may write in
-turn, and the store stays one file that can be copied. One transaction a tick is far too rare for a write-ahead log to pay.
+It uses SQLite's rollback journal with synchronous=EXTRA: a committed tick survives a power cut, two processes can take turns writing, and
+the store remains a single file that can be copied. One transaction per tick is far too rare for a write-ahead log to pay off.
 """
 
 import hashlib
@@ -39,19 +39,19 @@ _STEPS = 100_000  # instructions of SQLite, some milliseconds, between two momen
 
 
 class UnusableStoreError(ValueError):
-    """The file is not a store of this version of ncap, or cannot be read; it was left as it was."""
+    """The file is not a store that this version of ncap can read; it was left untouched."""
 
 
 class StoreWriteError(OSError):
-    """An epoch could not be written: disk full, or the file locked or read-only. What was committed before is safe."""
+    """An epoch could not be written, because the disk is full or the file locked or read-only. Earlier commits are safe."""
 
     @classmethod
     def at(cls, path: Path, error: Exception) -> "StoreWriteError":
-        """The error that says what could not be written, and why."""
+        """An error that says what could not be written, and why."""
         reason = (isinstance(error, OSError) and error.strerror) or error
         return cls(
             f"{path}: could not be written ({reason}); the epochs committed before are safe: check the space, quota and "
-            "permissions there and repeat the command to go on"
+            "permissions there and repeat the command to continue"
         )
 
 
@@ -59,14 +59,14 @@ class Store:
     """Records, failures and settings of any number of jobs in one SQLite file.
 
     Args:
-        path: of the file; its checkpoints lie beside it, `runs.db` -> `runs.db.checkpoints/`.
-        create: whether a file that is not there is made; False also opens a read-only file.
+        path: path of the file; its checkpoints lie beside it, `runs.db` -> `runs.db.checkpoints/`.
+        create: whether to create a missing file; with False, a read-only file can be opened too.
 
-    A store of an older version is brought to the present schema when it is opened, with a copy beside it (`runs.db.v1`); one that
-    cannot be written is migrated in memory, and stays as it is.
+    A store of an older version is migrated to the present schema when it is opened, with a copy kept beside it (`runs.db.v1`). If it
+    cannot be written, it is migrated in memory and the file stays as it is.
 
     Raises: UnusableStoreError (a ValueError) for a file that is missing, foreign, newer or damaged, which is left untouched;
-    StoreWriteError (an OSError) where a row cannot be written.
+    StoreWriteError (an OSError) if a row cannot be written.
 
     >>> import tempfile, pathlib
     >>> with tempfile.TemporaryDirectory() as folder, Store(pathlib.Path(folder) / "runs.db") as store:
@@ -87,10 +87,10 @@ class Store:
         self.checkpoints = self._file.with_name(f"{self._file.name}.checkpoints")
         _check_header(self.path, create)
         try:
-            # isolation_level=None: transactions begin and end where this file says, not where the driver guesses.
+            # isolation_level=None: this module begins and ends transactions, not the driver.
             self._db = sqlite3.connect(self.path, timeout=_LOOK, isolation_level=None)
         except sqlite3.Error as error:
-            raise UnusableStoreError(f"{self.path}: {error}; pass a path in a folder that can be written") from error
+            raise UnusableStoreError(f"{self.path}: {error}; pass a path in a writable folder") from error
         self._db.set_progress_handler(lambda: 0, _STEPS)
         try:
             self._check()
@@ -104,7 +104,7 @@ class Store:
 
     def _check(self) -> None:
         """Refuse a file that is damaged, or that is not what ncap makes: a job would find that out hours later, or never."""
-        self._query("BEGIN")  # until COMMIT no other process changes the file
+        self._query("BEGIN")  # no other process can change the file until COMMIT
         version = self._version()
         try:
             found = integrity.damage(self._db, self.path)
@@ -119,7 +119,7 @@ class Store:
         self._query("COMMIT")
         if found:
             raise UnusableStoreError(
-                f"{self.path}: damaged ({found}), left untouched; restore a copy of it, or pass another path"
+                f"{self.path}: damaged ({found}), left untouched; restore a copy, or pass another path"
             )
 
     def _version(self) -> int:
@@ -130,7 +130,7 @@ class Store:
         return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
 
     def _prepare(self) -> None:
-        """Make the tables of a new file, migrate an older one, and find out, before any training, that it can be written."""
+        """Create the tables of a new file, migrate an older one, and check before any training that it can be written."""
         try:
             self._db.execute("PRAGMA synchronous = EXTRA")
             self._execute("BEGIN IMMEDIATE")
@@ -146,7 +146,7 @@ class Store:
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._execute("ROLLBACK" if version == SCHEMA_VERSION else "COMMIT")
         except FileExistsError as error:
-            raise UnusableStoreError(f"{self.path}: written by an older ncap, and left untouched: {error}") from error
+            raise UnusableStoreError(f"{self.path}: written by an older ncap and left untouched: {error}") from error
         except OSError as error:
             raise StoreWriteError.at(self.path, error) from error
         except sqlite3.Error as error:
@@ -155,7 +155,7 @@ class Store:
             if _code(error) in _LOCKED or _code(error) == sqlite3.SQLITE_INTERRUPT:
                 raise self._unreadable(error) from error
             raise UnusableStoreError(
-                f"{self.path}: cannot be used as a store ({error}); pass the path of a file that can be written, in such a folder"
+                f"{self.path}: cannot be used as a store ({error}); pass the path of a writable file in a writable folder"
             ) from error
 
     def _migrate(self, version: int) -> None:
@@ -173,11 +173,11 @@ class Store:
             on_disk.close()
 
     def close(self) -> None:
-        """Close the file; the object is of no use afterwards."""
+        """Close the file; the object cannot be used afterwards."""
         self._db.close()
 
     def __enter__(self) -> "Store":
-        """The store itself; it is closed at the end of the block."""
+        """The store itself, which is closed at the end of the block."""
         return self
 
     def __exit__(
@@ -189,9 +189,9 @@ class Store:
     # settings
 
     def add_settings(self, parameters: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
-        """The hash of `parameters`, which is all that changes the numbers; `environment` is kept from the first use.
+        """The hash of `parameters`, which is everything that changes the numbers; the `environment` of the first use is kept.
 
-        Warns when a job goes on in another environment, such as with another version of Keras: its last digits may differ there.
+        Warns if a job continues in another environment, such as another version of Keras, where its last digits may differ.
         """
         settings, text = migrations.settings_hash(dict(parameters))
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -204,13 +204,13 @@ class Store:
         ]
         if changes:
             warnings.warn(
-                f"{self.path}: the job {settings} goes on in another environment ({'; '.join(changes)}); its last digits may differ",
+                f"{self.path}: the job {settings} continues in another environment ({'; '.join(changes)}); its last digits may differ",
                 stacklevel=2,
             )
         return settings
 
     def jobs(self) -> list[dict[str, Any]]:
-        """The jobs that have left something: settings, target, parameters, environment, first_used; the last written comes last."""
+        """The jobs that have any rows, the last written last: settings, target, parameters, environment, first_used."""
         rows = self._query(
             "SELECT hash, target, parameters, environment, first_used FROM settings JOIN ("
             "  SELECT settings, target, max(rowid) AS written, 1 AS seen FROM observations GROUP BY settings, target"
@@ -229,9 +229,9 @@ class Store:
         ]
 
     def summary(self) -> "pd.DataFrame":
-        """One row a job, the last written last: which it is, what the store holds of it, and how its parameters differ from others'.
+        """One row per job, the last written last: which it is, what the store holds of it, and how its parameters differ.
 
-        checkpoint_mb: what the checkpoints of its runs take beside the store, in 10^6 bytes.
+        checkpoint_mb: the size of its runs' checkpoints, in 10^6 bytes.
         """
         import pandas as pd
 
@@ -256,9 +256,9 @@ class Store:
         return pd.DataFrame(lines, columns=_SUMMARY)
 
     def job(self, settings: str | None = None, target: str | None = None) -> dict[str, Any]:
-        """The job with these settings on this target, an entry of `jobs()`; of several the last written.
+        """The job with these settings on this target, an entry of `jobs()`; if there are several, the last written.
 
-        A hash that a job had under ncap 0.1 names it still. Raises: ValueError with the jobs that there are.
+        The hash that a job had under ncap 0.1 still works. Raises: ValueError, which lists the jobs in the store.
         """
         jobs, alias = self.jobs(), dict(self._query("SELECT alias, settings FROM aliases"))
         wanted = alias.get(settings, settings)
@@ -278,14 +278,14 @@ class Store:
     # records
 
     def records(self, settings: str | None = None, target: str | None = None) -> "Records":
-        """The tables of one job; None takes the last written. Raises ValueError with the jobs that there are."""
+        """The tables of one job; None takes the last written. Raises ValueError, which lists the jobs in the store."""
         from ncap.records.tables import Records
 
         job = self.job(settings, target)
         named = {"settings": job["settings"], "target": job["target"]}
         clause, values = where(**named)
         first = self._query(f"SELECT reading FROM readings {clause} ORDER BY rowid LIMIT 1", values)
-        # The hash of a 0.1 job names its reading, too.
+        # The hash of a 0.1 job also identifies its reading.
         first_reading = self.aliases(job["settings"]).get(settings or "") or "".join(name for (name,) in first)
         return Records(
             observations=self.table(OBSERVATIONS, **named),
@@ -298,7 +298,7 @@ class Store:
         )
 
     def table(self, table: Table, **equal: Any) -> "pd.DataFrame":
-        """The rows of one table, of one job or of all, sorted by their key; a tick's readings in the order of the job."""
+        """The rows of one table, for one job or for all, sorted by key; the readings of a tick are in the job's order."""
         import pandas as pd
 
         clause, values = where(**equal)
@@ -309,9 +309,9 @@ class Store:
     def add(
         self, key: RunKey, observation: Mapping[str, Any], readings: Sequence[Mapping[str, Any]], body: str = ""
     ) -> dict[str, Any]:
-        """Commit one tick of a run, and the fingerprint of the body that it began from; a row that is there already stays as it is.
+        """Commit one tick of a run, and the fingerprint of the body that the run started from; existing rows stay as they are.
 
-        Returns: the observation that the store now has.
+        Returns: the observation that the store now holds.
         """
         named = key._replace(run=int(key.run))._asdict()
         rows = [(OBSERVATIONS, {**named, **observation}), *((READINGS, {**named, **reading}) for reading in readings)]
@@ -324,13 +324,13 @@ class Store:
         return dict(zip(OBSERVATIONS.names, kept, strict=True))
 
     def add_scores(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Commit scores; a later value replaces an earlier one."""
+        """Commit scores; later values replace earlier ones."""
         self._write([(insert(SCORES, replace=True), storable(SCORES, dict(row))) for row in rows])
 
     def merge(self, tables: "Mapping[str, tuple[Table, pd.DataFrame]]") -> dict[str, int]:
         """Commit rows of several tables at once, and return how many of each are new.
 
-        Raises: ValueError for a row whose key is there with another value; nothing is written then.
+        Raises: ValueError for a row that the store has with other values; nothing is written in that case.
         """
         added = {}
         with self._transaction() as db:
@@ -348,11 +348,11 @@ class Store:
         if not db.execute(f"SELECT 1 FROM {table.name} WHERE {same}", values).fetchone():
             row = ", ".join(map(str, values[: table.keys]))
             raise ValueError(
-                f"{self.path}: its table {table.name} has {row} with other values; nothing was imported: import into another store"
+                f"{self.path}: its table {table.name} has {row} with other values; nothing was imported: import into a different store"
             )
 
     def done(self, key: RunKey, readings: Sequence[str]) -> int:
-        """How many ticks of a run, from the first on without a gap, are recorded with all of these readings."""
+        """How many ticks of a run are recorded with all of these readings, counted from the first up to a gap."""
         clause, values = where(**key._asdict())
         marks = ", ".join("?" * len(readings))
         rows = self._query(
@@ -371,35 +371,35 @@ class Store:
     # failures
 
     def add_failure(self, key: RunKey, epoch: int, reason: str) -> None:
-        """Commit that a run could not finish `epoch`; a later failure of the run replaces the earlier."""
+        """Commit that a run could not finish `epoch`; a later failure of the run replaces an earlier one."""
         row = storable(FAILURES, {**key._asdict(), "epoch": epoch, "reason": reason})
         self._write([(insert(FAILURES, replace=True), row)])
 
     def clear_failure(self, key: RunKey, epoch: int) -> None:
-        """Forget the failure of a run that has finished `epoch`, if it had failed there or before."""
+        """Forget the failure of a run that has now finished `epoch`, if it had failed at or before it."""
         clause, values = where(**key._asdict())
         self._write([(f"DELETE FROM failures {clause} AND epoch <= ?", [*values, epoch])])
 
     def failure(self, key: RunKey) -> tuple[int, str] | None:
-        """The epoch that a run could not finish and the reason, or None for a run that has not failed."""
+        """The epoch that a run could not finish, and the reason; None for a run that has not failed."""
         clause, values = where(**key._asdict())
         return next(iter(self._query(f"SELECT epoch, reason FROM failures {clause}", values)), None)
 
     # bodies and checkpoints
 
     def body(self, key: RunKey) -> str:
-        """The fingerprint of the body that a run starts from, "" where none is known."""
+        """The fingerprint of the body that a run starts from; "" if none is known."""
         clause, values = where(**key._asdict())
         return "".join(stored for (stored,) in self._query(f"SELECT fingerprint FROM bodies {clause}", values))
 
     def checkpoint_path(self, key: RunKey) -> Path:
-        """Where the newest checkpoint of a run lies; any candidate name makes a safe file name."""
+        """The path of a run's newest checkpoint; any candidate name gives a safe file name."""
         digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
         readable = re.sub(r"[^A-Za-z0-9_-]", "_", key.candidate)[:40]
         return self.checkpoints / key.settings / f"{readable}-{key.run}-{digest}.h5"
 
     def checkpoint_paths(self, key: RunKey) -> list[Path]:
-        """Where checkpoints of a run may lie: its own path first, then those that it had under ncap 0.1."""
+        """The paths where a run's checkpoint may be: its own first, then those that it had under ncap 0.1."""
         own = (key.settings, *self.aliases(key.settings))
         return [self.checkpoint_path(key._replace(settings=settings)) for settings in own]
 
@@ -413,7 +413,7 @@ class Store:
     # SQL
 
     def _write(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> None:
-        """All or nothing, in one transaction."""
+        """Execute all statements or none, in one transaction."""
         with self._transaction() as db:
             for statement, values in statements:
                 db.execute(statement, tuple(values))
@@ -426,13 +426,13 @@ class Store:
                 yield self._db
                 self._execute("COMMIT")
             finally:
-                if self._db.in_transaction:  # SQLite itself rolls back when the disk is full
+                if self._db.in_transaction:  # when the disk is full, SQLite has rolled back already
                     self._db.execute("ROLLBACK")
         except sqlite3.Error as error:
             if _code(error) == sqlite3.SQLITE_INTERRUPT:
                 raise KeyboardInterrupt from error
             if _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                raise UnusableStoreError(f"{self.path}: cannot be used as a store any more ({error})") from error
+                raise UnusableStoreError(f"{self.path}: can no longer be used as a store ({error})") from error
             raise StoreWriteError.at(self.path, error) from error
 
     def _query(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -488,13 +488,13 @@ _SUMMARY = [
 
 
 def _differing(parameters: dict[str, Any], others: Sequence[dict[str, Any]]) -> str:
-    """The parameters by which a job differs from some other, in words; the data's fingerprint tells a person nothing."""
+    """The parameters in which a job differs from any other, in words; without the data's fingerprint, which tells a person nothing."""
     shown = {name: value for name, value in parameters.items() if any(other.get(name) != value for other in others)}
     return ", ".join(f"{name} {value}" for name, value in sorted(shown.items()) if name != "target")
 
 
 def _check_header(path: Path, create: bool) -> None:
-    # Read as bytes: connecting to a foreign database could already roll back its journal.
+    # Read as bytes: merely connecting to a foreign database could roll back its journal.
     if not path.exists():
         if create:
             return
@@ -509,7 +509,7 @@ def _check_header(path: Path, create: bool) -> None:
     except OSError as error:
         raise UnusableStoreError(f"{path}: cannot be read ({error.strerror}); pass the path of a store") from error
     if not header and create:
-        return  # a store whose first transaction never came to its end
+        return  # a store whose first transaction was never completed
     application, version = int.from_bytes(header[68:72]), int.from_bytes(header[60:64])
     if header[:16] != _HEADER or application != APPLICATION_ID:
         raise UnusableStoreError(f"{path}: not an ncap store, left untouched; pass another path")

@@ -1,4 +1,4 @@
-"""The tables of one job, checked: what every rule, ranking and report reads."""
+"""The checked tables of one job, which every rule, ranking and report reads."""
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,8 @@ class Records:
     """What is known of the candidates of one job.
 
     observations, readings, scores, failures: tables as `ncap.records.schema` describes them, in the order of their keys.
-    settings, target: which job; first_reading: the one that was written first, "" for the one in the first row of `readings`;
-    facts: its parameters, versions and device, for a person to read.
+    settings, target: which job. first_reading: the reading written first; "" stands for the one in the first row of `readings`.
+    facts: the job's parameters, versions and device, for people to read.
     """
 
     observations: "pd.DataFrame"
@@ -29,7 +29,7 @@ class Records:
 
     @property
     def candidates(self) -> list[str]:
-        """All names that any table has a row of, in alphabetical order."""
+        """The names of all candidates in any table, in alphabetical order."""
         tables = (self.observations, self.scores, self.failures)
         return sorted({name for table in tables for name in table["candidate"]})
 
@@ -40,15 +40,15 @@ class Records:
 
     @property
     def reading(self) -> str:
-        """The job's first reading, which a rule reads unless another is named; "" where nothing was read."""
+        """The job's first reading, which a rule uses unless another is named; "" if there is none."""
         if self.first_reading or not len(self.readings):
             return self.first_reading
         return str(self.readings["reading"].iloc[0])
 
     def truth(self) -> "pd.DataFrame":
-        """What the networks ended with so far: target, candidate, the test accuracy of the last tick, mean over runs, and its epoch.
+        """How the networks have ended so far: target, candidate, test accuracy at the last tick (mean over runs), and its epoch.
 
-        For whoever scores a prediction; no rule is given it.
+        It is meant for judging predictions; no rule is given it.
         """
         last = self.observations.groupby(["target", "candidate", "run"]).tail(1)
         ended = last.groupby(["target", "candidate"])[["test_accuracy", "epoch"]].mean().dropna(subset="test_accuracy")
@@ -61,7 +61,7 @@ class Records:
         epochs: float | None = None,
         ticks: int | None = None,
     ) -> "Records":
-        """The rows of some candidates, of the first runs, epochs or ticks; None takes all."""
+        """The rows of some candidates, or of the first runs, epochs or ticks; None takes all."""
         observations, failures, scores = self.observations, self.failures, self.scores
         if candidates is not None:
             observations, failures, scores = (
@@ -75,7 +75,7 @@ class Records:
                 failures[failures["epoch"] <= epochs],
             )
         if ticks is not None:
-            # A run that was seen at the last of these ticks failed later, if it did.
+            # A run that was observed at the last of these ticks can only have failed later.
             seen = observations.loc[observations["tick"] >= ticks, ["candidate", "run"]].drop_duplicates()
             later = failures.merge(seen, on=["candidate", "run"], how="left", indicator=True)["_merge"] == "both"
             failures = failures[~later.to_numpy()]
@@ -92,10 +92,10 @@ class Records:
 
 
 def checked_table(table: Table, rows: Any) -> "pd.DataFrame":
-    """Rows in the columns, types and order of a table; a missing column of floats is NaN, one of texts "", of counts 0.
+    """Rows with the columns, types and order of a table. Missing columns are filled: floats with NaN, texts with "", counts with 0.
 
-    Raises: TypeError for what is no DataFrame; ValueError for a key that is missing, not given in every row, or there twice, and for
-    values of another type, with the column.
+    Raises: TypeError for anything but a DataFrame; ValueError for a key that is missing, not given in every row or repeated, and for
+    values of the wrong type; the message names the column.
 
     >>> import pandas as pd
     >>> from ncap.records.schema import SCORES
@@ -120,7 +120,7 @@ def checked_table(table: Table, rows: Any) -> "pd.DataFrame":
     if (twice := result.duplicated(list(table.key))).any():
         row = ", ".join(map(str, result.loc[twice, list(table.key)].iloc[0]))
         raise ValueError(f"{table.name}: one row per {', '.join(table.key)}, got several for {row}")
-    # The readings of a tick stay in the order in which they come: the first is the job's own.
+    # The readings of a tick keep their order: the first is the job's own.
     order = [name for name in table.key if name != "reading"]
     return result.sort_values(order, kind="stable", ignore_index=True)
 

@@ -96,9 +96,7 @@ class Inputs:
                 started = time.perf_counter()
                 made: tuple[Any, ...] | str = self._arguments(needs, model)
                 self._made[needs] = made, time.perf_counter() - started
-            except (
-                Exception
-            ) as error:  # whatever a stranger's factory or layers raise: the other candidates are scored all the same
+            except Exception as error:  # whatever a user's factory or layers raise, the other candidates are scored
                 self._made[needs] = _failure(error), math.nan
         return self._made[needs]
 

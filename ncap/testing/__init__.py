@@ -1,10 +1,10 @@
-"""Conformance kits: the laws of each contract as checks that raise AssertionError, for members of ncap and for those written outside it.
+"""Conformance kits: the laws of each contract as checks that raise AssertionError, for members of ncap and for your own.
 
-One file a contract: methods, engines, targets, candidates, rules, scores. `ncap verify` and the test suite run the same code.
+There is one file per contract: methods, engines, targets, candidates, rules, scores. `ncap verify` and the test suite run the same code.
 
 >>> from ncap.rules.last_seen import LastSeen
 >>> from ncap import testing
->>> testing.check_rule(LastSeen())      # says nothing: every law holds
+>>> testing.check_rule(LastSeen())      # silent: every law holds
 """
 
 from importlib import import_module
@@ -29,7 +29,7 @@ _HOME = {
 __all__ = list(_HOME)
 
 
-if not TYPE_CHECKING:  # a type checker would take any name for one of these
+if not TYPE_CHECKING:  # a type checker would accept any name
 
     def __getattr__(name: str) -> Any:
         if name not in _HOME:

@@ -1,4 +1,4 @@
-"""The training samples in the order of an epoch, gathered batch by batch, up to the next tick."""
+"""The training samples in the order of an epoch, read batch by batch up to the next tick."""
 
 import math
 from typing import TYPE_CHECKING
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class TrainingBatches(keras.utils.PyDataset):
-    """What Keras trains on between two ticks: whole batches, those of part k of an epoch of B batches in K parts being
+    """What Keras trains on between two ticks: whole batches. In an epoch of B batches and K parts, part k has the batches
 
         round((k - 1) B / K) .. round(k B / K) - 1
 
-    so that an epoch has the same batches in the same order whatever its ticks.
+    so an epoch has the same batches in the same order, whatever its ticks.
 
     >>> import numpy as np
     >>> from ncap.job import Place
@@ -26,8 +26,8 @@ class TrainingBatches(keras.utils.PyDataset):
     >>> target = Target.from_parts("black", {"train": (images, labels), "val": (images, labels)}, seed=0)
     >>> batches = TrainingBatches(target, (4, 4, 1), batch_size=8)
     >>> batches.take(np.arange(50), Place(epoch=1, part=2, parts=2))
-    >>> len(batches), [len(batches[i][1]) for i in range(len(batches))]       # batches 4 to 7 of seven: the last has two samples
-    (4, [8, 8, 8, 2])
+    >>> len(batches), [len(batches[i][1]) for i in range(len(batches))]       # the last three of seven; the last one has two samples
+    (3, [8, 8, 2])
     """
 
     def __init__(self, target: "Target", shape: tuple[int | None, int | None, int], batch_size: int) -> None:
@@ -36,7 +36,7 @@ class TrainingBatches(keras.utils.PyDataset):
         self.chosen = np.arange(target.lengths["train"])
 
     def check(self, place: Place) -> None:
-        """Raise ValueError where an epoch has more ticks than batches."""
+        """Raise ValueError if an epoch has more ticks than batches."""
         count = math.ceil(self.target.lengths["train"] / self.batch_size)
         if place.parts > count:
             raise ValueError(
@@ -45,13 +45,13 @@ class TrainingBatches(keras.utils.PyDataset):
             )
 
     def take(self, order: np.ndarray, place: Place) -> None:
-        """Take the batches between the tick before a place and the place, of an epoch in the given order."""
+        """Select the batches from the previous tick up to a place, in an epoch with the given order."""
         count = math.ceil(len(order) / self.batch_size)
         first, last = (round(part * count / place.parts) * self.batch_size for part in (place.part - 1, place.part))
         self.chosen = order[first:last]
 
     def __len__(self) -> int:
-        """The number of batches; the last may be smaller."""
+        """The number of batches; the last one may be smaller."""
         return math.ceil(len(self.chosen) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,13 +1,13 @@
-"""A tick in one HDF5 file: the state of a run after it, and its rows.
+"""Checkpoints: a tick in one HDF5 file, with the state of the run after it and its rows.
 
-The file is complete before it gets its name, and gets its name before the rows are committed. So a run that is cut off finds its
-checkpoint level with the tables or one tick ahead, and the rows that are missing then lie in the checkpoint.
+The file is complete before it gets its name, and gets its name before the rows are committed. So an interrupted run finds its checkpoint
+level with the tables or one tick ahead, and in the latter case the missing rows are in the checkpoint.
 """
 
 import json
 import math
 import os
-import re
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,8 @@ from ncap.training.fingerprint import fingerprint
 from ncap.training.tick import State, Tick
 
 _FORMAT = 2
-_HEAD = (
-    "run",
-    "body",
-    "rows",
-    "random",
-)  # texts, as bytes: HDF5 can search for a text of its own kind in a damaged file for ever
+# Texts are kept as bytes: in a damaged file HDF5 can search for a text of its own kind for ever.
+_HEAD = ("run", "body", "rows", "random")
 _GROUPS = ("weights", "optimizer", "generators")
 _MOST = 1_000_000  # arrays of a checkpoint
 
@@ -34,13 +30,28 @@ Run = tuple[str, str, str, int]  # settings, target, candidate, run
 
 
 def save(path: Path, tick: Tick, run: Run) -> None:
-    """Write to a temporary name, flush to the disk, rename into place; raises OSError and leaves the old file where it cannot.
+    """Write to a temporary name, flush to disk, rename into place. If that fails, raise OSError and leave the old file.
 
-    One process at a time may save a path: what a killed one left under the temporary name is overwritten.
+    Only one process at a time may save to a path; whatever a killed one left under the temporary name is overwritten.
     """
+    temporary, content = path.with_suffix(".tmp"), _content(tick, run)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary, state = path.with_suffix(".tmp"), tick.state
     temporary.unlink(missing_ok=True)  # a link there would be followed, a pipe waited for
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        if os.name == "posix":  # elsewhere a folder cannot be opened, and the rename is journalled
+            _flush(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _content(tick: Tick, run: Run) -> memoryview:
+    """The file, in memory: HDF5 itself can crash the process when a disk is full."""
+    state, memory = tick.state, BytesIO()
     head = {
         "run": json.dumps(run),
         "body": state.body,
@@ -48,28 +59,20 @@ def save(path: Path, tick: Tick, run: Run) -> None:
         "random": json.dumps(state.random),
     }
     arrays = {group: getattr(state, group) for group in _GROUPS}
-    try:
-        with h5py.File(temporary, "w") as file:
-            file.attrs["format"] = _FORMAT
-            texts = file.create_group("texts")
-            for name, text in (head | {"fingerprint": _fingerprint(head, arrays)}).items():
-                texts.create_dataset(name, data=np.frombuffer(text.encode(), np.uint8))
-            for group, values in arrays.items():
-                file.create_group(group).attrs["count"] = len(values)
-                for index, array in enumerate(values):
-                    file[group].create_dataset(str(index), data=array)
-        _flush(temporary, os.O_RDWR)  # Windows flushes no file that is open for reading
-        temporary.replace(path)
-        if os.name == "posix":  # elsewhere a folder cannot be opened, and the rename is journalled
-            _flush(path.parent, os.O_RDONLY)
-    except (OSError, RuntimeError) as error:
-        raise _os_error(error, temporary) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with h5py.File(memory, "w") as file:
+        file.attrs["format"] = _FORMAT
+        texts = file.create_group("texts")
+        for name, text in (head | {"fingerprint": _fingerprint(head, arrays)}).items():
+            texts.create_dataset(name, data=np.frombuffer(text.encode(), np.uint8))
+        for group, values in arrays.items():
+            file.create_group(group).attrs["count"] = len(values)
+            for index, array in enumerate(values):
+                file[group].create_dataset(str(index), data=array)
+    return memory.getbuffer()
 
 
 def load(path: Path, run: Run) -> Tick | None:
-    """The tick, or None where no file of this run can be read: the run then starts over, to the same numbers."""
+    """The tick, or None if there is no readable file of this run, which then starts over and reaches the same numbers."""
     try:
         with hdf5.opened(path) as file:
             if file.attrs["format"] == 1:
@@ -81,7 +84,7 @@ def load(path: Path, run: Run) -> Tick | None:
                 return None
             arrays = _arrays(file, _GROUPS)
             if expected != _fingerprint(head, arrays):
-                return None  # HDF5 itself notices damage to its structure only
+                return None  # HDF5 itself only notices damage to its structure
             tick = Tick(
                 **json.loads(head["rows"]), state=State(head["body"], **arrays, random=json.loads(head["random"]))
             )
@@ -91,7 +94,7 @@ def load(path: Path, run: Run) -> Tick | None:
 
 
 def _of_format_1(file: h5py.File, run: Run) -> Tick | None:
-    """What ncap 0.1 saved at the end of an epoch: one wide row, and no generators, which every epoch seeds anew."""
+    """What ncap 0.1 saved at the end of an epoch: one wide row, and no generators, which are reseeded every epoch."""
     weights, optimizer = _arrays(file, _GROUPS[:2]).values()
     text, body = str(file.attrs["row"]), str(file.attrs["body"])
     if file.attrs["fingerprint"] != fingerprint([np.frombuffer(text.encode(), np.uint8), *weights, *optimizer]):
@@ -99,7 +102,7 @@ def _of_format_1(file: h5py.File, run: Run) -> Tick | None:
     row = json.loads(text)
     if (row["target"], row["candidate"], row["run"]) != tuple(
         run[1:]
-    ):  # the settings had another hash, of the reading too
+    ):  # not the settings: their hash was another, and included the reading
         return None
     place = {"tick": row["epoch"]}
     trained = ("train_accuracy", "train_loss", "val_accuracy", "val_loss", "test_accuracy", "seconds_train")
@@ -135,16 +138,8 @@ def _fingerprint(head: dict[str, str], arrays: dict[str, Any]) -> str:
     return fingerprint([*texts, *(array for group in _GROUPS for array in arrays[group])])
 
 
-def _os_error(error: Exception, path: Path) -> OSError:
-    # A disk that fills up makes h5py raise one or the other, with the system's error number somewhere in a long text.
-    found = re.search(r"errno = (\d+)", str(error))
-    if found:
-        return OSError(int(found[1]), os.strerror(int(found[1])), str(path))
-    return error if isinstance(error, OSError) else OSError(f"{path}: {error}")
-
-
-def _flush(path: Path, mode: int) -> None:
-    descriptor = os.open(path, mode)
+def _flush(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

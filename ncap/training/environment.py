@@ -1,4 +1,4 @@
-"""What the numbers of a run come from: versions, backend and device."""
+"""The environment of a run: versions, backend and device."""
 
 import platform
 from importlib import import_module
@@ -11,8 +11,8 @@ from ncap.framework import devices
 
 
 def environment() -> dict[str, str]:
-    """The versions, backend and device that the numbers come from."""
-    backend = import_module(keras.backend.backend())  # whatever the name of the distribution that brought it
+    """The versions, backend and device that produce the numbers."""
+    backend = import_module(keras.backend.backend())  # the module, because the distribution may have another name
     return {
         "ncap": version("ncap"),
         "keras": keras.__version__,
@@ -26,9 +26,9 @@ def environment() -> dict[str, str]:
 
 
 def check_backend() -> None:
-    """Raise ValueError on a backend of Keras that infers only."""
+    """Raise ValueError on a Keras backend that can only infer."""
     if keras.backend.backend() in ("numpy", "openvino"):
         raise ValueError(
-            f"Keras' backend {keras.backend.backend()!r} trains no network; set KERAS_BACKEND to tensorflow, or to jax after "
+            f"Keras' backend {keras.backend.backend()!r} cannot train; set KERAS_BACKEND to tensorflow, or to jax after "
             "pip install 'ncap[jax]'"
         )

@@ -1,4 +1,4 @@
-"""What logits are worth: accuracy and loss of a model on one part of a target."""
+"""Evaluation: the accuracy and loss of a model on one part of a target."""
 
 import math
 from collections.abc import Iterable
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def evaluate(model: "keras.Model", batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
-    """Accuracy and loss of a model that returns logits; NaN for no batch, as a target without that part has."""
-    # model.evaluate would build a pipeline anew each time, which costs small sets more than the evaluation itself.
+    """Accuracy and loss of a model that returns logits; NaN without batches, as for a part that the target lacks."""
+    # model.evaluate would rebuild a pipeline every time, which for small sets costs more than the evaluation itself.
     parts = [(model.predict_on_batch(x), y) for x, y in batches]
     if not parts:
         return {"accuracy": math.nan, "loss": math.nan}
@@ -23,7 +23,7 @@ def evaluate(model: "keras.Model", batches: Iterable[tuple[np.ndarray, np.ndarra
 def accuracy_and_loss(logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """Share of y = argmax a and mean cross-entropy ln sum_k exp(a_k) - a_y, of logits a (N, classes) and labels y (N,).
 
-    In float64, so that equal counts are equal accuracies whatever the batches were.
+    Computed in float64, so that equal counts give equal accuracies, whatever the batches.
 
     >>> accuracy_and_loss(np.array([[0.0, 0.0], [0.0, np.log(3.0)]]), np.array([1, 1]))     # (ln 2 + ln 4/3) / 2
     {'accuracy': 0.5, 'loss': 0.49041462650586315}

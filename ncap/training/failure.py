@@ -1,12 +1,12 @@
-"""Why a run could not go on, in the one line that a table has for it."""
+"""Why a run could not continue, in the single line that a table has room for."""
 
 import re
 
-_LONGEST = 300  # characters of a reason
+_LONGEST = 300  # characters in a reason
 
 
 class TrainingFailedError(Exception):
-    """A run cannot go on; `epoch` is the one that it did not finish."""
+    """A run cannot continue; `epoch` is the epoch that it could not finish."""
 
     def __init__(self, epoch: int, reason: str) -> None:
         super().__init__(reason)
@@ -14,9 +14,9 @@ class TrainingFailedError(Exception):
 
 
 def describe(error: BaseException) -> str:
-    r"""The kind of an error and its message, in one line.
+    r"""The type of an error and its message, in one line.
 
-    Of what TensorFlow says about an error in a graph, the message alone: before it comes every source line that the node was built by.
+    For an error in a TensorFlow graph, only the message is kept, not the many source lines that precede it.
 
     >>> describe(RuntimeError("no weights\nhere"))
     'RuntimeError: no weights here'

@@ -1,4 +1,4 @@
-"""Fingerprints: what tells one body, or one state of training, from another."""
+"""Fingerprints, which tell one body, or one state of training, from another."""
 
 import hashlib
 import inspect
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def fingerprint(arrays: Iterable[Any]) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of arrays, their shapes and types; None stands for an absent one.
+    """The first 16 hexadecimal digits of the SHA-256 of arrays, their shapes and their types; None marks an absent array.
 
     >>> fingerprint([np.zeros(2)]) == fingerprint([np.zeros(2)]), fingerprint([np.zeros(2)]) == fingerprint([np.zeros((2, 1))])
     (True, False)
@@ -32,10 +32,10 @@ def fingerprint(arrays: Iterable[Any]) -> str:
 
 
 def body_fingerprint(body: "keras.Model") -> str:
-    """What tells one body from another: "<weights>:<version of Keras>:<architecture>", each a short hash or text.
+    """The fingerprint of a body: "<weights>:<version of Keras>:<architecture>", each a short hash or text.
 
-    The architecture is what Keras would write of the model into a file, names aside, since Keras numbers them through the life of a
-    process; of layers that are not Keras' own, their source as well.
+    The architecture is what Keras would save of the model, except for layer names, which Keras numbers throughout the life of a process.
+    For layers that are not Keras' own, it includes their source.
     """
     import keras
 
@@ -43,9 +43,9 @@ def body_fingerprint(body: "keras.Model") -> str:
 
 
 def same_body(stored: str, own: str) -> bool:
-    """Whether two fingerprints are of one body. What one of them does not tell is not held against the other.
+    """Whether two fingerprints belong to the same body. Only what both of them contain is compared.
 
-    ncap 0.1 kept the weights alone; another version of Keras may describe the same architecture in other words.
+    ncap 0.1 kept only the weights, and another version of Keras may describe the same architecture differently.
 
     >>> same_body("ab", "ab:3.15.1:cd"), same_body("ab:3.15.1:cd", "ab:3.15.1:ef"), same_body("ab:3.14.0:cd", "ab:3.15.1:ef")
     (True, False, True)
@@ -62,13 +62,13 @@ def architecture_fingerprint(body: "keras.Model") -> str:
 
 
 def _described(layer: "keras.layers.Layer") -> Any:
-    """Class, settings and, of a stranger's class, source of a layer and of all layers in it."""
+    """The class and settings of a layer and of all layers inside it; for classes from elsewhere, also their source."""
     kind = type(layer)
     config: Any = None
     if hasattr(layer, "module") and kind.__name__ == "TorchModuleWrapper":  # its config is its pickled weights
         config = repr(layer.module)
     else:
-        with suppress(Exception):  # a stranger's get_config may do anything
+        with suppress(Exception):  # a user's get_config may do anything
             config = layer.get_config()
     own = "" if kind.__module__.partition(".")[0] == "keras" else _source(kind)
     inside = [_described(each) for each in getattr(layer, "layers", [])]
@@ -76,7 +76,7 @@ def _described(layer: "keras.layers.Layer") -> Any:
 
 
 def _plain(value: Any) -> str:
-    """What stands for a value that JSON does not know; never its address."""
+    """A stand-in for a value that JSON cannot represent; never its address."""
     if isinstance(value, np.ndarray):
         return fingerprint([value])
     return _source(value) if inspect.isroutine(value) or inspect.isclass(value) else type(value).__qualname__
@@ -90,7 +90,7 @@ def _source(kind: Any) -> str:
 
 
 def _without_names(described: Any) -> Any:
-    """The same values with every name of a layer replaced by the number of its first occurrence; keys stay as they are."""
+    """The same values with every layer name replaced by the number of its first occurrence; keys stay as they are."""
     names = re.findall(r'"name": "([^"]*)"', json.dumps(described, sort_keys=True))
     numbers = {name: f"#{index}" for index, name in enumerate(dict.fromkeys(names))}
 

@@ -1,7 +1,7 @@
-"""One run of one candidate: batches in, observation, readings and state out at every tick.
+"""One run of one candidate: batches in; observation, readings and state out at every tick.
 
-It knows no store and no engine. Every random number of an epoch comes from (seed, candidate, run, epoch), none from what happened
-before, so that a run that goes on from a state equals the undisturbed one.
+It knows no store and no engine. All random numbers of an epoch come from (seed, candidate, run, epoch), none from what happened before,
+so a run that resumes from a state equals an undisturbed one.
 """
 
 import math
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from ncap.targets import Target
 
 BETA_SAMPLES = 4096  # training samples that beta_eff is read on, at most
-EVALUATION_BATCH = 256  # of inference and of the reading; changes time, memory and rounding only
+EVALUATION_BATCH = 256  # for inference and readings; affects only time, memory and rounding
 
 
 def train(
     job: Job, candidate: "Candidate", target: "Target", run: int = 0, start: Start | None = None
 ) -> Iterator[Tick]:
-    """Train one run from where it starts to the end of the job, tick by tick.
+    """Train one run from its start to the end of the job, tick by tick.
 
-    The tick that `start` holds comes first, unless the body is another one: whoever keeps ticks keeps one of each number.
+    The tick held by `start` is yielded first, unless the body has changed; a consumer that stores ticks must therefore accept one twice.
 
-    Raises: TrainingFailedError with the epoch and the reason, whatever candidate or layers raise.
+    Raises: TrainingFailedError with the epoch and the reason, whatever the candidate or its layers raise.
     """
     start, epoch = start or Start(), 1
     try:
@@ -59,19 +59,19 @@ def train(
             yield training.tick(number, place)
     except TrainingFailedError:
         raise
-    except (Exception, SystemExit) as error:  # whatever a stranger's factory or layers raise, sys.exit() among it
+    except (Exception, SystemExit) as error:  # whatever a user's factory or layers raise, sys.exit() included
         raise TrainingFailedError(epoch, describe(error)) from error
     finally:
-        keras.utils.clear_session()  # a candidate's graphs must not stay beside the next one's
+        keras.utils.clear_session()  # so that graphs do not pile up from candidate to candidate
 
 
 class Training:
     """A candidate under its probe, compiled, with its data.
 
-    Attributes: model; fingerprint, of the body that it begins from; samples, of the readings: a view of the images (n, h, w, c), and the
+    Attributes: model; fingerprint, that of the initial body; samples, for the readings: a view of the images (n, h, w, c), and the
     labels (n,).
 
-    Raises: whatever the candidate raises when it is built; TypeError where it builds no Keras model.
+    Raises: whatever the candidate raises when it is built; TypeError if it does not build a Keras model.
     """
 
     def __init__(self, job: Job, candidate: "Candidate", target: "Target", run: int = 0) -> None:
@@ -88,36 +88,36 @@ class Training:
             self.batches.check(place)
         rows = target.sample_rows("train", BETA_SAMPLES, job.seed)
         self.samples = target.view("train", rows, self.shape), target.labels("train")[rows]
-        # What `variables` has beyond `weights` is the state of the random generators, wherever in the body they are.
+        # What `variables` has beyond `weights` is the state of random generators anywhere in the body.
         weights = {id(variable) for variable in self.model.weights}
         self.generators = [variable for variable in self.model.variables if id(variable) not in weights]
 
     def check_body(self, stored: str) -> None:
-        """Raise ValueError where the run began from another body than this; "" stands for none known."""
+        """Raise ValueError if the run started from another body than this; "" means that none is known."""
         if stored and not same_body(stored, self.fingerprint):
             raise ValueError(
-                f"the body of {self.candidate.name!r} is not the one that the store has epochs of (fingerprint {self.fingerprint}, stored "
+                f"the body of {self.candidate.name!r} is not the one whose epochs the store has (fingerprint {self.fingerprint}, stored "
                 f"{stored}); give it another name or use another store"
             )
 
     def begins(self, state: State) -> bool:
-        """Whether a state is of a run that began from this body and fits its variables: a checkpoint may outlive its store."""
+        """Whether a state belongs to a run that started from this body, and fits its variables; a checkpoint may outlive its store."""
         return same_body(state.body, self.fingerprint) and all(
             [tuple(variable.shape) for variable in variables] == [array.shape for array in arrays]
             for variables, arrays in self._variables(state)
         )
 
     def _variables(self, state: State) -> list[tuple[list[keras.Variable], list[np.ndarray]]]:
-        """What a state is of, with the state itself."""
+        """The variables that a state is of, with the state's arrays."""
         return [
             (self.model.weights, state.weights),
             (self.model.optimizer.variables, state.optimizer),
-            # A state of ncap 0.1 has no generators; at the end of an epoch they are seeded anew in any case.
+            # A state of ncap 0.1 has no generators; they are reseeded after an epoch in any case.
             (self.generators if state.generators else [], state.generators),
         ]
 
     def train(self, place: Place) -> dict[str, float]:
-        """Train from the tick before up to a place, and return Keras' logs of it."""
+        """Train from the previous tick up to a place, and return Keras' logs."""
         if place.part == 1:
             self._reseed(place.epoch)
         self.batches.take(self._order(place.epoch), place)
@@ -125,7 +125,7 @@ class Training:
         return {name: values[-1] for name, values in history.items()}
 
     def tick(self, number: int, place: Place) -> Tick:
-        """Train up to a place, read, evaluate; raises TrainingFailedError where a loss is not finite."""
+        """Train up to a place, take the readings and evaluate. Raises TrainingFailedError if a loss is not finite."""
         start = time.perf_counter()
         logs = self.train(place)
         seconds = time.perf_counter() - start
@@ -147,7 +147,7 @@ class Training:
         return Tick(observation, readings, self.state(inside=place.part < place.parts))
 
     def state(self, inside: bool = False) -> State:
-        """The state as it is now; inside an epoch with the state of Python's and numpy's generators."""
+        """The present state; inside an epoch, with the states of Python's and numpy's generators."""
         weights, optimizer, generators = (
             [np.asarray(keras.ops.convert_to_numpy(variable)) for variable in part]
             for part in (self.model.weights, self.model.optimizer.variables, self.generators)
@@ -155,7 +155,7 @@ class Training:
         return State(self.fingerprint, weights, optimizer, generators, _generator_states() if inside else None)
 
     def set_state(self, state: State) -> None:
-        """Go on from a state."""
+        """Resume from a state."""
         for variables, arrays in self._variables(state):
             for variable, array in zip(variables, arrays, strict=True):
                 variable.assign(array)
@@ -164,7 +164,7 @@ class Training:
 
     def _readings(self, number: int) -> list[dict[str, Any]]:
         with warnings.catch_warnings():
-            # A degenerate reading is a column of the table and a note of the ranking; a warning a tick adds nothing.
+            # The table has a column for degenerate readings, and the ranking a note; a warning at every tick adds nothing.
             warnings.filterwarnings("ignore", category=CapacitanceWarning)
             taken = take(self.model, *self.samples, self.job.readings, batch_size=EVALUATION_BATCH)
         return [{"tick": number, **measurement.row(name)} for name, measurement in taken.items()]
@@ -174,20 +174,20 @@ class Training:
         return evaluate(self.model, self.target.batches(part, size=EVALUATION_BATCH, shape=self.shape) if known else ())
 
     def _order(self, epoch: int) -> np.ndarray:
-        """The order of the training samples in an epoch, whatever ticks it has."""
+        """The order of the training samples in an epoch, whatever its ticks."""
         rng = np.random.default_rng(derived_seed(*self._parts(epoch), "order"))
         return rng.permutation(self.target.lengths["train"])
 
     def _parts(self, epoch: int) -> tuple[str | int, ...]:
-        """What the random numbers of an epoch come from."""
+        """What the random numbers of an epoch are derived from."""
         return (self.job.seed, self.candidate.name, self.run, epoch)
 
     def _reseed(self, epoch: int) -> None:
         parts = self._parts(epoch)
-        # keras.utils.set_random_seed without the backend's own generator, which no Keras layer draws from: on TensorFlow setting that
-        # one empties the cache of compiled kernels, and every epoch of a small network would take two to three times as long.
+        # keras.utils.set_random_seed without the backend's own generator, which no Keras layer uses: on TensorFlow, setting it clears the
+        # cache of compiled kernels, which would slow down every epoch of a small network.
         random.seed(derived_seed(*parts))
-        np.random.seed(derived_seed(*parts))  # noqa: NPY002  the generator that a stranger's layer may use
+        np.random.seed(derived_seed(*parts))  # noqa: NPY002  the generator that a user's layer may draw from
         for index, state in enumerate(self.generators):
             state.assign(np.array([derived_seed(*parts, "generator", index), 0], dtype=state.dtype))
 
@@ -208,22 +208,22 @@ def _compiled(job: Job, body: keras.Model, classes: int, seed: int) -> keras.Mod
         make_optimizer(job),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
-        # XLA compiles every batch shape anew, which a few epochs do not earn back; Keras on JAX has no other compiled mode.
+        # XLA recompiles for every batch shape, which does not pay off in a few epochs; Keras on JAX has no other compiled mode.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
     model.optimizer.build(model.trainable_variables)
-    # Metrics make their variables on first use; made inside the first step, they would have TensorFlow trace it twice.
+    # Metrics create their variables on first use; inside the first step, that would make TensorFlow trace it twice.
     model.compute_metrics(x=None, y=np.zeros(1, np.int64), y_pred=np.zeros((1, classes), np.float32))
     return model
 
 
 def make_optimizer(job: Job) -> keras.optimizers.Optimizer:
-    """A fresh optimizer at the job's rate; ValueError for a name that Keras does not know, or a description that it cannot build."""
+    """A fresh optimizer with the job's learning rate. Raises ValueError if Keras does not know its name or cannot build it."""
     try:
         optimizer = keras.optimizers.get(job.optimizer if isinstance(job.optimizer, str) else dict(job.optimizer))
     except (ValueError, TypeError) as error:
         if isinstance(job.optimizer, str):
-            problem = f"is none of Keras'; {suggestion(job.optimizer, _optimizer_names())}pass a name such as 'adam'"
+            problem = f"is not one of Keras'; {suggestion(job.optimizer, _optimizer_names())}pass a name such as 'adam'"
         else:
             problem = f"cannot be made ({error}); pass what keras.optimizers.serialize(optimizer) returns"
         raise ValueError(f"optimizer {job.optimizer!r:.80} {problem}") from error

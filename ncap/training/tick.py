@@ -1,4 +1,4 @@
-"""What training hands over at every tick, and what it is given to go on from one."""
+"""What training hands over at every tick, and what it needs to resume from one."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +8,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class State:
-    """A run after a tick: all that the next tick depends on.
+    """The state of a run after a tick: everything that the next tick depends on.
 
-    body: fingerprint of the body that the run began from. weights, optimizer, generators: variables in Keras' order; the generators are
-    those of dropout and noise. random: states of Python's and numpy's own generators inside an epoch, None at its end, since every
-    epoch is seeded anew.
+    body: fingerprint of the body that the run started from. weights, optimizer, generators: variables in Keras' order; the generators
+    are those of dropout and noise. random: states of Python's and numpy's own generators inside an epoch; None at its end, because
+    every epoch is reseeded.
     """
 
     body: str
@@ -26,8 +26,8 @@ class State:
 class Tick:
     """One observation of a run: its row, the rows of its readings, and the state after it.
 
-    observation and readings have the columns of `ncap.records.schema`, settings, target, candidate and run left out: training knows no
-    store. Every reading's row begins with the tick, too.
+    observation and readings have the columns of `ncap.records.schema` except settings, target, candidate and run, because training knows
+    no store. The row of every reading begins with the tick, too.
     """
 
     observation: dict[str, Any]
@@ -36,15 +36,15 @@ class Tick:
 
     @property
     def number(self) -> int:
-        """The tick's number in its run, from 1."""
+        """The number of the tick in its run, from 1."""
         return int(self.observation["tick"])
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a run begins: after `done` ticks that are recorded in full, from the newest tick saved, where there is one.
+    """Where a run starts: after `done` fully recorded ticks, from the newest saved tick `last` if there is one.
 
-    body: fingerprint of the body that the run began from, "" where none is known.
+    body: fingerprint of the body that the run started from; "" if none is known.
     """
 
     done: int = 0

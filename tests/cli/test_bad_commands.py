@@ -144,7 +144,9 @@ LIGHT = [
     Wrong("rank", "--ticks-per-epoch", "4,", ("--ticks-per-epoch takes whole numbers separated by commas, such as 1",)),
     Wrong("rank", "--ticks-per-epoch", "0", ("ticks_per_epoch must be a whole number of at least 1, got 0",)),
     Wrong("rank", "--readings", "explicit", ("unknown reading 'explicit'", "`ncap readings` lists all 9")),
-    Wrong("rank", "--readings", "gradient,gradient", ("readings: every reading once, got ['gradient', 'gradient']",)),
+    Wrong(
+        "rank", "--readings", "gradient,gradient", ("readings: name every reading once, got ['gradient', 'gradient']",)
+    ),
     Wrong("rank", "--readings", "hessian/magnitude/unit", ("is taken by the oracle alone",)),
     Wrong("rank", "--engine", "moon", ("unknown engine 'moon'; known: local",)),
     *rules("rank", "--rule"),
@@ -155,8 +157,8 @@ LIGHT = [
     *formats("export"),
     *stores("report"),
     *(row for command in ("compare", "jobs", "export") for row in [*stores(command), *missing_stores(command)]),
-    Wrong("import", "--folder", "folder", ("folder: no table of an export, such as observations.parquet",)),
-    Wrong("import", "--folder", "absent", ("absent: no table of an export",)),
+    Wrong("import", "--folder", "folder", ("folder: holds no exported table such as observations.parquet",)),
+    Wrong("import", "--folder", "absent", ("absent: holds no exported table",)),
     Wrong("report", "--store", "missing.db", ("missing.db: no such store; `ncap rank --store missing.db` makes one",)),
     Wrong("report", "--settings", "nonsense", ("holds no job with settings 'nonsense'; it holds none yet",)),
     Wrong("report", "--target", "digitz", ("holds no job with target 'digitz'; it holds none yet",)),
@@ -183,7 +185,7 @@ LIGHT = [
     *ranges("demo", "--seed", 0),
 ]
 LIGHT += [
-    Wrong(command, option, "", (f"'{option}': '' is no path",))
+    Wrong(command, option, "", (f"'{option}': '' is not a path",))
     for command, option in [
         ("demo", "--out"),
         ("rank", "--store"),
@@ -207,7 +209,7 @@ HEAVY = [  # these need Keras, which is loaded once
     *floats("rank", "--dropout", "1", "-1", "nan", says="dropout must lie in [0, 1)"),
     *floats("rank", "--norm-momentum", "1", "40", says="norm_momentum must lie in [0, 1)"),
     *stores("rank"),
-    Wrong("rank", "--store", "absent/runs.db", ("absent/runs.db: unable to open", "in a folder that can be written")),
+    Wrong("rank", "--store", "absent/runs.db", ("absent/runs.db: unable to open", "in a writable folder")),
     Wrong("rank", "--out", "taken", ("out must be a folder that can be written, got 'taken' (File exists)",)),
     Wrong("rank", "--out", "taken/in", ("got 'taken/in' (Not a directory)",)),
     Wrong("bench", "--train", "5", ("n_train: must lie between the number of classes, 10, and of training images",)),
@@ -354,7 +356,7 @@ REMEDY = "set KERAS_BACKEND to tensorflow, or to jax after pip install 'ncap[jax
     [
         (["rank", "--dropout", "40"], {}, ["dropout must lie in [0, 1), got 40.0"]),
         (["rank"], {"KERAS_BACKEND": "nonsense"}, ["Keras cannot load its backend 'nonsense'", REMEDY]),
-        (["rank"], {"KERAS_BACKEND": "numpy"}, ["Keras' backend 'numpy' trains no network", REMEDY]),
+        (["rank"], {"KERAS_BACKEND": "numpy"}, ["Keras' backend 'numpy' cannot train", REMEDY]),
         (["bench"], {"KERAS_BACKEND": "hidden_module"}, ["Keras cannot load its backend 'hidden_module'", REMEDY]),
     ],
 )

@@ -121,7 +121,7 @@ def test_rules_are_compared_with_the_truth_of_the_store_or_of_a_file(demo_store,
         "compare", "--store", demo_store, "--ticks", "5", "--rules", "last_seen", "--truth", tmp_path / "truth.csv"
     )
     assert other.exit_code == 0, other.output
-    assert "[" in other.stdout
+    assert "[low, high]: 95 % bootstrap interval" in other.stdout
 
 
 def test_jobs_are_listed_with_what_tells_them_apart(tmp_path):

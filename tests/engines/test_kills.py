@@ -152,7 +152,7 @@ def test_ctrl_c_is_never_swallowed():
         process.send_signal(signal.SIGINT)
         _, message = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert message == "\nError: interrupted; the same command goes on from here\n"
+    assert message == "\nError: interrupted; run the same command again to continue\n"
 
 
 def test_the_handler_of_ctrl_c_is_put_back():

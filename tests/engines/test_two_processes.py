@@ -193,7 +193,7 @@ def test_ctrl_c_ends_the_wait_for_another_process(tmp_path, hold):
     with subprocess.Popen(
         [*NCAP, *map(str, job), "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout.readline() == "waiting for another process to finish mlp (Ctrl-C: leave it to it)\n"
+        assert process.stdout.readline() == "waiting for another process to finish mlp (Ctrl-C stops waiting)\n"
         process.send_signal(signal.SIGINT)
         output, message = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -344,5 +344,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here")
+        print("interrupted; run the same command again to continue")
         sys.exit(130)

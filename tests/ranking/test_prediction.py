@@ -47,7 +47,7 @@ def test_one_of_several_jobs_is_predicted_from():
 def test_records_of_one_job_are_not_taken_for_another():
     job = load(tables(a=line(0.8)))
     assert len(ncap.predict(job, settings="abc", target="digits")) == 1
-    with pytest.raises(ValueError, match="of the job with target 'digits', got target 'letters'"):
+    with pytest.raises(ValueError, match="belong to the job with target 'digits', got target 'letters'"):
         ncap.predict(job, target="letters")
 
 
@@ -69,7 +69,7 @@ def test_a_job_without_a_row_has_no_prediction():
         ({"horizon": 0}, ValueError, "horizon must be a positive number of epochs, got 0"),
         ({"horizon": nan}, ValueError, "got nan"),
         ({"horizon": "30"}, ValueError, "got '30'"),
-        ({"settings": "none"}, ValueError, "no row of the job settings 'none'"),
+        ({"settings": "none"}, ValueError, "no rows for the job settings 'none'"),
     ],
 )
 def test_a_wrong_argument_is_refused(change, error, words):

@@ -77,7 +77,7 @@ def test_a_quota_reached_by_a_checkpoint(tmp_path, one_epoch, job, undisturbed):
     done = subprocess.run([*NCAP[:-1], limited, *job(store, EPOCHS)], capture_output=True, text=True)
     assert done.returncode == 3
     assert f"{saved}: could not be written (File too large)" in done.stderr
-    assert "check the space, quota and permissions there and repeat the command to go on" in done.stderr
+    assert "check the space, quota and permissions there and repeat the command to continue" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert not list(tmp_path.rglob("*.tmp"))
     pd.testing.assert_frame_equal(rows(store), before)
@@ -204,7 +204,7 @@ def test_a_store_damaged_in_the_middle_of_a_job_is_no_candidates_fault(tmp_path)
         path.write_bytes(b"another program's".ljust(8192))
         return tiny.body()
 
-    with pytest.raises(UnusableStoreError, match="cannot be used as a store any more"):
+    with pytest.raises(UnusableStoreError, match="can no longer be used as a store"):
         ranked(path, {"tiny": destroying}, runs=1, epochs=1)
 
 
@@ -237,7 +237,7 @@ def test_a_store_that_can_only_be_read_is_reported_and_not_trained_on(store, tmp
             UnusableStoreError, match=r"cannot be used as a store \(attempt to write a readonly database\)"
         ):
             Store(store)
-        with pytest.raises(UnusableStoreError, match="pass a path in a folder that can be written"):
+        with pytest.raises(UnusableStoreError, match="pass a path in a writable folder"):
             Store(tmp_path / "new.db")
         with pytest.raises(ValueError, match="out must be a folder that can be written, got"):
             make_folder("out", tmp_path)

@@ -72,7 +72,7 @@ def test_a_row_with_another_value_is_refused_and_nothing_is_written(tmp_path, st
 def test_bad_input_is_refused_by_name(tmp_path, store):
     with pytest.raises(ValueError, match="format must be 'parquet' or 'csv', got 'xlsx'"):
         export_records(store, tmp_path / "out", "xlsx")
-    with pytest.raises(ValueError, match="no table of an export"):
+    with pytest.raises(ValueError, match="holds no exported table"):
         import_records(tmp_path, tmp_path / "copy.db")
     export_records(store, tmp_path / "out", "csv")
     (tmp_path / "out" / "readings.csv").write_text("settings,target\n1,2\n")

@@ -131,7 +131,7 @@ def test_another_file_of_the_copys_name_is_not_overwritten(path):
     copy = path.with_name("runs.db.v1")
     copy.write_text("mine")
     before = path.read_bytes()
-    with pytest.raises(UnusableStoreError, match=r"runs\.db\.v1 is there already and is another file; move it away"):
+    with pytest.raises(UnusableStoreError, match=r"runs\.db\.v1 exists already and is a different file; move it away"):
         Store(path)
     assert (path.read_bytes(), copy.read_text()) == (before, "mine")
 

@@ -144,7 +144,7 @@ def test_scores_are_replaced(store):
 
 def test_settings_are_named_by_their_content(store):
     first = store.add_settings({"seed": 0, "learning_rate": 1e-3}, {"keras": "1"})
-    with pytest.warns(UserWarning, match=rf"job {first} goes on in another environment \(keras 1 -> 2\)"):
+    with pytest.warns(UserWarning, match=rf"job {first} continues in another environment \(keras 1 -> 2\)"):
         assert store.add_settings({"learning_rate": 1e-3, "seed": 0}, {"keras": "2"}) == first
     assert store.add_settings({"learning_rate": 1e-3, "seed": 0}, {"keras": "1"}) == first
     assert store.add_settings({"learning_rate": 1e-3, "seed": 1}, {}) != first
@@ -249,7 +249,7 @@ def test_a_folder_and_a_missing_file_are_refused(tmp_path):
         Store(tmp_path)
     with pytest.raises(UnusableStoreError, match="no such store"):
         Store(tmp_path / "missing.db", create=False)
-    with pytest.raises(UnusableStoreError, match="pass a path in a folder that can be written"):
+    with pytest.raises(UnusableStoreError, match="pass a path in a writable folder"):
         Store(tmp_path / "missing" / "runs.db")
 
 
@@ -299,7 +299,7 @@ def test_a_page_damaged_while_the_store_is_open_is_no_failure_to_write(store):
     pages[24:28] = b"\xff" * 4  # SQLite's count of changes: what it remembers of the file is no longer true
     pages[4096:] = b"\xff" * len(pages[4096:])
     store.path.write_bytes(pages)
-    with pytest.raises(UnusableStoreError, match="cannot be used as a store any more"):
+    with pytest.raises(UnusableStoreError, match="can no longer be used as a store"):
         add(store, 2)
 
 

@@ -89,7 +89,7 @@ def test_one_job_is_taken_out_of_several():
     assert (newest.settings, newest.target, newest.candidates) == ("t", "digits", ["a"])
     chosen = load({"observations": rows}, settings="t", target="birds")
     assert chosen.candidates == ["b"]
-    with pytest.raises(ValueError, match="no row of the job settings 'x'"):
+    with pytest.raises(ValueError, match="no rows for the job settings 'x'"):
         load({"observations": rows}, settings="x")
     assert load(chosen) is chosen
 

@@ -214,7 +214,7 @@ def test_any_number_of_candidates(tmp_path, count):
 def test_one_epoch_is_a_fallback_and_says_so(tmp_path):
     ranking, _ = constructed(observed=1, epochs=1, runs=1)
     page = assert_complete(write_report(ranking, tmp_path).parent, ranking)
-    assert "This is no prediction" in page.text
+    assert "This is not a prediction" in page.text
     assert "fallback: last-seen accuracy:" in page.text
 
 
