@@ -15,6 +15,7 @@ from keras import ops
 from ncap.arguments import numbers, whole_number
 from ncap.framework import quiet_tracing
 from ncap.measure import readings as table
+from ncap.measure.closed_form import error_cancellation
 from ncap.measure.method import Measure, ProbeData
 from ncap.measure.precision import matmul_precision
 from ncap.measure.probe import Probe, body_under, find_probe
@@ -185,6 +186,8 @@ def _one(entry: Entry, module: str, data: ProbeData, batch_size: int) -> Capacit
     probe, features, _, loss = data
     with matmul_precision("float32"):
         sums = measure(data, entry.parts, batch_size)
+        # The hessian's curvature does not vanish with the errors, so that they may round.
+        errors = 1.0 if entry.parts.interaction == "hessian" else error_cancellation(data, batch_size)
     return judge(
         sums.moments,
         entry.parts,
@@ -194,6 +197,7 @@ def _one(entry: Entry, module: str, data: ProbeData, batch_size: int) -> Capacit
         n_samples=len(features),
         interior_weights=sum(unit.dense.kernel.shape[0] * unit.dense.units for unit in probe.units[1:]),
         rounding=float(np.finfo(features.dtype).eps),
+        errors=errors,
     )
 
 
