@@ -133,7 +133,8 @@ def observe(
 
     check_backend()
     make_optimizer(job)
-    settings = store.add_settings(job.parameters(keras.backend.backend(), target.fingerprint), environment())
+    parameters = job.parameters(keras.backend.backend(), target.fingerprint)
+    settings = store.add_settings(parameters, environment() | _chance(store, parameters, target))
     runs = [RunKey(settings, target.name, candidate, index) for candidate in candidates for index in range(job.runs)]
 
     def train_run(key: RunKey, start: "Start") -> "Iterator[Tick]":
@@ -142,3 +143,20 @@ def observe(
     with framework.quiet_tracing():
         ENGINES.get(engine)().run(runs, train_run, Ledger(store, job, runs, progress))
     return settings
+
+
+def _chance(store: Store, parameters: Mapping[str, Any], target: "Target") -> dict[str, Any]:
+    """What guessing gets on the target, for the facts of a job that is new: an older one keeps those that it began with."""
+    import numpy as np
+
+    from ncap.records.migrations import settings_hash
+
+    settings, _ = settings_hash(dict(parameters))
+    if any(job["settings"] == settings and "classes" not in job["environment"] for job in store.jobs()):
+        return {}
+    labels = target.labels("val")
+    return {
+        "classes": int(target.classes),
+        "validation_images": len(labels),
+        "most_frequent_class": float(np.bincount(labels).max() / len(labels)),
+    }

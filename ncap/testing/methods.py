@@ -3,8 +3,9 @@
     |got - want| <= ROUNDINGS * eps * (the same sum taken over absolute values) + LOST * (smallest normal number)
 
 eps is the spacing at 1 of the dtype computed in; `ncap.reference.rounding` says why. The last term is what a saturated softmax may lose:
-errors below the smallest normal number count as 0, times the weights and activations behind them, which LOST bounds. A network may be anything with `net` (a
-ncap.reference.MLP with its norm "after"), `x` (N, n_0) and `y` (N,): a drawn case of a property test, or one of `drawn_cases`.
+errors below the smallest normal number count as 0, times the weights and activations behind them, which LOST bounds. A network may be
+anything with `net` (a ncap.reference.MLP with its norm "after"), `x` (N, n_0) and `y` (N,): a drawn case of a property test, or one of
+`drawn_cases`.
 
 >>> from ncap.measure import closed_form
 >>> for case in drawn_cases(widths=[(2, 3, 2, 2)]):

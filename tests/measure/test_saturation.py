@@ -5,7 +5,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from probes import BACKEND
 
 from ncap import reference as ref
 from ncap.measure import readings

@@ -31,9 +31,7 @@ def module():
 @pytest.fixture(name="model")
 def _model():
     wrapped = keras.layers.TorchModuleWrapper(module(), output_shape=(None, 6))
-    model = ncap.attach_probe(
-        keras.Sequential([keras.Input((1, 8, 8)), wrapped]), classes=3, hidden=(7, 6, 5), dropout=0.0, seed=1
-    )
+    model = ncap.attach_probe(keras.Sequential([keras.Input((1, 8, 8)), wrapped]), classes=3, hidden=(7, 6, 5), dropout=0.0, seed=1)
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     return model
 

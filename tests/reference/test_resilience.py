@@ -39,7 +39,7 @@ def test_the_ratio_at_its_edges():
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("factor", [1e160, 1e-170, 1e-300, 1e305])
-def test_beta_eff_is_homogeneous_of_degree_1_wherever_P_is_a_number(form, factor):
+def test_beta_eff_is_homogeneous_of_degree_1_at_any_scale(form, factor):
     """Products of degrees leave float64 long before P does: 1e160 gave infinity, 1e-170 gave 0."""
     P = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 2.0], [3.0, 0.0, 0.5]])
     want, scaled = ref.beta_eff(P), FORMS[form](P * factor)
