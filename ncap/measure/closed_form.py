@@ -72,7 +72,7 @@ def _explicit(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
     The families z, s, g of all samples stay on the device, O(N sum_l n_l): one sweep over them adds up the degrees of
     the interior layers, a second takes every sample's share in them.
     """
-    batches, (_, strength, weighting) = _batches(*data, batch_size), reading
+    batches, (_, strength, weighting) = _batches(data, batch_size), reading
     strengths = tuple(dict.fromkeys((strength, "magnitude")))
     sums = _sum_up(batches, strengths, weighting, "interior")
     moments = {name: sums[name].moments for name in strengths}
@@ -89,7 +89,7 @@ def _of_gradient_form(data: ProbeData, batch_size: int) -> Sums:
 
     psi_n = (2 <q, q_n> - 2A) / D - beta (<sgn q, q_n> - D) / D over the samples, q_n being sample n's own q.
     """
-    batches = _batches(*data, batch_size)
+    batches = _batches(data, batch_size)
     sums = _sum_up(batches, ("signed", "magnitude"), "relative", "all")
     q = sums["signed"].delta_in
     A, D = sum(float((q_l**2).sum()) for q_l in q[1:]), sum(float(np.abs(q_l).sum()) for q_l in q)
@@ -105,14 +105,14 @@ def _of_gradient_form(data: ProbeData, batch_size: int) -> Sums:
 def degrees(data: ProbeData, reading: Reading, batch_size: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """delta_in and delta_out of every weight of the probe (explicit), two lists of L float64 arrays (n_{l-1}, n_l)."""
     probe, strength = data.probe, reading.strength
-    sums = _sum_up(_batches(*data, batch_size), (strength,), reading.weighting, "all")[strength]
+    sums = _sum_up(_batches(data, batch_size), (strength,), reading.weighting, "all")[strength]
     first, last = (np.zeros(tuple(dense.kernel.shape)) for dense in (probe.units[0].dense, probe.logits))
     return [*sums.delta_in, last], [first, *sums.delta_out]
 
 
 def error_cancellation(data: ProbeData, batch_size: int) -> float:
     """sum (|p| + |y|) / sum |p - y|, as ncap.reference.loss.error_cancellation; one more pass of the probe, where targets are no labels."""
-    probe, features, targets, loss = data
+    probe, features, targets, loss, _ = data
     if loss == "cross_entropy" and (targets * (1 - targets) == 0).all():
         return 1.0
     layers, whole, left = _layers(probe, features.dtype.name), 0.0, 0.0
@@ -177,13 +177,19 @@ def _largest(*weights: list[np.ndarray]) -> float:
     return max((float(np.abs(array).max()) for side in weights for array in side), default=0.0) or 1.0
 
 
-def _batches(probe: Probe, features: np.ndarray, targets: np.ndarray, loss: str, batch_size: int) -> list[Families]:
+def _batches(data: ProbeData, batch_size: int) -> list[Families]:
     """The families of all samples, batch by batch."""
-    layers, families = _layers(probe, features.dtype.name), []
+    probe, features, targets, loss, weights = data
+    layers, batches = _layers(probe, features.dtype.name), []
     for start in range(0, len(features), batch_size):
-        x, y = (ops.convert_to_tensor(values[start : start + batch_size]) for values in (features, targets))
-        families.append(Families(*_run(_families, layers, x, y, loss=loss)))
-    return families
+        part = slice(start, start + batch_size)
+        x, y = (ops.convert_to_tensor(values[part]) for values in (features, targets))
+        families = Families(*_run(_families, layers, x, y, loss=loss))
+        if weights is not None:  # every error is linear in g_L
+            of_samples = ops.convert_to_tensor(weights[part, None])
+            families = families._replace(g=[g * of_samples for g in families.g])
+        batches.append(families)
+    return batches
 
 
 def _layers(probe: Probe, dtype: str) -> list[Any]:
