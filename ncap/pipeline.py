@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ncap.interrupt import kept_until_safe
 from ncap.job import Job, with_settings
 from ncap.records.schema import RunKey
 from ncap.records.store import Store
@@ -70,6 +71,8 @@ def rank(
     Returns: Ranking. A candidate that raises, or whose loss is not finite, has status "failed" and comes last; test accuracies are in
     the observations and are never read by a rule.
 
+    Ctrl-C ends the call after the batch in hand, as KeyboardInterrupt; what was committed stays, and the same call goes on from there.
+
     Raises: ValueError or TypeError for an argument that cannot be used, among them a file that is not a store; OSError where store or
     report cannot be written; NothingRankedError when every candidate failed.
     """
@@ -89,7 +92,11 @@ def rank(
     from ncap.engines.progress import JobProgress
 
     loaded = load(job.seed)
-    with Store(store) as opened, JobProgress(len(job.places()), job.runs, quiet=not progress) as shown:
+    with (
+        kept_until_safe("ncap.rank was interrupted; the same call goes on from here"),
+        Store(store) as opened,
+        JobProgress(len(job.places()), job.runs, quiet=not progress) as shown,
+    ):
         hash_of_settings = observe(job, resolved, loaded, opened, shown, engine)
         records = opened.records(hash_of_settings, loaded.name).of(list(resolved), job.runs, job.epochs)
     # Where every candidate failed there may be no reading to name.

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import BayesianRidge
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ncap.arguments import numbers
+from ncap.arguments import as_array, numbers
 
 FloatArray = NDArray[np.float64]
 
@@ -188,6 +188,9 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
             y: Accuracies as fractions, shape (n,).
         """
         t0 = _checked_t0(self.t0)
+        for name, given in (("X", X), ("y", y)):
+            if np.ma.is_masked(given):  # which scikit-learn reads as if nothing were hidden
+                as_array(name, given)
         beta, accuracy = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
         _check_finite(beta)
         accuracy = numbers("y", accuracy).astype(np.float64)
@@ -247,6 +250,8 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
         standard deviation NaN.
         """
         check_is_fitted(self)
+        if np.ma.is_masked(X):
+            as_array("X", X)
         beta = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite=False)
         _check_finite(beta)
         if self.ridge_ is not None:

@@ -357,3 +357,13 @@ def test_beta_behind_a_scaler_is_noted():
         "mean 0" not in CapacitancePredictor().fit([[-0.04], [6.8], [0.08], [-7.0]], accuracy).note_
     )  # a signed reading
     assert "mean 0" not in CapacitancePredictor().fit(beta, accuracy).note_
+
+
+def test_masked_arrays_are_refused_and_not_read_unmasked():
+    beta, accuracy = np.array([[4.0], [3], [2], [1]]), np.array([0.5, 0.6, 0.7, 0.8])
+    for name, X, y in (("X", np.ma.masked_equal(beta, 1), accuracy), ("y", beta, np.ma.masked_equal(accuracy, 0.8))):
+        with pytest.raises(ValueError, match=rf"{name} is a masked array.*pass {name}\.filled\(number\)"):
+            CapacitancePredictor().fit(X, y)
+    with pytest.raises(ValueError, match="X is a masked array"):
+        CapacitancePredictor().fit(beta, accuracy).predict(np.ma.masked_equal(beta, 1))
+    CapacitancePredictor().fit(np.ma.masked_equal(beta, 99), accuracy)  # nothing is hidden

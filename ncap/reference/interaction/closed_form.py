@@ -108,7 +108,7 @@ def _sums(net: MLP | CNN, x: ArrayLike, y: ArrayLike, reading: Reading) -> Sums:
         return shared_sums(net, x, y, reading)
     values = families(net, x, y)
     if reading.interaction == "explicit":
-        targets = read_targets(y, *values.p.shape, net.loss)
+        targets = read_targets(y, values.p.shape[0], values.p.shape[1], net.loss)
         errors = error_cancellation(values.p, targets, net.loss)
         return explicit_sums(net, values, reading)._replace(errors=errors)
     signed = reading.strength == "signed"

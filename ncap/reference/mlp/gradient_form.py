@@ -49,7 +49,7 @@ def gradient_capacitance(net: MLP, x: ArrayLike, y: ArrayLike) -> Capacitance:
         n_samples=len(values.p),
         interior_weights=sum(layer.kernel.size for layer in net.layers[1:-1]),
         rounding=float(np.finfo(np.float64).eps),
-        errors=error_cancellation(values.p, read_targets(y, *values.p.shape, net.loss), net.loss),
+        errors=error_cancellation(values.p, read_targets(y, values.p.shape[0], values.p.shape[1], net.loss), net.loss),
     )
 
 
