@@ -110,6 +110,10 @@ def as_array(name: str, value: Any) -> "np.ndarray":
     """
     import numpy as np
 
+    if np.ma.is_masked(value):
+        raise ValueError(
+            f"{name} is a masked array, and what its mask hides would be read; pass {name}.filled(number) or leave rows out"
+        )
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:

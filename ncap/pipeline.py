@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ncap.interrupt import kept_until_safe
 from ncap.job import Job, with_settings
 from ncap.records.schema import RunKey
 from ncap.records.store import Store
@@ -70,6 +71,8 @@ def rank(
     Returns: Ranking. A candidate that raises, or whose loss is not finite, has status "failed" and comes last; the
     observations contain test accuracies, which no rule reads.
 
+    Ctrl-C ends the call after the current batch, as KeyboardInterrupt; what was committed stays, and the same call continues from there.
+
     Raises: ValueError or TypeError for an argument that cannot be used, such as a file that is not a store; OSError if the store or the
     report cannot be written; NothingRankedError if every candidate failed.
     """
@@ -89,7 +92,11 @@ def rank(
     from ncap.engines.progress import JobProgress
 
     loaded = load(job.seed)
-    with Store(store) as opened, JobProgress(len(job.places()), job.runs, quiet=not progress) as shown:
+    with (
+        kept_until_safe("ncap.rank was interrupted; the same call goes on from here"),
+        Store(store) as opened,
+        JobProgress(len(job.places()), job.runs, quiet=not progress) as shown,
+    ):
         hash_of_settings = observe(job, resolved, loaded, opened, shown, engine)
         records = opened.records(hash_of_settings, loaded.name).of(list(resolved), job.runs, job.epochs)
     # If every candidate failed, there may be no reading to name.
@@ -133,7 +140,8 @@ def observe(
 
     check_backend()
     make_optimizer(job)
-    settings = store.add_settings(job.parameters(keras.backend.backend(), target.fingerprint), environment())
+    parameters = job.parameters(keras.backend.backend(), target.fingerprint)
+    settings = store.add_settings(parameters, environment() | _chance(store, parameters, target))
     runs = [RunKey(settings, target.name, candidate, index) for candidate in candidates for index in range(job.runs)]
 
     def train_run(key: RunKey, start: "Start") -> "Iterator[Tick]":
@@ -142,3 +150,20 @@ def observe(
     with framework.quiet_tracing():
         ENGINES.get(engine)().run(runs, train_run, Ledger(store, job, runs, progress))
     return settings
+
+
+def _chance(store: Store, parameters: Mapping[str, Any], target: "Target") -> dict[str, Any]:
+    """What guessing gets on the target, for the facts of a job that is new: an older one keeps those that it began with."""
+    import numpy as np
+
+    from ncap.records.migrations import settings_hash
+
+    settings, _ = settings_hash(dict(parameters))
+    if any(job["settings"] == settings and "classes" not in job["environment"] for job in store.jobs()):
+        return {}
+    labels = target.labels("val")
+    return {
+        "classes": int(target.classes),
+        "validation_images": len(labels),
+        "most_frequent_class": float(np.bincount(labels).max() / len(labels)),
+    }

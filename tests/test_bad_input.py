@@ -17,7 +17,7 @@ import ncap
 from ncap import candidates, scores, targets
 from ncap.cost import measure_costs
 from ncap.demo import run_demo
-from ncap.measure.probe import find_probe
+from ncap.measure.probe import Probe, find_probe
 from ncap.pipeline import NothingRankedError
 from ncap.ranking.comparison import compare
 from ncap.ranking.order import rank_records
@@ -88,6 +88,7 @@ PROBE = [
         ("classes", value, ValueError, f"classes must be a whole number of at least 2, got {value!r}")
         for value in (0, 1, -3, 2.5, 3.0, "3", None, True, [0, 1, 2], np.nan)
     ),
+    ("classes", 1, ValueError, "got 1: a probe tells classes apart; regression onto one output is not supported"),
     ("hidden", 256, ValueError, "hidden must be a list of whole numbers such as (256, 128), got 256"),
     ("hidden", "256,128", ValueError, "got '256,128'"),
     ("hidden", None, ValueError, "got None"),
@@ -147,17 +148,47 @@ def diverged(where):
     return model
 
 
+def subclassed():
+    """A whole model of a class of its own, with a probe in it, that has been called."""
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flat, self.probe = layers.Flatten(), Probe(3, (5, 4))
+
+        def call(self, x):
+            return self.probe(self.flat(x))
+
+    net = Net()
+    net(IMAGES)
+    return net
+
+
 MODELS = [
     *PROBED,
     (
         "model",
         compiled("hinge"),
         ValueError,
-        "compiled loss 'hinge' is neither",
-        "pass loss='cross_entropy' or 'squared_error'",
+        "compiled loss 'hinge' is not supported",
+        "beta_eff is read of one loss, softmax cross-entropy or mean squared error",
+    ),
+    ("model", compiled("mae"), ValueError, "'mean_absolute_error' is not supported"),
+    (
+        "model",
+        compiled("binary_crossentropy"),
+        ValueError,
+        "'binary_crossentropy' over labels that do not exclude each other is not supported",
+    ),
+    (
+        "model",
+        subclassed(),
+        ValueError,
+        "(Net) is no graph of layers with an input",
+        "pass ncap.attach_probe(body, classes)",
     ),
     ("model", compiled(SMOOTHED), ValueError, "label_smoothing=0.1; pass loss='cross_entropy' with smoothed targets y"),
-    ("model", compiled(["mse"]), ValueError, "['mse']", "is not one loss; pass loss="),
+    ("model", compiled(["mse"]), ValueError, "['mse']", "is not one loss; beta_eff is read of one loss"),
 ]
 READ = [
     ("x", None, ValueError, f"x {REAL}, got None"),
@@ -166,6 +197,14 @@ READ = [
     ("x", (image for image in IMAGES), ValueError, "got <generator object"),
     ("x", keras.Input((6, 6, 1)), ValueError, "x must be one array of real numbers: A KerasTensor is symbolic"),
     ("x", RAGGED, ValueError, "x must be one array of real numbers", "inhomogeneous shape"),
+    (
+        "x",
+        np.ma.masked_equal(IMAGES, IMAGES[0, 0, 0, 0]),
+        ValueError,
+        "x is a masked array",
+        "pass x.filled(number) or leave rows out",
+    ),
+    ("y", np.ma.masked_equal(LABELS, 0), ValueError, "y is a masked array"),
     ("x", IMAGES.astype(str), ValueError, f"x {REAL}, got dtype <U32 of shape (9, 6, 6, 1)"),
     ("x", IMAGES * 1j, ValueError, "dtype complex64"),
     ("x", IMAGES[:0], ValueError, "x must have shape (N, 6, 6, 1), N at least 1, got (0, 6, 6, 1)"),
@@ -187,10 +226,28 @@ READ = [
     ("y", np.eye(3)[LABELS] * 100, ValueError, "must sum to 1 in every row, row 0 sums to 100; divide by the row sums"),
     ("loss", "mse", ValueError, "loss must be one of 'cross_entropy', 'squared_error', got 'mse'"),
 ]
+WEIGHTS = [
+    (
+        "sample_weight",
+        np.ones(8),
+        ValueError,
+        "sample_weight must have shape (9,), one number for each sample, got (8,)",
+    ),
+    ("sample_weight", np.ones((9, 1)), ValueError, "got (9, 1)"),
+    ("sample_weight", "balanced", ValueError, "sample_weight must be an array of real numbers, got 'balanced'"),
+    (
+        "sample_weight",
+        {0: 1.0, 1: 2.0},
+        ValueError,
+        "sample_weight must be an array of real numbers, got {0: 1.0, 1: 2.0}",
+    ),
+    ("sample_weight", -np.ones(9), ValueError, "at least 0 and not 0 throughout, got -1.0..-1.0"),
+    ("sample_weight", np.zeros(9), ValueError, "got 0.0..0.0"),
+    ("sample_weight", np.full(9, np.inf), ValueError, "sample_weight must be finite"),
+]
 SETTINGS = [
     ("method", "auto", ValueError, "method must be one of 'closed_form', 'autodiff', got 'auto'"),
     ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', got 'relative'"),
-    ("interaction", "hessian", ValueError, "gives interaction='explicit' only; use method='autodiff' for 'hessian'"),
     ("strength", "loud", ValueError, "strength must be one of 'signed', 'magnitude', got 'loud'"),
     ("weighting", "", ValueError, "weighting must be one of 'unit', 'relative', got ''"),
     ("reading", "explicit/magnitud/unit", ValueError, "did you mean 'explicit/magnitude/unit'?"),
@@ -220,7 +277,7 @@ TABLES = {
     "attach_probe": Table(ncap.attach_probe, {"body": BODY, "classes": 3, "hidden": (4, 3)}, PROBE),
     "detach_probe": Table(ncap.detach_probe, {"model": MODEL}, PROBED),
     "find_probe": Table(find_probe, {"model": MODEL}, PROBED),
-    "capacitance": Table(ncap.capacitance, READABLE, MODELS + READ + SETTINGS + NOT_FINITE),
+    "capacitance": Table(ncap.capacitance, READABLE, MODELS + READ + WEIGHTS + SETTINGS + NOT_FINITE),
     "gradient_capacitance": Table(
         ncap.gradient_capacitance,
         READABLE,
@@ -245,7 +302,11 @@ TABLES = {
         READABLE | {"weighting": "unit"},
         [("reading", "explicit/signed/relative", ValueError, "and weighting='unit' contradict each other")],
     ),
-    "CapacitanceCallback": Table(ncap.CapacitanceCallback, {"x": IMAGES, "y": LABELS}, SETTINGS),
+    "CapacitanceCallback": Table(
+        ncap.CapacitanceCallback,
+        {"x": IMAGES, "y": LABELS},
+        [*SETTINGS, *(("name", name, TypeError, "name must be a text, the key in the logs") for name in ("", None, 3))],
+    ),
     "fit with CapacitanceCallback": Table(
         train_with_callback, {"x": IMAGES, "y": LABELS}, [row for row in READ if row[0] in "xy"]
     ),
@@ -1007,7 +1068,7 @@ def test_every_parameter_of_a_public_function_has_a_row(name):
         return
     if name == "CapacitanceCallback":  # its data meets its model when training begins
         assert untabled(train_with_callback, tables) == {"loss", "model"}
-        assert untabled(PUBLIC[name], tables) == {"x", "y"}
+        assert untabled(PUBLIC[name], tables) == {"x", "y", "sample_weight"}
         return
     assert untabled(PUBLIC[name], tables) == EXEMPT.get(name, set())
 

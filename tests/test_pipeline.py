@@ -61,6 +61,23 @@ def test_what_fails_is_recorded_with_its_reason_and_stops_no_other(undisturbed):
     assert table.loc[["failing", "diverging"], "predicted_accuracy"].isna().all()
 
 
+def test_the_facts_of_a_job_say_what_chance_is(undisturbed):
+    labels = tiny.target().labels("val")
+    share = np.bincount(labels).max() / len(labels)
+    known = {name: undisturbed.facts[name] for name in ("classes", "validation_images", "most_frequent_class")}
+    assert known == {"classes": 10, "validation_images": len(labels), "most_frequent_class": share}
+
+
+@pytest.mark.filterwarnings("error:.*another environment")
+def test_a_job_that_was_begun_without_them_goes_on_without_them_and_without_a_warning(tmp_path, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr("ncap.pipeline._chance", lambda *_: {})
+        assert "classes" not in ranked(tmp_path / "runs.db", runs=1, epochs=1).facts
+    assert "classes" not in ranked(tmp_path / "runs.db", runs=1, epochs=2).facts
+    assert "classes" in ranked(tmp_path / "new.db", runs=1, epochs=1).facts
+    assert "classes" in ranked(tmp_path / "new.db", runs=1, epochs=2).facts
+
+
 def test_another_reading_is_read_and_said(tmp_path):
     ranking = ranked(tmp_path / "runs.db", runs=1, weighting="relative")
     assert (ranking.table["reading"] == "explicit/magnitude/relative").all()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ncap.interrupt import check
 from ncap.records.schema import RunKey
 from ncap.records.store import StoreWriteError
 
@@ -35,6 +36,7 @@ def take_turns(
     while left:
         busy = []
         for key in left:
+            check()
             with claimed(lock_path(key)) as ours:
                 if ours:
                     work(key)

@@ -72,7 +72,7 @@ def _explicit(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
     The families z, s, g of all samples stay on the device, O(N sum_l n_l): one sweep over them adds up the degrees of
     the interior layers, a second takes every sample's share in them.
     """
-    batches, (_, strength, weighting) = _batches(*data, batch_size), reading
+    batches, (_, strength, weighting) = _batches(data, batch_size), reading
     strengths = tuple(dict.fromkeys((strength, "magnitude")))
     sums = _sum_up(batches, strengths, weighting, "interior")
     moments = {name: sums[name].moments for name in strengths}
@@ -89,13 +89,15 @@ def _of_gradient_form(data: ProbeData, batch_size: int) -> Sums:
 
     psi_n = (2 <q, q_n> - 2A) / D - beta (<sgn q, q_n> - D) / D over the samples, q_n being sample n's own q.
     """
-    batches = _batches(*data, batch_size)
+    batches = _batches(data, batch_size)
     sums = _sum_up(batches, ("signed", "magnitude"), "relative", "all")
     q = sums["signed"].delta_in
     A, D = sum(float((q_l**2).sum()) for q_l in q[1:]), sum(float(np.abs(q_l).sum()) for q_l in q)
     moments = Moments(A, D, not any(q_l.any() for q_l in q))
-    directions = [[2 * q_l if l else np.zeros_like(q_l) for l, q_l in enumerate(q)], [np.sign(q_l) for q_l in q]]
-    A_n, D_n = _over_samples(_sample_gradients, batches, *directions)
+    scale = _largest(q)
+    of_A = [q_l * (2 / scale) if l else np.zeros_like(q_l) for l, q_l in enumerate(q)]
+    A_n, D_n = _over_samples(_sample_gradients, batches, of_A, [np.sign(q_l) for q_l in q])
+    A_n *= scale
     uncancelled = Moments(A, sums["magnitude"].denominator, False)
     return Sums(moments, uncancelled, _delta_method(A_n - 2 * A, D_n - D, A, D))
 
@@ -103,9 +105,28 @@ def _of_gradient_form(data: ProbeData, batch_size: int) -> Sums:
 def degrees(data: ProbeData, reading: Reading, batch_size: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """delta_in and delta_out of every weight of the probe (explicit), two lists of L float64 arrays (n_{l-1}, n_l)."""
     probe, strength = data.probe, reading.strength
-    sums = _sum_up(_batches(*data, batch_size), (strength,), reading.weighting, "all")[strength]
+    sums = _sum_up(_batches(data, batch_size), (strength,), reading.weighting, "all")[strength]
     first, last = (np.zeros(tuple(dense.kernel.shape)) for dense in (probe.units[0].dense, probe.logits))
     return [*sums.delta_in, last], [first, *sums.delta_out]
+
+
+def error_cancellation(data: ProbeData, batch_size: int) -> float:
+    """sum (|p| + |y|) / sum |p - y|, as ncap.reference.loss.error_cancellation; one more pass of the probe, where targets are no labels."""
+    probe, features, targets, loss, _ = data
+    if loss == "cross_entropy" and (targets * (1 - targets) == 0).all():
+        return 1.0
+    layers, whole, left = _layers(probe, features.dtype.name), 0.0, 0.0
+    for start in range(0, len(features), batch_size):
+        x, y = (ops.convert_to_tensor(values[start : start + batch_size]) for values in (features, targets))
+        of_batch = (float(ops.convert_to_numpy(part)) for part in _run(_error_sums, layers, x, y, loss=loss))
+        whole, left = (total + part for total, part in zip((whole, left), of_batch, strict=True))
+    return whole / left if left else np.inf
+
+
+def _error_sums(layers: list[Any], x: Any, y: Any, *, loss: str) -> tuple[Any, Any]:
+    """sum (|p| + |y|) and sum |p - y| of one batch."""
+    p = _outputs(_forward(layers, x)[2], loss)
+    return ops.sum(ops.abs(p) + ops.abs(y)), ops.sum(ops.abs(p - y))
 
 
 def _sum_up(batches: list[Families], strengths: tuple[str, ...], weighting: str, span: str) -> dict[str, StrengthSums]:
@@ -124,8 +145,10 @@ def _standard_error(batches: list[Families], strength: str, weighting: str, sums
     """sd(psi) / sqrt(N), psi_n = (<out, in_n> + <out_n, in> - 2A) / D - beta (D_n - D) / D (delta method)."""
     A, D, _ = sums.moments
     static = {"strength": strength, "weighting": weighting}
-    A_n, D_n = _over_samples(_sample_shares, batches, sums.delta_in, sums.delta_out, **static)
-    return _delta_method(A_n - 2 * A, D_n - D, A, D)
+    scale = _largest(sums.delta_in, sums.delta_out)
+    sides = ([d / scale for d in side] for side in (sums.delta_in, sums.delta_out))
+    A_n, D_n = _over_samples(_sample_shares, batches, *sides, **static)
+    return _delta_method(scale * A_n - 2 * A, D_n - D, A, D)
 
 
 def _delta_method(dA: np.ndarray, dD: np.ndarray, A: float, D: float) -> float:
@@ -149,13 +172,24 @@ def _over_samples(
     ]
 
 
-def _batches(probe: Probe, features: np.ndarray, targets: np.ndarray, loss: str, batch_size: int) -> list[Families]:
+def _largest(*weights: list[np.ndarray]) -> float:
+    """max |.| of some arrays, 1.0 where all are 0: degrees are divided by it on the device, where small ones times errors underflow."""
+    return max((float(np.abs(array).max()) for side in weights for array in side), default=0.0) or 1.0
+
+
+def _batches(data: ProbeData, batch_size: int) -> list[Families]:
     """The families of all samples, batch by batch."""
-    layers, families = _layers(probe, features.dtype.name), []
+    probe, features, targets, loss, weights = data
+    layers, batches = _layers(probe, features.dtype.name), []
     for start in range(0, len(features), batch_size):
-        x, y = (ops.convert_to_tensor(values[start : start + batch_size]) for values in (features, targets))
-        families.append(Families(*_run(_families, layers, x, y, loss=loss)))
-    return families
+        part = slice(start, start + batch_size)
+        x, y = (ops.convert_to_tensor(values[part]) for values in (features, targets))
+        families = Families(*_run(_families, layers, x, y, loss=loss))
+        if weights is not None:  # every error is linear in g_L
+            of_samples = ops.convert_to_tensor(weights[part, None])
+            families = families._replace(g=[g * of_samples for g in families.g])
+        batches.append(families)
+    return batches
 
 
 def _layers(probe: Probe, dtype: str) -> list[Any]:
@@ -184,17 +218,35 @@ def _scale_shift(unit: HiddenUnit, dtype: str) -> list[Any]:
 
 def _families(layers: list[Any], x: Any, y: Any, *, loss: str) -> tuple[list[Any], ...]:
     """z, s, g, W of one batch: the forward pass of the probe, and the pass of errors back through it."""
+    z, s, a = _forward(layers, x)
+    g = [_output_errors(_outputs(a, loss), y, loss)]
+    for layer, s_l in zip(layers[:1:-1], s[:0:-1], strict=True):
+        g.append(s_l * (g[-1] @ ops.transpose(layer[0])))
+    return z[:-1], s, g[::-1], [layer[0] for layer in layers]
+
+
+def _forward(layers: list[Any], x: Any) -> tuple[list[Any], list[Any], Any]:
+    """[z_0..z_{L-1}], [s_1..s_{L-1}] and a_L of one batch."""
     z, s = [x], []
     for kernel, bias, scale, shift in layers[:-1]:
         a = z[-1] @ kernel + bias
         s.append(ops.where(a > 0, scale, ops.zeros_like(scale)))
         z.append(scale * ops.relu(a) + shift)
     kernel, bias = layers[-1]
-    a = z[-1] @ kernel + bias
-    g = [(ops.exp(a - ops.logsumexp(a, axis=1, keepdims=True)) if loss == "cross_entropy" else a) - y]
-    for layer, s_l in zip(layers[:1:-1], s[:0:-1], strict=True):
-        g.append(s_l * (g[-1] @ ops.transpose(layer[0])))
-    return z[:-1], s, g[::-1], [layer[0] for layer in layers]
+    return z, s, z[-1] @ kernel + bias
+
+
+def _outputs(a: Any, loss: str) -> Any:
+    """p = softmax(a_L), or a_L."""
+    return ops.exp(a - ops.logsumexp(a, axis=1, keepdims=True)) if loss == "cross_entropy" else a
+
+
+def _output_errors(p: Any, y: Any, loss: str) -> Any:
+    """g_L = p - y; of labels g_true = -(sum of the other p), since p - 1 would lose its digits where p is near 1."""
+    if loss == "squared_error":
+        return p - y
+    one_hot, others = ops.all(y * (1 - y) == 0, axis=1, keepdims=True), p * (1 - y)
+    return ops.where(one_hot, others - y * ops.sum(others, axis=1, keepdims=True), p - y)
 
 
 def _factors(families: Families, strength: str, weighting: str) -> list[Factors]:

@@ -15,6 +15,7 @@ from keras import ops
 from ncap.arguments import numbers, whole_number
 from ncap.framework import quiet_tracing
 from ncap.measure import readings as table
+from ncap.measure.closed_form import error_cancellation
 from ncap.measure.method import Measure, ProbeData
 from ncap.measure.precision import matmul_precision
 from ncap.measure.probe import Probe, body_under, find_probe
@@ -35,6 +36,7 @@ def capacitance(
     loss: str | None = None,
     batch_size: int = 256,
     reading: str | None = None,
+    sample_weight: Any = None,
 ) -> Capacitance:
     """Neural capacitance beta_eff = 1'PP1 / 1'P1 of a model's probe on data, in one forward pass of the body (Eq. 2, 7).
 
@@ -50,6 +52,8 @@ def capacitance(
             mean explicit and unit, and magnitude for closed_form but signed for autodiff.
         loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
         batch_size: samples on the device at a time.
+        sample_weight: what each sample's loss counts in training, (N,), at least 0; method "closed_form" only. Of `class_weight` in
+            model.fit, which ncap cannot see, it is [class_weight[label] for label in y]. None counts every sample once.
 
     Returns: Capacitance, computed in the probe's dtype, or in float32 where that is narrower, and never in TF32; it warns with
     CapacitanceWarning when the reading is degenerate.
@@ -64,7 +68,7 @@ def capacitance(
     ('magnitude', 3, False, True)
     """
     wanted = check_settings(method, interaction, strength, weighting, loss, batch_size, reading)
-    (measured,) = _measure(model, x, y, [wanted], loss, batch_size)
+    (measured,) = _measure(model, x, y, [wanted], loss, batch_size, sample_weight)
     return measured.capacitance
 
 
@@ -164,12 +168,18 @@ def take(
 
 
 def _measure(
-    model: keras.Model, x: Any, y: Any, wanted: Sequence[tuple[Entry, str]], loss: str | None, batch_size: int
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    wanted: Sequence[tuple[Entry, str]],
+    loss: str | None,
+    batch_size: int,
+    sample_weight: Any = None,
 ) -> list[Measurement]:
     """Every wanted (reading, method), from one pass of the body."""
     start = time.perf_counter()
     with quiet_tracing():  # Keras traces the body of every model anew
-        data = _probe_data(model, x, y, [method for _, method in wanted], loss, batch_size)
+        data = _probe_data(model, x, y, [method for _, method in wanted], loss, batch_size, sample_weight)
     shared = (time.perf_counter() - start) / len(wanted)
     measured = []
     for entry, method in wanted:
@@ -182,9 +192,11 @@ def _measure(
 def _one(entry: Entry, module: str, data: ProbeData, batch_size: int) -> Capacitance:
     """One reading by the method in `module`, with the verdict on it."""
     measure: Measure = import_module(module).measure
-    probe, features, _, loss = data
+    probe, features, _, loss, _ = data
     with matmul_precision("float32"):
         sums = measure(data, entry.parts, batch_size)
+        # The hessian's curvature does not vanish with the errors, so that they may round.
+        errors = 1.0 if entry.parts.interaction == "hessian" else error_cancellation(data, batch_size)
     return judge(
         sums.moments,
         entry.parts,
@@ -194,13 +206,21 @@ def _one(entry: Entry, module: str, data: ProbeData, batch_size: int) -> Capacit
         n_samples=len(features),
         interior_weights=sum(unit.dense.kernel.shape[0] * unit.dense.units for unit in probe.units[1:]),
         rounding=float(np.finfo(features.dtype).eps),
+        errors=errors,
     )
 
 
 def _probe_data(
-    model: keras.Model, x: Any, y: Any, methods: Sequence[str], loss: str | None, batch_size: int
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    methods: Sequence[str],
+    loss: str | None,
+    batch_size: int,
+    sample_weight: Any = None,
 ) -> ProbeData:
     probe, x, targets, loss = check_data(model, x, y, loss)
+    weights = None if sample_weight is None else check_weight(sample_weight, len(targets), methods)
     _check_weights(model)
     own_precision = probe.compute_dtype == probe.variable_dtype and probe.compute_dtype in ("float32", "float64")
     if "autodiff" in methods and not own_precision:
@@ -209,7 +229,13 @@ def _probe_data(
             "use method='closed_form', or build the body with a float32 dtype policy"
         )
     features = _features(model, probe, x, batch_size)
-    return ProbeData(probe, features, targets.astype(features.dtype), loss)
+    return ProbeData(
+        probe,
+        features,
+        targets.astype(features.dtype),
+        loss,
+        None if weights is None else weights.astype(features.dtype),
+    )
 
 
 def check_settings(
@@ -246,6 +272,22 @@ def check_data(model: keras.Model, x: Any, y: Any, loss: str | None) -> tuple[Pr
     return probe, x, read_targets(y, len(x), probe.classes, loss), loss
 
 
+def check_weight(sample_weight: Any, n: int, methods: Sequence[str]) -> np.ndarray:
+    """The weights (n,); ValueError for other shapes, negative or infinite ones, none above 0, and a method without a place for them."""
+    weights = numbers("sample_weight", sample_weight)
+    if weights.shape != (n,):
+        raise ValueError(f"sample_weight must have shape ({n},), one number for each sample, got {weights.shape}")
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ValueError(
+            f"sample_weight must be finite, at least 0 and not 0 throughout, got {weights.min()}..{weights.max()}"
+        )
+    if set(methods) != {"closed_form"}:
+        raise ValueError(
+            "sample_weight is read by method='closed_form' only; pass a reading that it gives, such as 'explicit/magnitude/unit'"
+        )
+    return weights
+
+
 def _is_view(x: Any) -> bool:
     """Whether x has a shape and slices that are arrays, as a target's view has, without being one itself."""
     return hasattr(x, "shape") and hasattr(x, "__getitem__") and not hasattr(x, "__array__")
@@ -268,6 +310,13 @@ def _check_weights(model: keras.Model) -> None:
         )
 
 
+_MULTI_LABEL = ("BinaryCrossentropy", "BinaryFocalCrossentropy")
+_SUPPORTED = (
+    "beta_eff is read of one loss, softmax cross-entropy or mean squared error, since its errors are p - y: read as either, another loss "
+    "gives a number that is not the model's"
+)
+
+
 def _compiled_loss(model: keras.Model) -> str:
     """The compiled loss in our words: cross_entropy or squared_error; ValueError for any other, by name."""
     compiled = getattr(model, "loss", None)
@@ -276,9 +325,7 @@ def _compiled_loss(model: keras.Model) -> str:
     try:
         loss = keras.losses.get(compiled)
     except (TypeError, ValueError):  # a list or dictionary, for models of several outputs
-        raise ValueError(
-            f"the model's compiled loss {compiled!r:.80} is not one loss; pass loss='cross_entropy' or 'squared_error'"
-        ) from None
+        raise ValueError(f"the model's compiled loss {compiled!r:.80} is not one loss; {_SUPPORTED}") from None
     name = getattr(loss, "name", None) or getattr(loss, "__name__", repr(loss))
     if _is_one_of(loss, ("SparseCategoricalCrossentropy", "CategoricalCrossentropy")):
         settings = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
@@ -296,10 +343,8 @@ def _compiled_loss(model: keras.Model) -> str:
         return "cross_entropy"
     if _is_one_of(loss, ("MeanSquaredError",)):
         return "squared_error"
-    raise ValueError(
-        f"the model's compiled loss {name!r} is neither cross-entropy nor mean squared error; "
-        "pass loss='cross_entropy' or 'squared_error'"
-    )
+    multi_label = " over labels that do not exclude each other" if _is_one_of(loss, _MULTI_LABEL) else ""
+    raise ValueError(f"the model's compiled loss {name!r}{multi_label} is not supported; {_SUPPORTED}")
 
 
 def _is_one_of(loss: Any, classes: tuple[str, ...]) -> bool:

@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 
 
 class ProbeData(NamedTuple):
-    """What a method reads: the probe, features z_0 (N, n_0) and targets (N, n_L) in the dtype of the computation, and the loss."""
+    """What a method reads: the probe, features z_0 (N, n_0) and targets (N, n_L) in the dtype of the computation, and the loss.
+
+    weights: None, or what each sample's loss counts, (N,): its errors g are multiplied by it. Only the closed form is given any.
+    """
 
     probe: Probe
     features: np.ndarray
     targets: np.ndarray
     loss: str
+    weights: np.ndarray | None = None
 
 
 class Sums(NamedTuple):

@@ -171,7 +171,7 @@ def attach_probe(
     2
     """
     _check_body(body)
-    classes, hidden = whole_number("classes", classes, least=2), hidden_widths(hidden)
+    classes, hidden = _check_classes(classes), hidden_widths(hidden)
     dropout, norm_momentum = rate("dropout", dropout), rate("norm_momentum", norm_momentum)
     batch_norm, frozen, seed = switch("batch_norm", batch_norm), switch("frozen", frozen), seed_number(seed)
     probe = Probe(classes, hidden, dropout, batch_norm, norm_momentum, seed, name=PROBE_NAME, dtype=body.dtype_policy)
@@ -214,12 +214,28 @@ def find_probe(model: keras.Model) -> Probe:
     """
     if not isinstance(model, keras.Model):
         raise TypeError(f"model must be a Keras model with an ncap probe, got {type(model).__name__}")
+    if not getattr(model, "inputs", None):
+        raise ValueError(
+            f"model {model.name!r} ({type(model).__name__}) is no graph of layers with an input, so that what flows into its probe cannot "
+            "be seen; build the body as keras.Sequential or keras.Model(inputs, outputs) and pass ncap.attach_probe(body, classes)"
+        )
     probes = [layer for layer in model.layers if isinstance(layer, Probe)]
     if len(probes) != 1:
         raise ValueError(
             f"model {model.name!r} has {len(probes)} ncap probes, one is needed; put it on with ncap.attach_probe(body, classes)"
         )
     return probes[0]
+
+
+def _check_classes(classes: Any) -> int:
+    try:
+        return whole_number("classes", classes, least=2)
+    except ValueError as error:
+        if classes == 1:
+            raise ValueError(
+                f"{error}: a probe tells classes apart; regression onto one output is not supported"
+            ) from None
+        raise
 
 
 def _check_body(body: Any) -> None:

@@ -163,8 +163,8 @@ def chosen(
 ) -> tuple[Entry, str]:
     """The reading and the method that a call asks for: a reading by its name, or by its parts as 0.1 did.
 
-    By name, no method means the cheapest. By parts, no method means closed_form, and a part that is None means explicit, unit, and
-    magnitude for closed_form but signed for autodiff.
+    No method means the cheapest that gives the reading. By parts, a part that is None means explicit, unit, and magnitude, but signed for
+    the method autodiff and for hessian.
 
     Raises: TypeError or ValueError for an unknown name, part or method, for a part that contradicts the reading's name, and for a method
     that does not give the reading.
@@ -172,16 +172,16 @@ def chosen(
     >>> entry, method = chosen("hessian/signed/unit")
     >>> entry.name, method
     ('hessian/signed/unit', 'autodiff')
-    >>> chosen(method="autodiff")[0].name
-    'explicit/signed/unit'
+    >>> chosen(method="autodiff")[0].name, chosen(interaction="hessian")[0].name
+    ('explicit/signed/unit', 'hessian/signed/unit')
     >>> chosen("gradient", strength="signed")
     Traceback (most recent call last):
     ValueError: reading='gradient' and strength='signed' contradict each other; pass the reading alone
     """
     parts = dict(zip(PARTS, (interaction, strength, weighting), strict=True))
     if reading is None:
-        method = "closed_form" if method is None else method
-        defaults = ("explicit", "signed" if method == "autodiff" else "magnitude", "unit")
+        signed = method == "autodiff" or (method is None and interaction == "hessian")
+        defaults = ("explicit", "signed" if signed else "magnitude", "unit")
         given = (default if part is None else part for part, default in zip(parts.values(), defaults, strict=True))
         entry = READINGS[of(*given)]
         # Of a reading that has no method but the oracle, the method's own limit is the nearer answer.
@@ -194,6 +194,8 @@ def chosen(
             raise ValueError(
                 f"reading={entry.name!r} and {part}={value!r:.80} contradict each other; pass the reading alone"
             )
+    if method in METHODS and entry.model_methods and method not in entry.methods:
+        raise ValueError(f"reading={entry.name!r}: {_not_given(entry, method)}")
     return entry, entry.method_for(method)
 
 

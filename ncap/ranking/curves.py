@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ncap.arguments import suggestion
+from ncap.ranking.doubts import is_dead
 from ncap.records.schema import OBSERVATIONS
 from ncap.records.tables import Records
 from ncap.rules.contract import HORIZON, Curve
@@ -82,9 +83,17 @@ def mean_over_runs(rows: "pd.DataFrame", columns: list[str]) -> "pd.DataFrame":
 
 
 def curve(candidate: str, reading: str, rows: "pd.DataFrame", horizon: float = HORIZON) -> Curve:
-    """The mean of one candidate's joined rows over the runs in them."""
+    """The mean of one candidate's joined rows over the runs in them; a network whose features have died has no reading.
+
+    Raises: ValueError, with the candidate, for an epoch that is infinite. Other infinite numbers count as missing.
+    """
+    if np.isinf(rows["epoch"]).any():
+        raise ValueError(
+            f"observations.epoch of candidate {candidate!r} is infinite in some row; pass the epochs trained, such as 2.5"
+        )
     numbers = [name for name in Curve.columns() if name not in ("epoch", "seconds")]
-    mean = mean_over_runs(rows, [*numbers, "seconds_train"])
+    living = rows.assign(beta_eff=rows["beta_eff"].mask(is_dead(rows)))
+    mean = mean_over_runs(living, [*numbers, "seconds_train"])
     by_tick = rows.groupby("tick", sort=True)
     reasons = by_tick["reason"].agg(lambda texts: next((text for text in texts if text), ""))
     arrays = {name: mean[name].to_numpy(dtype=np.float64) for name in numbers}

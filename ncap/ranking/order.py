@@ -6,6 +6,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from ncap.ranking.curves import Seen, by_candidate, by_run, checked_reading
+from ncap.ranking.doubts import Chance
 from ncap.ranking.prediction import checked_horizon, predicted
 from ncap.records.loading import load
 from ncap.records.schema import RANKING
@@ -101,10 +102,11 @@ def rank_records(
     read = checked_reading(job, reading)
     horizon = checked_horizon(horizon)
     known = by_candidate(job, read, horizon)
-    predictions = {seen.candidate: predicted(seen, chosen) for seen in known}
+    chance = Chance.of(job.facts)
+    predictions = {seen.candidate: predicted(seen, chosen, chance) for seen in known}
     lines = [_line(seen, predictions[seen.candidate], chosen.name) for seen in known]
     run_lines = [
-        {"run": run, **_line(alone, predicted(alone, chosen), chosen.name)}
+        {"run": run, **_line(alone, predicted(alone, chosen, chance), chosen.name)}
         for seen in known
         for run, alone in by_run(seen).items()
     ]

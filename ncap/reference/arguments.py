@@ -26,6 +26,10 @@ def array_list(name: str, values: Any, of: str = "arrays, one per layer") -> lis
 
 def as_array(name: str, value: Any) -> NDArray[Any]:
     """The value as a numpy array; ValueError where numpy cannot make one of it."""
+    if np.ma.is_masked(value):
+        raise ValueError(
+            f"{name} is a masked array, and what its mask hides would be read; pass {name}.filled(number) or leave rows out"
+        )
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:  # a ragged list, a tensor on another device

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ncap.reference.arguments import Array
-from ncap.reference.loss import read_targets
+from ncap.reference.loss import one_hot_rows, read_targets, softmax_errors
 from ncap.reference.mlp.backpropagation import Families, families, forward
 from ncap.reference.mlp.closed_form import degrees_from
 from ncap.reference.mlp.perceptron import MLP
@@ -20,7 +20,7 @@ def uncancelled_families(net: MLP, x: ArrayLike, y: ArrayLike) -> Families:
 
     z_l = |s_l| (z_{l-1} |W_l| + |b_l|) + |c_l|,   g_L = p (1 + 2 max z_L) + |y| or z_L + |y|,   g_l = |s_l| (g_{l+1} |W_{l+1}|')
 
-    p errs by eps times the size of what is exponentiated, hence its factor.
+    p errs by eps times the size of what is exponentiated, hence its factor. Of one-hot targets g_true is the sum of the other p.
 
     >>> net = MLP([[[2.0]], [[-3.0]], [[1.0]]], loss="squared_error")
     >>> [float(g_l[0, 0]) for g_l in uncancelled_families(net, [[-1.0]], [[5.0]]).g]     # the relu is off: output 0, and |0| + |5|
@@ -33,8 +33,11 @@ def uncancelled_families(net: MLP, x: ArrayLike, y: ArrayLike) -> Families:
         reach = z[-1] @ np.abs(layer.kernel) + np.abs(layer.bias)
         z.append(s_l * reach + np.abs(layer.shift))
     p = families(net, x, y).p
+    targets = read_targets(y, p.shape[0], p.shape[1], net.loss)
     output = p * _softmax_error(net, z) if net.loss == "cross_entropy" else _reach(net, z)
-    g = [output + np.abs(read_targets(y, p.shape[0], p.shape[1], net.loss))]
+    g = [output + np.abs(targets)]
+    if net.loss == "cross_entropy":
+        g = [np.where(one_hot_rows(targets), np.abs(softmax_errors(output, targets)), g[0])]
     for layer, s_l in zip(net.layers[:1:-1], s[:0:-1], strict=True):
         g.append(s_l * (g[-1] @ np.abs(layer.kernel.T)))
     return Families(z, s, g[::-1], p)

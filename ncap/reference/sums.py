@@ -14,13 +14,14 @@ class Sums(NamedTuple):
     """What a capacitance is judged by.
 
     moments: A and D in the reading. magnitude: those of its magnitudes, None where the method has none. standard_error: of
-    beta_eff over the samples. n_samples: N.
+    beta_eff over the samples. n_samples: N. errors: how far outputs and targets cancel in g_L.
     """
 
     moments: Moments
     magnitude: Moments | None
     standard_error: float
     n_samples: int
+    errors: float = 1.0
 
 
 def degree_moments(delta_in: list[Array], delta_out: list[Array]) -> Moments:

@@ -17,7 +17,8 @@ _REASONS = {
     "softmax": "the errors of softmax sum to 0 over the classes, so with three kernels signed beta_eff is 0 whatever the "
     "training state (T3); read strength='magnitude'",
     "zero": "every interaction is 0 (no error left, no active path or, for the gradient form, a stationary point), so beta_eff is 0",
-    "rounding": "the sums cancel down to rounding noise, so beta_eff is NaN; read strength='magnitude'",
+    "rounding": "the sums cancel down to rounding noise, so beta_eff is NaN; read strength='magnitude', or, where outputs have met "
+    "soft targets, use float64",
 }
 
 
@@ -114,6 +115,7 @@ def judge(
     interior_weights: int,
     rounding: float,
     eps: float = 0.0,
+    errors: float = 1.0,
 ) -> Capacitance:
     """Turn sums into a Capacitance: 0.0 where it is structural, NaN where rounding explains it, and a warning for both.
 
@@ -124,6 +126,7 @@ def judge(
     Args:
         magnitude: the sums of magnitudes; None where the method has none (cancellation is then NaN).
         eps: added to |D| when the strength is signed; magnitude needs none.
+        errors: how far outputs and targets cancel in g_L (ncap.reference.loss.error_cancellation), which concerns every reading.
 
     >>> judge(Moments(2.0, 3.0, False), Reading("explicit", "signed", "unit"), structural="",
     ...       magnitude=Moments(4.0, 3.0, False), standard_error=0.1, n_samples=5, interior_weights=1, rounding=2e-16).cancellation
@@ -143,9 +146,11 @@ def judge(
         cancellation = max(
             _cancellation(magnitude.numerator, numerator), _cancellation(magnitude.denominator, denominator)
         )
-    noise = cancellation > 1 / (10 * rounding * math.log2(2 * max(1, n_samples * interior_weights)))
+    most = 1 / (10 * rounding * math.log2(2 * max(1, n_samples * interior_weights)))
+    noise = cancellation > most
     if noise and reading == GRADIENT_FORM:  # without a pole it errs by no more than rounding; |q| has a kink there
         noise, standard_error = False, math.nan
+    noise = noise or errors > most
     reason = structural or ("zero" if vanishes else "rounding" if noise or not denominator else "")
     if reason:
         warnings.warn(f"degenerate beta_eff ({reason}): {_REASONS[reason]}", CapacitanceWarning, stacklevel=3)

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from ncap.arguments import make_folder
 from ncap.files import write_new
+from ncap.ranking.doubts import Chance
 from ncap.ranking.order import COLUMNS, Ranking
 from ncap.report import numbers
 from ncap.report.figures import FIGURES, canvas
@@ -140,6 +141,7 @@ def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], t
         pictures=pictures,
         remarks=[(one.candidate, remarks(one)) for one in content.series if remarks(one)],
         facts=ranking.facts,
+        chance=Chance.of(ranking.facts),
     )
 
 

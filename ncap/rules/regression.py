@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import BayesianRidge
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ncap.arguments import numbers
+from ncap.arguments import as_array, numbers
 
 FloatArray = NDArray[np.float64]
 
@@ -27,6 +27,8 @@ RSS_FLOOR = 1e-12
 FAR = 9.0
 # h is noted as flat when it varies over the rows by less than this part of the accuracies' own range.
 FLAT = 0.01
+# A mean below this part of max |beta| is 0 but for the rounding of float32.
+CENTRED = 1e-6
 
 
 def bic(rss: float, rows: int, features: int) -> float:
@@ -100,6 +102,18 @@ def is_flat(fitted: FloatArray, accuracy: FloatArray) -> bool:
     return bool(np.ptp(fitted) < FLAT * np.ptp(accuracy))
 
 
+def is_centred(X: FloatArray) -> bool:
+    """Whether every feature has the mean 0 to six digits of its max |beta|, over at least 3 rows: the mark of a scaler.
+
+    A capacitance read in magnitude is never negative. One read with its sign may lie on both sides of 0, but its mean over a few epochs
+    is not 0 to six digits, unless it was made so.
+
+    >>> is_centred(np.array([[-1.0], [0.0], [1.0]])), is_centred(np.array([[-1.0], [0.001], [1.0]]))
+    (True, False)
+    """
+    return len(X) > 2 and bool((np.ptp(X, axis=0) > 0).all() and (np.abs(X.mean(axis=0)) <= CENTRED * max_abs(X)).all())
+
+
 class CapacitancePredictor(RegressorMixin, BaseEstimator):
     """Predict final accuracy as I* = h(0), h the Bayesian ridge of accuracy on beta_eff (MATHEMATICS.md, section 6).
 
@@ -129,6 +143,9 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
 
     Raises:
         ValueError: t0 is neither "bic" nor an int >= 0, or X or y has the wrong shape or holds NaN or infinity.
+
+    Beta must come as it was measured: behind a StandardScaler, in a pipeline, 0 is the mean of the training rows, and h(0) their mean
+    accuracy. A beta whose mean is 0 to six digits is noted; a signed reading that has both signs is not taken for one.
 
     What is not guaranteed: that beta has anything to do with I*. Where it does not, ridge on noise returns the mean of
     the accuracies, which often ranks models well; compare with shuffled beta before crediting beta_eff. Where beta
@@ -171,6 +188,9 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
             y: Accuracies as fractions, shape (n,).
         """
         t0 = _checked_t0(self.t0)
+        for name, given in (("X", X), ("y", y)):
+            if np.ma.is_masked(given):  # which scikit-learn reads as if nothing were hidden
+                as_array(name, given)
         beta, accuracy = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
         _check_finite(beta)
         accuracy = numbers("y", accuracy).astype(np.float64)
@@ -182,6 +202,10 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
             self._fall_back(float(accuracy[-1]), obstacle)
         else:
             self._extrapolate(beta[t0:], accuracy[t0:])
+        if is_centred(beta):
+            self._note(
+                "beta has the mean 0, as a scaler leaves it, and h(0) is about the mean accuracy: pass beta as measured"
+            )
         if np.any((accuracy < 0) | (accuracy > 1)):
             self._note("observed accuracies lie outside [0, 1]: pass fractions, not percent")
         return self
@@ -198,6 +222,8 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
             self._note(f"0 lies {self.extrapolation_:.2g} beta ranges away")
         if is_flat(self.ridge_.predict(scaled), y):
             self._note("h is flat, I* is about the mean accuracy")
+        elif self.extrapolation_ > 0 and mean[0] < y.mean():
+            self._note("accuracy rises with beta, so that h falls on the way to 0")
         self._set_accuracy(float(mean[0]), "h(0)")
 
     def _fall_back(self, last_seen: float, obstacle: str) -> None:
@@ -224,6 +250,8 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
         standard deviation NaN.
         """
         check_is_fitted(self)
+        if np.ma.is_masked(X):
+            as_array("X", X)
         beta = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite=False)
         _check_finite(beta)
         if self.ridge_ is not None:

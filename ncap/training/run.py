@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from ncap.arguments import suggestion
+from ncap.interrupt import check
 from ncap.job import Job, Place
 from ncap.measure.measurement import take
 from ncap.measure.probe import attach_probe
@@ -121,7 +122,7 @@ class Training:
         if place.part == 1:
             self._reseed(place.epoch)
         self.batches.take(self._order(place.epoch), place)
-        history = self.model.fit(self.batches, shuffle=False, verbose=0).history
+        history = self.model.fit(self.batches, shuffle=False, verbose=0, callbacks=[_Interruptible()]).history
         return {name: values[-1] for name, values in history.items()}
 
     def tick(self, number: int, place: Place) -> Tick:
@@ -190,6 +191,14 @@ class Training:
         np.random.seed(derived_seed(*parts))  # noqa: NPY002  the generator that a user's layer may draw from
         for index, state in enumerate(self.generators):
             state.assign(np.array([derived_seed(*parts, "generator", index), 0], dtype=state.dtype))
+
+
+class _Interruptible(keras.callbacks.Callback):
+    """Ctrl-C ends training between two batches."""
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Raise KeyboardInterrupt if it was pressed."""
+        check()
 
 
 def _compiled(job: Job, body: keras.Model, classes: int, seed: int) -> keras.Model:

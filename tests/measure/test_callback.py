@@ -85,5 +85,72 @@ def test_the_callback_takes_what_capacitance_takes():
         {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
         for function in (ncap.CapacitanceCallback, ncap.capacitance)
     )
+    assert of_callback.pop("name") == "beta_eff"
     assert {"model": inspect.Parameter.empty} | of_callback == of_function
     assert ["model", *of_callback] == list(of_function)
+
+
+def test_callbacks_behind_it_log_and_monitor_beta_eff(model, tmp_path):
+    """The order of the list is the order in which they see the logs."""
+    target = tiny.target()
+    stop = keras.callbacks.EarlyStopping("beta_eff", mode="min", patience=1, min_delta=1e9)  # nothing falls by as much
+    callbacks = [
+        ncap.CapacitanceCallback(target.x_train, target.y_train),
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+        stop,
+    ]
+    history = model.fit(target.x_train, target.y_train, epochs=5, verbose=0, callbacks=callbacks).history
+    assert len(history["beta_eff"]) == 2
+    assert stop.stopped_epoch == 1
+    header, *rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert {"beta_eff", "beta_eff_error"} < set(header.split(","))
+    assert len(rows) == 2
+
+
+def test_several_callbacks_write_under_names_of_their_own(model):
+    target = tiny.target()
+    data = target.x_train, target.y_train
+    callbacks = [
+        ncap.CapacitanceCallback(*data),
+        ncap.CapacitanceCallback(*data, reading="gradient", name="gradient_form"),
+    ]
+    history = model.fit(*data, verbose=0, callbacks=callbacks).history
+    assert history["beta_eff"] == [ncap.capacitance(model, *data).beta_eff]
+    assert history["gradient_form"] == [ncap.gradient_capacitance(model, *data).beta_eff]
+    assert history["gradient_form_error"] != history["beta_eff_error"]
+    with pytest.raises(ValueError, match=r"logs hold 'beta_eff' already.*name='beta_eff_2'"):
+        model.fit(*data, verbose=0, callbacks=[ncap.CapacitanceCallback(*data), ncap.CapacitanceCallback(*data)])
+
+
+def test_sample_weights_are_read(model):
+    """A sample that counts k times is k samples: the mean over N then divides by N and not by the sum of the weights."""
+    target = tiny.target()
+    x, y = target.x_train[:8], target.y_train[:8]
+    weight = np.array([1, 2, 3, 0, 1, 1, 2, 2])
+    for reading in ("explicit/magnitude/unit", "explicit/signed/relative", "gradient"):
+        want = ncap.capacitance(model, x.repeat(weight, axis=0), y.repeat(weight), reading=reading).beta_eff
+        got = ncap.capacitance(model, x, y, reading=reading, sample_weight=weight).beta_eff
+        assert got == pytest.approx(want * weight.sum() / 8, rel=1e-3 if "signed" in reading else 1e-4)
+    callback = ncap.CapacitanceCallback(x, y, sample_weight=weight)
+    history = model.fit(x, y, sample_weight=weight, verbose=0, callbacks=[callback]).history
+    assert history["beta_eff"] == [ncap.capacitance(model, x, y, sample_weight=weight).beta_eff]
+    assert history["beta_eff"] != [ncap.capacitance(model, x, y).beta_eff]
+
+
+@pytest.mark.parametrize(
+    ("weight", "options", "message"),
+    [
+        (np.ones(3), {}, r"must have shape \(60,\)"),
+        (-np.ones(60), {}, "at least 0"),
+        (np.zeros(60), {}, "not 0 throughout"),
+        (np.full(60, np.nan), {}, "finite"),
+        (np.ones(60), {"interaction": "hessian"}, "method='closed_form' only"),
+    ],
+)
+def test_sample_weights_that_cannot_be_read(model, weight, options, message):
+    target = tiny.target()
+    callback = ncap.CapacitanceCallback(target.x_train, target.y_train, sample_weight=weight, **options)
+    with pytest.raises(ValueError, match=message):
+        model.fit(target.x_train, target.y_train, verbose=0, callbacks=[callback])
+    with pytest.raises(ValueError, match=message):
+        ncap.capacitance(model, target.x_train, target.y_train, sample_weight=weight, **options)

@@ -41,12 +41,6 @@ def exact_in_float32(case):
     return all((v == v.astype(np.float32)).all() for v in (*z, a)) and max(np.abs(v).max() for v in (*z, a)) < 2**20
 
 
-def clear_of_underflow(case):
-    """Whether no error is so small that float32, where what is below 1e-38 counts as 0, could lose products with it."""
-    errors = np.abs(np.concatenate([g.ravel() for g in ref.families(case.net, case.x, case.y).g]))
-    return (errors[errors > 0] > 1e-25).all()
-
-
 def eps_of(case, method, dtype):
     """The spacing at 1 of what a method computes the case in."""
     normalised = any((layer.scale != 1).any() or (layer.shift != 0).any() for layer in case.net.layers)
@@ -80,7 +74,7 @@ def test_sums_and_degrees_in_float64(reading, method, module, case, batch_size):
 @few
 @given(case=cases(norms=PROBE_NORMS, **BOUNDS))
 def test_sums_and_degrees_in_float32_relative_to_the_magnitude_sums(reading, method, module, case):
-    assume(exact_in_float32(case) and clear_of_underflow(case))
+    assume(exact_in_float32(case))
     with eagerly():
         assert_conforms(module.measure, reading, case, degrees=degrees_of(module, reading), dtype="float32")
 

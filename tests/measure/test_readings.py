@@ -56,6 +56,8 @@ def test_names_and_parts_are_the_same_readings():
         ({}, "explicit/magnitude/unit", "closed_form"),
         ({"method": "autodiff"}, "explicit/signed/unit", "autodiff"),
         ({"method": "autodiff", "interaction": "hessian"}, "hessian/signed/unit", "autodiff"),
+        ({"interaction": "hessian"}, "hessian/signed/unit", "autodiff"),
+        ({"interaction": "hessian", "weighting": "relative"}, "hessian/signed/relative", "autodiff"),
         ({"weighting": "relative"}, "explicit/magnitude/relative", "closed_form"),
         ({"reading": "explicit/signed/unit"}, "explicit/signed/unit", "closed_form"),
         ({"reading": "explicit/signed/unit", "method": "autodiff"}, "explicit/signed/unit", "autodiff"),
@@ -72,7 +74,11 @@ def test_what_a_call_asks_for(asked, name, method):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"interaction": "hessian"}, "gives interaction='explicit' only; use method='autodiff' for 'hessian'"),
+        (
+            {"interaction": "hessian", "method": "closed_form"},
+            "gives interaction='explicit' only; use method='autodiff' for 'hessian'",
+        ),
+        ({"interaction": "hessian", "strength": "magnitude"}, "taken by the oracle alone"),
         ({"reading": "hessian/signed/unit", "method": "closed_form"}, "use method='autodiff' for 'hessian'"),
         ({"reading": "hessian/magnitude/unit"}, "taken by the oracle alone"),
         ({"reading": "gradient", "interaction": "explicit"}, "interaction='explicit' contradict"),

@@ -21,6 +21,7 @@ Z = [np.ones((3, 2)), np.ones((3, 3))]
 S = [np.ones((3, 3)), np.ones((3, 4))]
 G = [np.ones((3, 4)), np.ones((3, 2))]
 RAGGED = [[1.0, 2.0], [3.0]]
+MASKED = np.ma.masked_greater([[1.0, 2.0], [3.0, 4.0]], 3.5)
 REAL = "must be an array of real numbers"
 ONE_ARRAY = "must be one array of real numbers"
 
@@ -74,6 +75,7 @@ INPUTS = [
     ("x", X.astype("M8[D]"), ValueError, "dtype datetime64[D]"),
     ("x", X * 1j, ValueError, "dtype complex128"),
     ("x", RAGGED, ValueError, f"x {ONE_ARRAY}"),
+    ("x", MASKED, ValueError, "x is a masked array, and what its mask hides would be read"),
     ("x", [[1.0, np.nan]] * 3, ValueError, "x holds NaN or infinity; pass finite numbers"),
     ("x", [1.0, 1.0], ValueError, "x must have shape (N, 2), N at least 1: samples are rows; got (2,)"),
     ("x", X.T, ValueError, "got (2, 3)"),
@@ -206,6 +208,7 @@ NETWORKS = [
     ("P", sparse.csr_array(np.ones((2, 3))), ValueError, "got shape (2, 3) (csr_array)"),
     ("P", [["a"]], ValueError, f"P {REAL}, got (1, 1) of dtype <U1"),
     ("P", RAGGED, ValueError, f"P {ONE_ARRAY}"),
+    ("P", MASKED, ValueError, "P is a masked array"),
     ("P", np.eye(2) * 1j, ValueError, "P must hold real weights, got complex numbers"),
     ("P", [[np.nan]], ValueError, "P holds NaN or infinity"),
     ("P", sparse.csr_array([[np.inf]]), ValueError, "P holds NaN or infinity"),

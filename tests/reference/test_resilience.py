@@ -38,6 +38,19 @@ def test_the_ratio_at_its_edges():
 
 
 @pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("factor", [1e160, 1e-170, 1e-300, 1e305])
+def test_beta_eff_is_homogeneous_of_degree_1_at_any_scale(form, factor):
+    """Products of degrees leave float64 long before P does: 1e160 gave infinity, 1e-170 gave 0."""
+    P = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 2.0], [3.0, 0.0, 0.5]])
+    want, scaled = ref.beta_eff(P), FORMS[form](P * factor)
+    assert ref.beta_eff(scaled) / factor == pytest.approx(want, rel=1e-14)
+    assert ref.decompose(scaled).beta_eff / factor == pytest.approx(want, rel=1e-14)
+    assert ref.network_average(scaled, [1.0, 2.0, 4.0]) == pytest.approx(
+        ref.network_average(P, [1.0, 2.0, 4.0]), rel=1e-14
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_published_networks(shared_data, form):
     """T6: beta_eff as Gao, Barzel and Barabasi computed it, and the same three ways."""
     networks = np.load(shared_data / "networks" / "mutualistic.npz", allow_pickle=False)

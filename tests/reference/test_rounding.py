@@ -58,19 +58,24 @@ def test_families_lie_within_their_scale(case):
 
 
 def test_softmax_by_hand():
-    """p errs by eps times what is exponentiated, at most 15 of 6 + 9 and 12 + 3: it is taken 1 + 2 * 15 times."""
+    """p errs by eps times what is exponentiated, at most 15 of 6 + 9 and 12 + 3: it is taken 1 + 2 * 15 times.
+
+    g_true of a label is the sum of the other p; a soft target comes on top of p.
+    """
     # At x = 1: z = 1, 2, 6 and p = (1/2, 1/2). At x = -1 both units are off, and outputs of 9 and 3 are their biases.
     net = ref.MLP([[[2.0]], [[3.0]], [[1.0, 2.0]]], [None, None, [9.0, 3.0]])
     x, y = [[1.0], [-1.0], [-1.0], [-1.0]], [0, 1, 1, 1]
     _, _, g, p = uncancelled_families(net, x, y)
-    np.testing.assert_array_equal(g[1], [[0.5 * 31 + 1, 0.5 * 31], *[[p[1, 0] * 19, p[1, 1] * 19 + 1]] * 3])
-    np.testing.assert_array_equal(g[0], [[16.5 + 2 * 15.5], [0], [0], [0]])
-    # A quarter of what the first sample has: s_1 z_0 G_2 = 47.5, s_2 z_1 G_3 = 2 * 32; s_1 Z_0 g_2, s_2 Z_1 g_3 = 2 g_3.
+    np.testing.assert_array_equal(g[1], [[0.5 * 31, 0.5 * 31], *[[p[1, 0] * 19, p[1, 0] * 19]] * 3])
+    np.testing.assert_array_equal(g[0], [[15.5 + 2 * 15.5], [0], [0], [0]])
+    soft = uncancelled_families(net, x[:1], [[0.25, 0.75]]).g[1]
+    np.testing.assert_array_equal(soft, [[0.5 * 31 + 0.25, 0.5 * 31 + 0.75]])
+    # A quarter of what the first sample has: s_1 z_0 G_2 = 46.5, s_2 z_1 G_3 = 2 * 31; s_1 Z_0 g_2, s_2 Z_1 g_3 = 2 g_3.
     delta_in, delta_out = uncancelled_degrees(net, x, y)
-    assert [d.tolist() for d in delta_in] == [[[11.875]], [[16.0]], [[0.0, 0.0]]]
-    assert [d.tolist() for d in delta_out] == [[[0.0]], [[11.875]], [[8.25, 7.75]]]
+    assert [d.tolist() for d in delta_in] == [[[11.625]], [[15.5]], [[0.0, 0.0]]]
+    assert [d.tolist() for d in delta_out] == [[[0.0]], [[11.625]], [[7.75, 7.75]]]
     # H_3 = 31 (diag(p) + pp'), W_3 H_3 = 31 (1.25, 1.75), H_2 = W_3 H_3 W_3' = 31 * 4.75, W_2 H_2 = 441.75.
     delta_in, delta_out = uncancelled_degrees(net, x, y, "hessian")
     layer_1, layer_2, outputs = 2 * 441.75 / 4, 2 * 6 * 31 * 3 / 4, [2 * 6 * 31 * h / 4 for h in (1.25, 1.75)]
-    assert [d.tolist() for d in delta_in] == [[[11.875 + layer_1]], [[16.0 + layer_2]], [[0.0, 0.0]]]
-    assert [d.tolist() for d in delta_out] == [[[0.0]], [[11.875 + layer_1]], [[8.25 + outputs[0], 7.75 + outputs[1]]]]
+    assert [d.tolist() for d in delta_in] == [[[11.625 + layer_1]], [[15.5 + layer_2]], [[0.0, 0.0]]]
+    assert [d.tolist() for d in delta_out] == [[[0.0]], [[11.625 + layer_1]], [[7.75 + outputs[0], 7.75 + outputs[1]]]]

@@ -27,7 +27,7 @@ def test_scikit_learn_conventions(estimator, check):
     [
         pytest.param([4, 3, 2, 1], [0.5, 0.6, 0.7, 0.8], 0.9, 1 / 3, id="falling towards 0"),
         pytest.param([-4, -3, -2, -1], [0.5, 0.6, 0.7, 0.8], 0.9, 1 / 3, id="rising towards 0"),
-        pytest.param([-2, -1, 1, 2], [0.4, 0.5, 0.7, 0.8], 0.6, 0.0, id="0 inside"),
+        pytest.param([-2, -1, 1, 3], [0.4, 0.5, 0.7, 0.9], 0.6, 0.0, id="0 inside"),
         pytest.param([3, 2, 1, 0], [0.3, 0.5, 0.7, 0.9], 0.9, 0.0, id="0 reached"),
         pytest.param([4, 3, 2, 1], [0.7, 0.7, 0.7, 0.7], 0.7, 1 / 3, id="flat accuracy"),
     ],
@@ -69,7 +69,7 @@ def test_only_accuracy_is_clipped():
     assert model.predict([[0.0]])[0] == pytest.approx(1.2, abs=1e-4)  # shrinkage, as above
     model.fit([[4.0], [3], [2], [1]], [0.7, 0.5, 0.3, 0.1])
     assert (model.accuracy_, model.clipped_) == (0.0, True)
-    assert model.note_ == "h(0) = -0.1 clipped to 0"
+    assert model.note_ == "accuracy rises with beta, so that h falls on the way to 0; h(0) = -0.1 clipped to 0"
 
 
 @pytest.mark.parametrize(
@@ -341,3 +341,29 @@ def test_nothing_depends_on_the_unit_or_sign_of_beta(data, factors):
     for name in ("accuracy_", "std_", "extrapolation_"):
         assert getattr(rescaled, name) == pytest.approx(getattr(model, name), abs=1e-9, rel=1e-9), name
     np.testing.assert_allclose(rescaled.predict(beta * c), model.predict(beta), atol=1e-9)
+
+
+def test_beta_behind_a_scaler_is_noted():
+    """In a pipeline 0 is the mean of the training rows: 0.65 was predicted for 0.9, and nothing was said."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    beta, accuracy = np.array([[4.0], [3], [2], [1]]), [0.5, 0.6, 0.7, 0.8]
+    for dtype in (np.float32, np.float64):
+        behind = make_pipeline(StandardScaler(), CapacitancePredictor()).fit((beta / 3).astype(dtype), accuracy)
+        assert behind[-1].accuracy_ == pytest.approx(0.65, abs=1e-3)
+        assert "beta has the mean 0, as a scaler leaves it" in behind[-1].note_
+    assert (
+        "mean 0" not in CapacitancePredictor().fit([[-0.04], [6.8], [0.08], [-7.0]], accuracy).note_
+    )  # a signed reading
+    assert "mean 0" not in CapacitancePredictor().fit(beta, accuracy).note_
+
+
+def test_masked_arrays_are_refused_and_not_read_unmasked():
+    beta, accuracy = np.array([[4.0], [3], [2], [1]]), np.array([0.5, 0.6, 0.7, 0.8])
+    for name, X, y in (("X", np.ma.masked_equal(beta, 1), accuracy), ("y", beta, np.ma.masked_equal(accuracy, 0.8))):
+        with pytest.raises(ValueError, match=rf"{name} is a masked array.*pass {name}\.filled\(number\)"):
+            CapacitancePredictor().fit(X, y)
+    with pytest.raises(ValueError, match="X is a masked array"):
+        CapacitancePredictor().fit(beta, accuracy).predict(np.ma.masked_equal(beta, 1))
+    CapacitancePredictor().fit(np.ma.masked_equal(beta, 99), accuracy)  # nothing is hidden

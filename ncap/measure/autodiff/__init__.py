@@ -63,7 +63,7 @@ def _add_up(function: str, data: ProbeData, batch_size: int, *settings: str) -> 
             f"method='autodiff' needs one of the Keras backends {', '.join(BACKENDS)}, this is {backend!r}; use method='closed_form'"
         )
     sums_of = getattr(import_module(f"ncap.measure.autodiff.{backend}"), function)
-    probe, features, targets, loss = data
+    probe, features, targets, loss, _ = data
     total: Any = None
     for start in range(0, len(features), batch_size):
         part = slice(start, start + batch_size)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import keras
 
+from ncap.measure.autodiff.loss import total_loss
 from ncap.measure.probe import Probe
 
 Degrees = tuple[list[jax.Array], list[jax.Array]]
@@ -92,7 +93,7 @@ def _activations_and_errors(
         z = [x]
         for unit, shift in zip(probe.units, shifts, strict=False):
             z.append(probe.activate(unit, unit.dense(z[-1]) + shift))
-        return _total_loss(probe.logits(z[-1]) + shifts[-1], y, loss), z
+        return total_loss(probe.logits(z[-1]) + shifts[-1], y, loss), z
 
     zeros = [jnp.zeros((x.shape[0], dense.units), x.dtype) for dense in _denses(probe)]
     g, z = jax.grad(run, has_aux=True)(zeros)
@@ -131,7 +132,7 @@ def _gradients(
 
     def total(kernels: list[jax.Array]) -> jax.Array:
         with keras.StatelessScope(state_mapping=[*mapping, *zip(variables, kernels, strict=True)]):
-            return _total_loss(probe(x, training=False), y, loss)
+            return total_loss(probe(x, training=False), y, loss)
 
     return jax.grad(total)(_kernels(probe, state) if at is None else at)
 
@@ -149,9 +150,3 @@ def _current(probe: Probe) -> list[tuple[Any, jax.Array]]:
 
 def _denses(probe: Probe) -> list[keras.layers.Dense]:
     return [*(unit.dense for unit in probe.units), probe.logits]
-
-
-def _total_loss(logits: jax.Array, y: jax.Array, loss: str) -> jax.Array:
-    if loss == "cross_entropy":
-        return -jnp.sum(y * jax.nn.log_softmax(logits))
-    return jnp.sum(jnp.square(logits - y)) / 2

@@ -9,6 +9,7 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import tensorflow as tf
 
+from ncap.measure.autodiff.loss import total_loss
 from ncap.measure.probe import Probe
 
 Degrees = tuple[list[tf.Tensor], list[tf.Tensor]]
@@ -56,7 +57,7 @@ def _gradients(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> list[tf.T
     kernels = _kernels(probe)
     with tf.GradientTape() as tape:
         tape.watch(kernels)
-        total = _total_loss(probe(x, training=False), y, loss)
+        total = total_loss(probe(x, training=False), y, loss)
     return tape.gradient(total, kernels)
 
 
@@ -98,7 +99,7 @@ def _activations_and_errors(
             z.append(probe.activate(unit, a[-1]))
         a.append(probe.logits(z[-1]))
         tape.watch(a[-1])
-        total = _total_loss(a[-1], y, loss)
+        total = total_loss(a[-1], y, loss)
     return z, tape.gradient(total, a)
 
 
@@ -109,7 +110,7 @@ def _hessian(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, v: list[tf.Ten
         outer.watch(kernels)
         with tf.GradientTape() as inner:
             inner.watch(kernels)
-            total = _total_loss(probe(x, training=False), y, loss)
+            total = total_loss(probe(x, training=False), y, loss)
         fixed = [tf.stop_gradient(v_l) for v_l in v]  # the direction, which is not differentiated
         totals = [tf.reduce_sum(v_l * dW) for v_l, dW in zip(fixed, inner.gradient(total, kernels), strict=True)]
     for m in range(len(kernels)):
@@ -123,9 +124,3 @@ def _hessian(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, v: list[tf.Ten
 
 def _kernels(probe: Probe) -> list[Any]:
     return [*(unit.dense.kernel.value for unit in probe.units), probe.logits.kernel.value]
-
-
-def _total_loss(logits: tf.Tensor, y: tf.Tensor, loss: str) -> tf.Tensor:
-    if loss == "cross_entropy":
-        return tf.reduce_sum(tf.nn.softmax_cross_entropy_with_logits(y, logits))
-    return tf.reduce_sum(tf.square(logits - y)) / 2

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import torch
 
+from ncap.measure.autodiff.loss import total_loss
 from ncap.measure.probe import Probe
 
 Degrees = tuple[list[torch.Tensor], list[torch.Tensor]]
@@ -51,7 +52,7 @@ def _activations_and_errors(
     z, shifts = [x], _leaves([torch.zeros_like(x[:, :1]).expand(-1, dense.units) for dense in _denses(probe)])
     for unit, shift in zip(probe.units, shifts, strict=False):
         z.append(probe.activate(unit, unit.dense(z[-1]) + shift))
-    g = torch.autograd.grad(_total_loss(probe.logits(z[-1]) + shifts[-1], y, loss), shifts)
+    g = torch.autograd.grad(total_loss(probe.logits(z[-1]) + shifts[-1], y, loss), shifts)
     return [z_l.detach() for z_l in z], list(g)
 
 
@@ -74,7 +75,7 @@ def _loss_at(probe: Probe, kernels: list[torch.Tensor], x: torch.Tensor, y: torc
     """The summed loss with these kernels in place of the probe's own."""
     variables = [dense.kernel for dense in _denses(probe)]
     with keras.StatelessScope(state_mapping=list(zip(variables, kernels, strict=True))):
-        return _total_loss(probe(x, training=False), y, loss)
+        return total_loss(probe(x, training=False), y, loss)
 
 
 def _leaves(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -88,9 +89,3 @@ def _kernels(probe: Probe) -> list[torch.Tensor]:
 
 def _denses(probe: Probe) -> list[Any]:
     return [*(unit.dense for unit in probe.units), probe.logits]
-
-
-def _total_loss(logits: torch.Tensor, y: torch.Tensor, loss: str) -> torch.Tensor:
-    if loss == "cross_entropy":
-        return -torch.sum(y * torch.log_softmax(logits, dim=-1))
-    return torch.sum(torch.square(logits - y)) / 2

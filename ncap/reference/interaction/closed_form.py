@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from ncap.reference.interaction.graph import by_layer
 from ncap.reference.interaction.matrix import interaction_matrix
+from ncap.reference.loss import error_cancellation, read_targets
 from ncap.reference.mlp.backpropagation import families
 from ncap.reference.mlp.closed_form import explicit_degrees, explicit_sums
 from ncap.reference.mlp.hessian import hessian_degrees
@@ -64,6 +65,7 @@ def capacitance(
         interior_weights=sum(kernel.size for kernel in kernels_of(net)[1:-1]),
         rounding=float(np.finfo(np.float64).eps),
         eps=eps,
+        errors=sums.errors,
     )
 
 
@@ -106,7 +108,9 @@ def _sums(net: MLP | CNN, x: ArrayLike, y: ArrayLike, reading: Reading) -> Sums:
         return shared_sums(net, x, y, reading)
     values = families(net, x, y)
     if reading.interaction == "explicit":
-        return explicit_sums(net, values, reading)
+        targets = read_targets(y, values.p.shape[0], values.p.shape[1], net.loss)
+        errors = error_cancellation(values.p, targets, net.loss)
+        return explicit_sums(net, values, reading)._replace(errors=errors)
     signed = reading.strength == "signed"
     of_p = hessian_degrees(net, values, reading.weighting) if signed else degrees(net, x, y, *reading)
-    return Sums(degree_moments(*of_p), None, np.nan, len(values.p))
+    return Sums(degree_moments(*of_p), None, np.nan, len(values.p))  # its curvature does not vanish with the errors

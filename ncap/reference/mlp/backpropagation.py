@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ncap.reference.arguments import Array, finite
-from ncap.reference.loss import read_targets, softmax
+from ncap.reference.loss import read_targets, softmax, softmax_errors
 from ncap.reference.mlp.perceptron import MLP, check_net
 
 
@@ -60,8 +60,9 @@ def families(net: MLP, x: ArrayLike, y: ArrayLike) -> Families:
     [1.0, 1.0]
     """
     z, s, a = forward(net, x)
+    targets = read_targets(y, a.shape[0], a.shape[1], net.loss)
     p = softmax(a) if net.loss == "cross_entropy" else a
-    g = [p - read_targets(y, a.shape[0], a.shape[1], net.loss)]
+    g = [softmax_errors(p, targets) if net.loss == "cross_entropy" else p - targets]
     for layer, s_l in zip(net.layers[:1:-1], s[:0:-1], strict=True):
         g.append(s_l * (g[-1] @ layer.kernel.T))
     return Families(z, s, g[::-1], p)

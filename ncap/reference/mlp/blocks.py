@@ -33,7 +33,10 @@ def _output_curvature(net: MLP, values: Families, l: int) -> Array:
     """H_l[n], shape (N, n_l, n_l): curvature of the loss by a_l, by its recursion from the output down."""
     p = values.p
     if net.loss == "cross_entropy":
-        H = p[:, :, None] * np.eye(p.shape[1]) - p[:, :, None] * p[:, None, :]
+        H = -p[:, :, None] * p[:, None, :] * (1 - np.eye(p.shape[1]))
+        H -= np.eye(p.shape[1]) * H.sum(
+            axis=2, keepdims=True
+        )  # p_k (sum of the other p): p_k (1 - p_k) would cancel near 1
     else:
         H = np.broadcast_to(np.eye(p.shape[1]), (*p.shape, p.shape[1]))
     for layer, s in zip(net.layers[: l - 1 : -1], values.s[: l - 2 : -1], strict=True):

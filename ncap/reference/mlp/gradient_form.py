@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from ncap.reference.arguments import Array
 from ncap.reference.kernels import row_dots
+from ncap.reference.loss import error_cancellation, read_targets
 from ncap.reference.mlp.backpropagation import all_errors, families
 from ncap.reference.mlp.closed_form import explicit_degrees
 from ncap.reference.mlp.perceptron import MLP, check_net
@@ -48,6 +49,7 @@ def gradient_capacitance(net: MLP, x: ArrayLike, y: ArrayLike) -> Capacitance:
         n_samples=len(values.p),
         interior_weights=sum(layer.kernel.size for layer in net.layers[1:-1]),
         rounding=float(np.finfo(np.float64).eps),
+        errors=error_cancellation(values.p, read_targets(y, values.p.shape[0], values.p.shape[1], net.loss), net.loss),
     )
 
 

@@ -1,5 +1,6 @@
 """Eq. 2 on any network: the effective interaction strength of its one-dimensional reduction, and what it is made of."""
 
+from math import frexp
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,9 +38,9 @@ def beta_eff(P: Network, giant_component: bool = False) -> float:
     """
     if not isinstance(giant_component, bool | np.bool):
         raise TypeError(f"giant_component must be True or False, got {giant_component!r:.80}")
-    matrix = links.giant_component(P)[0] if giant_component else links.as_matrix(P)
+    matrix, scale = _in_range(links.giant_component(P)[0] if giant_component else links.as_matrix(P))
     delta_in, delta_out = (_sums(matrix, axis) for axis in (1, 0))
-    return ratio(float(delta_out @ delta_in), float(delta_in.sum()))
+    return scale * ratio(float(delta_out @ delta_in), float(delta_in.sum()))
 
 
 def network_average(P: Network, v: ArrayLike) -> Any:
@@ -60,7 +61,7 @@ def network_average(P: Network, v: ArrayLike) -> Any:
     >>> network_average([[0, 1, 0], [0, 0, 3], [0, 0, 0]], [10.0, 20.0, 40.0])     # out-degrees 0, 1, 3: 140 / 4
     35.0
     """
-    matrix = links.as_matrix(P)
+    matrix, _ = _in_range(links.as_matrix(P))
     values = finite("v", v)
     if values.ndim not in (1, 2) or len(values) != matrix.shape[0]:
         raise ValueError(
@@ -85,7 +86,7 @@ class Decomposition(NamedTuple):
     @property
     def beta_eff(self) -> float:
         """mean_degree + symmetry heterogeneity."""
-        return self.mean_degree + ratio(self.symmetry * self.sigma_in * self.sigma_out, self.mean_degree)
+        return self.mean_degree + ratio(self.symmetry * self.sigma_in, self.mean_degree) * self.sigma_out
 
 
 def decompose(P: Network) -> Decomposition:
@@ -111,7 +112,7 @@ def decompose(P: Network) -> Decomposition:
     >>> d.mean_degree, d.heterogeneity, d.symmetry, d.beta_eff
     (2.0, 0.5, -1.0, 1.5)
     """
-    matrix = links.as_matrix(P)
+    matrix, scale = _in_range(links.as_matrix(P))
     n = matrix.shape[0]
     if not n:
         return Decomposition(0.0, 0.0, 0.0, 0.0, 0.0)
@@ -120,7 +121,18 @@ def decompose(P: Network) -> Decomposition:
     sigma_in, sigma_out = (_spread(matrix, s, axis) for s, axis in ((s_in, 1), (s_out, 0)))
     covariance = float((s_in - mean) @ (s_out - mean)) / n
     symmetry = float(np.clip(covariance / (sigma_in * sigma_out), -1, 1)) if sigma_in and sigma_out else 0.0
-    return Decomposition(mean, ratio(sigma_in * sigma_out, mean), symmetry, sigma_in, sigma_out)
+    H = ratio(sigma_in * sigma_out, mean)
+    return Decomposition(scale * mean, scale * H, symmetry, scale * sigma_in, scale * sigma_out)
+
+
+def _in_range(matrix: Any) -> tuple[Any, float]:
+    """P divided by a power of two near max |P| where products of degrees would overflow or underflow, and that power; else P and 1."""
+    entries = matrix.data if isinstance(matrix, sparse.csr_array) else matrix
+    largest = max(float(entries.max(initial=0.0)), -float(entries.min(initial=0.0)))
+    if not largest or 1e-100 < largest < 1e100:
+        return matrix, 1.0
+    scale = 2.0 ** min(frexp(largest)[1], 1023)
+    return matrix / scale, scale
 
 
 def _sums(matrix: Any, axis: int) -> NDArray[np.float64]:

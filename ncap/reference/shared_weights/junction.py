@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ncap.reference.arguments import Array
-from ncap.reference.loss import read_targets, softmax
+from ncap.reference.loss import read_targets, softmax, softmax_errors
 from ncap.reference.mlp.backpropagation import families
 from ncap.reference.mlp.perceptron import MLP
 from ncap.reference.shared_weights import cnn
@@ -109,7 +109,8 @@ def _of_cnn(net: CNN, x: ArrayLike, y: ArrayLike) -> list[Junction]:
     """From the output down: the errors of each junction are what the one above receives with its own weights."""
     u, s, passages, a = cnn.forward(net, x)
     p = softmax(a) if net.loss == "cross_entropy" else a
-    g = p - read_targets(y, a.shape[0], a.shape[1], net.loss)
+    targets = read_targets(y, a.shape[0], a.shape[1], net.loss)
+    g = softmax_errors(p, targets) if net.loss == "cross_entropy" else p - targets
     found: list[Junction] = []
     for l in range(net.depth - 2, -1, -1):
         below, above = net.stages[l], net.stages[l + 1]
