@@ -416,9 +416,11 @@ def test_a_migrated_job_is_predicted_to_the_last_digit(tmp_path, name):
         got = ranking[expected.columns].reset_index(drop=True)
         numbers = ["predicted_accuracy", "predicted_std", "last_seen_accuracy", "best_seen_accuracy", "beta_eff"]
         pd.testing.assert_frame_equal(got[numbers], expected[numbers], check_exact=True)
-        same = ["candidate", "epochs", "runs", "status", "note"]
-        pd.testing.assert_frame_equal(
-            got[same], expected[same].astype({"note": object}).fillna({"note": ""}), check_dtype=False
-        )
+        same = ["candidate", "epochs", "runs", "status"]
+        pd.testing.assert_frame_equal(got[same], expected[same], check_dtype=False)
+        for note, before in zip(
+            got["note"], expected["note"].astype(object).fillna(""), strict=True
+        ):  # 0.1 had fewer doubts
+            assert set(filter(None, before.split("; "))) <= set(note.split("; "))
         tried = expected["status"] != "failed"  # 0.1 had no reading to name where nothing was read
         assert got["reading"][tried].tolist() == expected["reading"][tried].tolist()

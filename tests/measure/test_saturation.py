@@ -82,7 +82,7 @@ def test_the_oracle_keeps_its_digits(loss, reading):
     case = Case(loss)
     _, strength, weighting = reading.split("/")
     got = ref.capacitance(case.net, case.x, case.y, "explicit", strength, weighting)
-    assert got.beta_eff == pytest.approx(exact_beta(case, strength, weighting), rel=1e-10)
+    assert got.beta_eff == pytest.approx(exact_beta(case, strength, weighting), rel=1e-10, abs=0)
     one_hot = ref.capacitance(case.net, case.x, np.eye(3)[case.y], "explicit", strength, weighting)
     assert one_hot == got
 
@@ -96,9 +96,9 @@ def test_every_method_keeps_its_digits_in_float32(loss, reading, method):
     got = measured(case, reading, method)
     # Logits of 50 err by 50 eps, p by that times itself; signed sums cancel by `cancellation`.
     tolerance = 400 * unit_roundoff(method, "float32") * (1 if np.isnan(want.cancellation) else want.cancellation)
-    assert got.beta_eff == pytest.approx(want.beta_eff, rel=tolerance)
+    assert got.beta_eff == pytest.approx(want.beta_eff, rel=tolerance, abs=0)
     if not np.isnan(got.standard_error):
-        assert got.standard_error == pytest.approx(want.standard_error, rel=10 * tolerance)
+        assert got.standard_error == pytest.approx(want.standard_error, rel=10 * tolerance, abs=0)
 
 
 def test_soft_targets_that_the_outputs_have_met_are_rounding():
@@ -119,3 +119,20 @@ def test_soft_targets_that_the_outputs_have_met_are_rounding():
         assert np.isnan(ref.capacitance(case.net, case.x, case.y, strength="magnitude").beta_eff)
     with pytest.warns(ref.CapacitanceWarning, match="rounding"):
         assert np.isnan(ref.gradient_capacitance(case.net, case.x, case.y).beta_eff)
+
+
+@pytest.mark.parametrize("strength", ["signed", "magnitude"])
+def test_a_cnn_of_the_oracle_is_read_as_the_same_mlp(strength):
+    case = Case(3.5e-8)
+    dense = [ref.Dense(layer.kernel, layer.bias) for layer in case.net.layers]
+    net = ref.CNN(dense, input_shape=(3,))
+    want = ref.capacitance(case.net, case.x, case.y, strength=strength)
+    assert ref.capacitance(net, case.x, case.y, strength=strength).beta_eff == pytest.approx(
+        want.beta_eff, rel=1e-12, abs=0
+    )
+    met = Case(2e-2)
+    a = ref.forward(met.net, met.x)[2]
+    y = np.exp(a) / np.exp(a).sum(axis=1, keepdims=True) + 1e-16 * np.array([1, -1, 0])
+    net = ref.CNN([ref.Dense(layer.kernel, layer.bias) for layer in met.net.layers], input_shape=(3,))
+    with pytest.warns(ref.CapacitanceWarning, match="rounding"):
+        assert np.isnan(ref.capacitance(net, met.x, y, strength=strength).beta_eff)

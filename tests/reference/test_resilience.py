@@ -43,8 +43,8 @@ def test_beta_eff_is_homogeneous_of_degree_1_at_any_scale(form, factor):
     """Products of degrees leave float64 long before P does: 1e160 gave infinity, 1e-170 gave 0."""
     P = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 2.0], [3.0, 0.0, 0.5]])
     want, scaled = ref.beta_eff(P), FORMS[form](P * factor)
-    assert ref.beta_eff(scaled) / factor == pytest.approx(want, rel=1e-14)
-    assert ref.decompose(scaled).beta_eff / factor == pytest.approx(want, rel=1e-14)
+    assert ref.beta_eff(scaled) / factor == pytest.approx(want, rel=1e-14, abs=0)
+    assert ref.decompose(scaled).beta_eff / factor == pytest.approx(want, rel=1e-14, abs=0)
     assert ref.network_average(scaled, [1.0, 2.0, 4.0]) == pytest.approx(
         ref.network_average(P, [1.0, 2.0, 4.0]), rel=1e-14
     )

@@ -6,13 +6,15 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ncap.reference.arguments import Array
 from ncap.reference.interaction.graph import by_layer
 from ncap.reference.interaction.matrix import interaction_matrix
-from ncap.reference.loss import error_cancellation, read_targets
+from ncap.reference.loss import error_cancellation, read_targets, softmax
 from ncap.reference.mlp.backpropagation import families
 from ncap.reference.mlp.closed_form import explicit_degrees, explicit_sums
 from ncap.reference.mlp.hessian import hessian_degrees
 from ncap.reference.mlp.perceptron import MLP
+from ncap.reference.shared_weights import cnn
 from ncap.reference.shared_weights.closed_form import shared_degrees, shared_sums
 from ncap.reference.shared_weights.cnn import CNN, check_network, kernels_of
 from ncap.reference.sums import Degrees, Sums, degree_moments
@@ -105,12 +107,20 @@ def degrees(
 def _sums(net: MLP | CNN, x: ArrayLike, y: ArrayLike, reading: Reading) -> Sums:
     """What capacitance judges."""
     if isinstance(net, CNN):
-        return shared_sums(net, x, y, reading)
+        return shared_sums(net, x, y, reading)._replace(errors=_error_cancellation(net, y, _outputs(net, x)))
     values = families(net, x, y)
     if reading.interaction == "explicit":
-        targets = read_targets(y, values.p.shape[0], values.p.shape[1], net.loss)
-        errors = error_cancellation(values.p, targets, net.loss)
-        return explicit_sums(net, values, reading)._replace(errors=errors)
+        return explicit_sums(net, values, reading)._replace(errors=_error_cancellation(net, y, values.p))
     signed = reading.strength == "signed"
     of_p = hessian_degrees(net, values, reading.weighting) if signed else degrees(net, x, y, *reading)
     return Sums(degree_moments(*of_p), None, np.nan, len(values.p))  # its curvature does not vanish with the errors
+
+
+def _outputs(net: CNN, x: ArrayLike) -> Array:
+    """p = softmax(a_L), or a_L."""
+    *_, a = cnn.forward(net, x)
+    return softmax(a) if net.loss == "cross_entropy" else a
+
+
+def _error_cancellation(net: MLP | CNN, y: ArrayLike, p: Array) -> float:
+    return error_cancellation(p, read_targets(y, p.shape[0], p.shape[1], net.loss), net.loss)
