@@ -41,17 +41,18 @@ def read(path: str | Path, seed: int) -> ArrayTarget:
 
 def check_file(path: Path) -> None:
     """Raise ValueError unless `path` is a .npz archive; what it holds is not read."""
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise ValueError(
-            f"{path}: not a file; pass the path of a .npz file with the arrays x and y"
-        )  # a pipe would be waited for
     try:
-        with path.open("rb") as file:
-            archive = zipfile.is_zipfile(file)
+        # A pipe would be waited for.
+        waits = path.exists() and not path.is_file() and not path.is_dir()
+        if not waits:
+            with path.open("rb") as file:
+                archive = zipfile.is_zipfile(file)
     except OSError as error:
         raise ValueError(
             f"{path}: cannot be read ({error.strerror}); pass the path of a .npz file with the arrays x and y"
         ) from error
+    if waits:
+        raise ValueError(f"{path}: not a file; pass the path of a .npz file with the arrays x and y")
     if not archive:
         raise ValueError(f"{path}: not an .npz archive; save it with numpy.savez_compressed")
 
