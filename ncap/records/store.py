@@ -330,11 +330,13 @@ class Store:
     def merge(self, tables: "Mapping[str, tuple[Table, pd.DataFrame]]") -> dict[str, int]:
         """Commit rows of several tables at once, and return how many of each are new.
 
+        A failure that the run has got past on the other side is forgotten, as it would be had the run gone on here.
+
         Raises: ValueError for a row that the store has with other values; nothing is written in that case.
         """
         added = {}
         with self._transaction() as db:
-            for name, (table, rows) in tables.items():
+            for name, (table, rows) in self._without_overtaken(db, tables).items():
                 before = db.total_changes
                 for row in rows.to_dict("records"):
                     values = storable(table, {str(name): value for name, value in row.items()})
@@ -342,6 +344,29 @@ class Store:
                         self._check_equal(db, table, values)
                 added[name] = db.total_changes - before
         return added
+
+    def _without_overtaken(
+        self, db: sqlite3.Connection, tables: "Mapping[str, tuple[Table, pd.DataFrame]]"
+    ) -> "dict[str, tuple[Table, pd.DataFrame]]":
+        """The tables without the failures that a run of the store has got past; those of the store that theirs have, are deleted."""
+        theirs = {name: rows for name, (_, rows) in tables.items()}
+        observed, failed = (theirs.get(table.name, table.empty()) for table in (OBSERVATIONS, FAILURES))
+        run = list(RunKey._fields)
+        reached: dict[RunKey, float] = {
+            RunKey(*key): epoch
+            for *key, epoch in observed.groupby(run)["epoch"].max().reset_index().to_numpy().tolist()
+        }
+        known = {RunKey(*key) for key in failed[run].to_numpy().tolist()}
+        ours = {RunKey(*key): epoch for *key, epoch in db.execute(f"SELECT {', '.join(run)}, epoch FROM failures")}
+        for key, epoch in ours.items():
+            if key not in known and reached.get(key, 0) >= epoch:
+                db.execute(*_statement("DELETE FROM failures {}", key))
+        kept = []
+        for *fields, epoch in failed[[*run, "epoch"]].to_numpy().tolist():
+            key = RunKey(*fields)
+            ((here,),) = db.execute(*_statement("SELECT max(epoch) FROM observations {}", key))
+            kept.append(key in ours or here is None or here < epoch)
+        return {name: (table, rows[kept] if name == FAILURES.name else rows) for name, (table, rows) in tables.items()}
 
     def _check_equal(self, db: sqlite3.Connection, table: Table, values: list[Any]) -> None:
         same = " AND ".join(f"{name} IS ?" for name in (*table.names, "checksum"))
@@ -485,6 +510,12 @@ _SUMMARY = [
     "readings",
     "parameters",
 ]
+
+
+def _statement(text: str, key: RunKey) -> tuple[str, tuple[Any, ...]]:
+    """A statement about one run, whose {} stands for the clause that selects its rows, with the values of the clause."""
+    clause, values = where(**key._asdict())
+    return text.format(clause), values
 
 
 def _differing(parameters: dict[str, Any], others: Sequence[dict[str, Any]]) -> str:
