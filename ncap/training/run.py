@@ -94,7 +94,8 @@ class Training:
         self._own = body.trainable_variables
         # What `variables` has beyond `weights` is the state of random generators anywhere in the body.
         weights = {id(variable) for variable in self.model.weights}
-        self.generators = [variable for variable in self.model.variables if id(variable) not in weights]
+        own = [variable for variable in self.model.variables if id(variable) not in weights]
+        self.generators = [*own, *_shared_generator()]
 
     def check_body(self, stored: str) -> None:
         """Raise ValueError if the run started from another body than this; "" means that none is known."""
@@ -116,8 +117,8 @@ class Training:
         return [
             (self.model.weights, state.weights),
             (self.model.optimizer.variables, state.optimizer),
-            # A state of ncap 0.1 has no generators; they are reseeded after an epoch in any case.
-            (self.generators if state.generators else [], state.generators),
+            # An older state has none, or only those of the body; they are reseeded after an epoch in any case.
+            (self.generators[: len(state.generators)], state.generators),
         ]
 
     def train(self, place: Place) -> dict[str, float]:
@@ -204,12 +205,21 @@ _TRAINED: "weakref.WeakValueDictionary[int, keras.Variable]" = weakref.WeakValue
 
 def _check_fresh(candidate: str, body: keras.Model) -> None:
     """Raise ValueError if another run has trained the body's weights: this run would go on from there."""
-    trained = [variable.path for variable in body.trainable_variables if _TRAINED.get(id(variable)) is variable]
+    trained = [variable.path for variable in body.trainable_variables if id(variable) in _TRAINED]
     if trained:
         raise ValueError(
             f"the factory of {candidate!r} returned weights that another run has trained already ({trained[0]}); it must build or load "
             "the model anew each time it is called"
         )
+
+
+def _shared_generator() -> list[keras.Variable]:
+    """The state of the generator that keras.random draws from in a layer that passes no seed; Keras on JAX refuses such a layer."""
+    if keras.backend.backend() == "jax":
+        return []
+    from keras.src.random.seed_generator import global_seed_generator  # Keras exports no way to reach it
+
+    return [global_seed_generator().state]
 
 
 class _Interruptible(keras.callbacks.Callback):
