@@ -132,7 +132,7 @@ class Job:
     seed: int = setting(0, "Seed of splits, probes, sample order and dropout.", _seed, cli={"least": 0})
     optimizer: str | Mapping[str, Any] = setting(
         "adam",
-        "Name of a Keras optimizer; from Python also what keras.optimizers.serialize returns.",
+        "Name of a Keras optimizer; from Python also what keras.optimizers.serialize returns, with the same learning_rate.",
         _optimizer,
         cli={},
     )

@@ -78,6 +78,7 @@ class Ledger:
 
         if self._loaded.pop(key, None) == tick.number:  # it came from the checkpoint: only its rows may be missing
             self.store.add(key, tick.observation, tick.readings, tick.state.body)
+            self._forget_failure(key, tick)
             return
         path = self.store.checkpoint_path(key)
         try:
@@ -85,9 +86,16 @@ class Ledger:
         except OSError as error:
             raise StoreWriteError.at(path, error) from error
         kept = self.store.add(key, tick.observation, tick.readings, tick.state.body)
+        self._forget_failure(key, tick)
         self._compare(key, tick, kept)
         beta = tick.readings[0]["beta_eff"] if tick.readings else math.nan
         self.progress.end_tick(tick.observation["val_accuracy"], beta)
+
+    def _forget_failure(self, key: RunKey, tick: "Tick") -> None:
+        """Forget an earlier failure that the run has got past, now and not at its end: it may be interrupted before."""
+        failure = self._before.get(key)
+        if failure is not None and tick.observation["epoch"] >= failure[0]:
+            self.store.clear_failure(key, failure[0])
 
     def _compare(self, key: RunKey, tick: "Tick", kept: dict[str, Any]) -> None:
         """Warn if a run, trained again for a missing reading, does not reproduce its earlier numbers."""

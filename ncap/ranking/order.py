@@ -105,6 +105,7 @@ def rank_records(
     chance = Chance.of(job.facts)
     predictions = {seen.candidate: predicted(seen, chosen, chance) for seen in known}
     lines = [_line(seen, predictions[seen.candidate], chosen.name) for seen in known]
+    _note_lengths(lines, {seen.candidate: seen.curve.epoch for seen in known if not seen.failed})
     run_lines = [
         {"run": run, **_line(alone, predicted(alone, chosen, chance), chosen.name)}
         for seen in known
@@ -162,6 +163,16 @@ def _line(seen: Seen, prediction: Prediction, rule: str) -> dict[str, Any]:
         "is_score": not prediction.is_accuracy,
         "order": prediction.order,
     }
+
+
+def _note_lengths(lines: list[dict[str, Any]], epochs: Mapping[str, Any]) -> None:
+    """Note what was observed less long than another candidate: accuracies after different epochs order no networks."""
+    last = {candidate: float(seen[-1]) for candidate, seen in epochs.items() if len(seen)}
+    longest = max(last.values(), default=0.0)
+    for line in lines:
+        if last.get(line["candidate"], longest) < longest:
+            words = f"observed for {last[line['candidate']]:g} epochs, others for up to {longest:g}"
+            line["note"] = "; ".join(filter(None, [line["note"], words]))
 
 
 def _note(prediction: Prediction) -> str:

@@ -23,7 +23,7 @@ def load(
 
     Args:
         records: the path of a store, Records, or {"observations": table[, "readings": ...][, "scores": ...][, "failures": ...]}.
-        settings, target: which job; None takes the newest in a store, or the job of the last row in tables.
+        settings, target: which job; None takes the newest in a store, or that of the last fitting row of `observations`, as given.
 
     Raises: TypeError or ValueError, naming the table, the column and the remedy.
     """
@@ -51,14 +51,7 @@ def _from_tables(tables: "Mapping[str, pd.DataFrame]", settings: str | None, tar
     checked = {
         name: checked_table(table, tables[name]) if name in tables else table.empty() for name, table in known.items()
     }
-    last = checked["observations"]
-    if len(last):
-        settings = str(last["settings"].iloc[-1]) if settings is None else settings
-        target = (
-            str(last[last["settings"] == settings]["target"].iloc[-1])
-            if target is None and settings in set(last["settings"])
-            else target
-        )
+    settings, target = _last_job(tables["observations"], settings, target)
     wanted = {name: value for name, value in zip(_JOB, (settings, target), strict=True) if value is not None}
     for name, table in checked.items():
         kept = table
@@ -71,3 +64,15 @@ def _from_tables(tables: "Mapping[str, pd.DataFrame]", settings: str | None, tar
         )
     kept_tables: dict[str, Any] = dict(checked)
     return Records(**kept_tables, settings=settings or "", target=target or "")
+
+
+def _last_job(rows: "pd.DataFrame", settings: str | None, target: str | None) -> tuple[str | None, str | None]:
+    """The job of the last of the rows that fit, in the order in which they were given; what was asked for where none fits."""
+    fitting = rows
+    for name, wanted in zip(_JOB, (settings, target), strict=True):
+        if wanted is not None:
+            fitting = fitting[fitting[name].astype(str) == wanted]
+    if not len(fitting):
+        return settings, target
+    found = fitting.iloc[-1]
+    return str(found["settings"]), str(found["target"])

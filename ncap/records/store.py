@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncap.arguments import path_text
 from ncap.records import integrity, migrations
-from ncap.records.schema import FAILURES, OBSERVATIONS, READINGS, SCORES, RunKey, Table
+from ncap.records.schema import FAILURES, OBSERVATIONS, READINGS, RECORDS, SCORES, RunKey, Table
 from ncap.records.sql import BODIES, SETTINGS, create_statements, insert, storable, where
 
 if TYPE_CHECKING:
@@ -198,13 +198,9 @@ class Store:
         row = {"hash": settings, "parameters": text, "environment": json.dumps(environment, sort_keys=True)}
         self._write([(insert(SETTINGS), storable(SETTINGS, row | {"first_used": now}))])
         ((stored,),) = self._query("SELECT environment FROM settings WHERE hash = ?", (settings,))
-        begun = json.loads(stored)
-        changes = [
-            f"{name} {begun.get(name)} -> {value}" for name, value in environment.items() if begun.get(name) != value
-        ]
-        if changes:
+        if changes := _changes(json.loads(stored), environment):
             warnings.warn(
-                f"{self.path}: the job {settings} continues in another environment ({'; '.join(changes)}); its last digits may differ",
+                f"{self.path}: the job {settings} continues in another environment ({changes}); its last digits may differ",
                 stacklevel=2,
             )
         return settings
@@ -330,25 +326,89 @@ class Store:
     def merge(self, tables: "Mapping[str, tuple[Table, pd.DataFrame]]") -> dict[str, int]:
         """Commit rows of several tables at once, and return how many of each are new.
 
-        Raises: ValueError for a row that the store has with other values; nothing is written in that case.
+        A failure that the run has got past on the other side is forgotten, as it would be had the run gone on here.
+
+        A job that began on another machine keeps the environment that it has here, with a warning where that differs.
+
+        Raises: ValueError for a row that the store has with other values, and for one of a job that neither has; nothing is written
+        in that case.
         """
         added = {}
         with self._transaction() as db:
-            for name, (table, rows) in tables.items():
+            for name, (table, rows) in self._without_overtaken(db, tables).items():
                 before = db.total_changes
                 for row in rows.to_dict("records"):
                     values = storable(table, {str(name): value for name, value in row.items()})
                     if not db.execute(insert(table), values).rowcount:
                         self._check_equal(db, table, values)
                 added[name] = db.total_changes - before
+            self._check_jobs(db)
         return added
 
+    def _without_overtaken(
+        self, db: sqlite3.Connection, tables: "Mapping[str, tuple[Table, pd.DataFrame]]"
+    ) -> "dict[str, tuple[Table, pd.DataFrame]]":
+        """The tables without the failures that a run of the store has got past; those of the store that theirs have, are deleted."""
+        theirs = {name: rows for name, (_, rows) in tables.items()}
+        observed, failed = (theirs.get(table.name, table.empty()) for table in (OBSERVATIONS, FAILURES))
+        run = list(RunKey._fields)
+        reached: dict[RunKey, float] = {
+            RunKey(*key): epoch
+            for *key, epoch in observed.groupby(run)["epoch"].max().reset_index().to_numpy().tolist()
+        }
+        known = {RunKey(*key) for key in failed[run].to_numpy().tolist()}
+        ours = {RunKey(*key): epoch for *key, epoch in db.execute(f"SELECT {', '.join(run)}, epoch FROM failures")}
+        for key, epoch in ours.items():
+            if key not in known and reached.get(key, 0) >= epoch:
+                db.execute(*_statement("DELETE FROM failures {}", key))
+        kept = []
+        for *fields, epoch in failed[[*run, "epoch"]].to_numpy().tolist():
+            key = RunKey(*fields)
+            ((here,),) = db.execute(*_statement("SELECT max(epoch) FROM observations {}", key))
+            kept.append(key in ours or here is None or here < epoch)
+        return {name: (table, rows[kept] if name == FAILURES.name else rows) for name, (table, rows) in tables.items()}
+
     def _check_equal(self, db: sqlite3.Connection, table: Table, values: list[Any]) -> None:
-        same = " AND ".join(f"{name} IS ?" for name in (*table.names, "checksum"))
-        if not db.execute(f"SELECT 1 FROM {table.name} WHERE {same}", values).fetchone():
+        # Where and when a job was first used is not what it is: its hash and parameters are.
+        compared = table.names if table.name != SETTINGS.name else ("hash", "parameters")
+        given = dict(zip(table.names, values, strict=False))
+        same = " AND ".join(f"{name} IS ?" for name in compared)
+        if not db.execute(f"SELECT 1 FROM {table.name} WHERE {same}", [given[name] for name in compared]).fetchone():
             row = ", ".join(map(str, values[: table.keys]))
             raise ValueError(
                 f"{self.path}: its table {table.name} has {row} with other values; nothing was imported: import into a different store"
+            )
+        if table.name == SETTINGS.name:
+            self._warn_of_environment(db, given)
+
+    def _check_jobs(self, db: sqlite3.Connection) -> None:
+        """Raise ValueError for a job that is not what its hash says, and for records of no job, which no report would show."""
+        for settings, parameters, environment in db.execute("SELECT hash, parameters, environment FROM settings"):
+            try:
+                sound = migrations.settings_hash(json.loads(parameters))[0] == settings
+                sound = sound and isinstance(json.loads(environment), dict)
+            except (ValueError, RecursionError):
+                sound = False
+            if not sound:
+                raise ValueError(
+                    f"settings: the row of {settings!a:.80} has parameters or an environment that no job of this hash has; nothing was "
+                    "imported: export it again"
+                )
+        for table in RECORDS:
+            query = f"SELECT settings FROM {table.name} WHERE settings NOT IN (SELECT hash FROM settings) LIMIT 1"
+            for (settings,) in db.execute(query):
+                raise ValueError(
+                    f"{table.name}: rows of the job {settings!a:.80}, which is not in the table settings; nothing was imported: pass a "
+                    "folder with settings as well"
+                )
+
+    def _warn_of_environment(self, db: sqlite3.Connection, given: Mapping[str, Any]) -> None:
+        ((stored,),) = db.execute("SELECT environment FROM settings WHERE hash = ?", (given["hash"],))
+        if changes := _changes(json.loads(stored), json.loads(given["environment"])):
+            warnings.warn(
+                f"{self.path}: of the job {given['hash']}, what was imported comes from another environment ({changes}); last digits may "
+                "differ between candidates",
+                stacklevel=2,
             )
 
     def done(self, key: RunKey, readings: Sequence[str]) -> int:
@@ -485,6 +545,19 @@ _SUMMARY = [
     "readings",
     "parameters",
 ]
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What differs between two environments, in words."""
+    return "; ".join(
+        f"{name} {before.get(name)} -> {value}" for name, value in now.items() if before.get(name) != value
+    )
+
+
+def _statement(text: str, key: RunKey) -> tuple[str, tuple[Any, ...]]:
+    """A statement about one run, whose {} stands for the clause that selects its rows, with the values of the clause."""
+    clause, values = where(**key._asdict())
+    return text.format(clause), values
 
 
 def _differing(parameters: dict[str, Any], others: Sequence[dict[str, Any]]) -> str:

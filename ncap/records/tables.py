@@ -1,5 +1,6 @@
 """The checked tables of one job, which every rule, ranking and report reads."""
 
+import warnings
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +49,16 @@ class Records:
     def truth(self) -> "pd.DataFrame":
         """How the networks have ended so far: target, candidate, test accuracy at the last tick (mean over runs), and its epoch.
 
-        It is meant for judging predictions; no rule is given it.
+        It is meant for judging predictions; no rule is given it. Warns where they have not all been trained equally long.
         """
-        last = self.observations.groupby(["target", "candidate", "run"]).tail(1)
+        last = self.observations.groupby(["target", "candidate", "run"]).tail(1).dropna(subset="test_accuracy")
+        if last["epoch"].nunique() > 1:
+            ends = last.groupby("candidate")["epoch"]
+            warnings.warn(
+                f"the candidates' runs have ended after different numbers of epochs, {_unequal(ends.min(), ends.max())}: their last "
+                "accuracies do not compare; train all to the same epoch, or pass the accuracies that they really reach",
+                stacklevel=2,
+            )
         ended = last.groupby(["target", "candidate"])[["test_accuracy", "epoch"]].mean().dropna(subset="test_accuracy")
         return ended.reset_index().rename(columns={"test_accuracy": "accuracy", "epoch": "epochs"})
 
@@ -89,6 +97,11 @@ class Records:
             scores=scores.reset_index(drop=True),
             failures=failures.reset_index(drop=True),
         )
+
+
+def _unequal(least: "pd.Series[float]", most: "pd.Series[float]") -> str:
+    """A candidate that was trained briefly and one that was trained for long, in words."""
+    return f"{least.idxmin()} after {least.min():g} and {most.idxmax()} after {most.max():g}"
 
 
 def checked_table(table: Table, rows: Any) -> "pd.DataFrame":

@@ -1,7 +1,6 @@
 """Fingerprints, which tell one body, or one state of training, from another."""
 
 import hashlib
-import inspect
 import json
 import re
 from collections.abc import Iterable
@@ -9,6 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ncap.training.description import described, described_layer
 
 if TYPE_CHECKING:
     import keras
@@ -35,7 +36,7 @@ def body_fingerprint(body: "keras.Model") -> str:
     """The fingerprint of a body: "<weights>:<version of Keras>:<architecture>", each a short hash or text.
 
     The architecture is what Keras would save of the model, except for layer names, which Keras numbers throughout the life of a process.
-    For layers that are not Keras' own, it includes their source.
+    For layers that are not Keras' own, it includes their code and their attributes.
     """
     import keras
 
@@ -57,12 +58,15 @@ def same_body(stored: str, own: str) -> bool:
 
 def architecture_fingerprint(body: "keras.Model") -> str:
     """The first 8 hexadecimal digits of the SHA-256 of a model's architecture."""
-    plain = json.loads(json.dumps(_described(body), sort_keys=True, default=_plain))
+    plain = json.loads(json.dumps(_described(body), sort_keys=True, default=described))
     return hashlib.sha256(json.dumps(_without_names(plain), sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _described(layer: "keras.layers.Layer") -> Any:
-    """The class and settings of a layer and of all layers inside it; for classes from elsewhere, also their source."""
+    """The class and settings of a layer and of all layers inside it; for classes from elsewhere, also their code and attributes.
+
+    Keras saves no argument that it cannot serialize, such as an array, and of a class of the user's perhaps nothing at all.
+    """
     kind = type(layer)
     config: Any = None
     if hasattr(layer, "module") and kind.__name__ == "TorchModuleWrapper":  # its config is its pickled weights
@@ -70,23 +74,9 @@ def _described(layer: "keras.layers.Layer") -> Any:
     else:
         with suppress(Exception):  # a user's get_config may do anything
             config = layer.get_config()
-    own = "" if kind.__module__.partition(".")[0] == "keras" else _source(kind)
+    own = described_layer(layer)
     inside = [_described(each) for each in getattr(layer, "layers", [])]
     return [kind.__name__, own, config, inside]
-
-
-def _plain(value: Any) -> str:
-    """A stand-in for a value that JSON cannot represent; never its address."""
-    if isinstance(value, np.ndarray):
-        return fingerprint([value])
-    return _source(value) if inspect.isroutine(value) or inspect.isclass(value) else type(value).__qualname__
-
-
-def _source(kind: Any) -> str:
-    try:
-        return inspect.getsource(kind)
-    except (OSError, TypeError):
-        return kind.__qualname__
 
 
 def _without_names(described: Any) -> Any:

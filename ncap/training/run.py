@@ -8,6 +8,7 @@ import math
 import random
 import time
 import warnings
+import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,7 @@ class Training:
         body = candidate.build()
         if not isinstance(body, keras.Model):
             raise TypeError(f"the factory of {candidate.name!r} must return a keras.Model, got {type(body).__name__}")
+        _check_fresh(candidate.name, body)
         self.fingerprint = body_fingerprint(body)
         self.model = _compiled(job, body, target.classes, derived_seed(job.seed, run, "probe"))
         self.shape = body.input_shape[1:]
@@ -89,9 +91,11 @@ class Training:
             self.batches.check(place)
         rows = target.sample_rows("train", BETA_SAMPLES, job.seed)
         self.samples = target.view("train", rows, self.shape), target.labels("train")[rows]
+        self._own = body.trainable_variables
         # What `variables` has beyond `weights` is the state of random generators anywhere in the body.
         weights = {id(variable) for variable in self.model.weights}
-        self.generators = [variable for variable in self.model.variables if id(variable) not in weights]
+        own = [variable for variable in self.model.variables if id(variable) not in weights]
+        self.generators = [*own, *_shared_generator()]
 
     def check_body(self, stored: str) -> None:
         """Raise ValueError if the run started from another body than this; "" means that none is known."""
@@ -113,12 +117,13 @@ class Training:
         return [
             (self.model.weights, state.weights),
             (self.model.optimizer.variables, state.optimizer),
-            # A state of ncap 0.1 has no generators; they are reseeded after an epoch in any case.
-            (self.generators if state.generators else [], state.generators),
+            # An older state has none, or only those of the body; they are reseeded after an epoch in any case.
+            (self.generators[: len(state.generators)], state.generators),
         ]
 
     def train(self, place: Place) -> dict[str, float]:
         """Train from the previous tick up to a place, and return Keras' logs."""
+        _TRAINED.update((id(variable), variable) for variable in self._own)
         if place.part == 1:
             self._reseed(place.epoch)
         self.batches.take(self._order(place.epoch), place)
@@ -157,6 +162,7 @@ class Training:
 
     def set_state(self, state: State) -> None:
         """Resume from a state."""
+        _TRAINED.update((id(variable), variable) for variable in self._own)
         for variables, arrays in self._variables(state):
             for variable, array in zip(variables, arrays, strict=True):
                 variable.assign(array)
@@ -193,6 +199,29 @@ class Training:
             state.assign(np.array([derived_seed(*parts, "generator", index), 0], dtype=state.dtype))
 
 
+# The variables that a run of this process has trained, by identity, for as long as anything else holds them.
+_TRAINED: "weakref.WeakValueDictionary[int, keras.Variable]" = weakref.WeakValueDictionary()
+
+
+def _check_fresh(candidate: str, body: keras.Model) -> None:
+    """Raise ValueError if another run has trained the body's weights: this run would go on from there."""
+    trained = [variable.path for variable in body.trainable_variables if id(variable) in _TRAINED]
+    if trained:
+        raise ValueError(
+            f"the factory of {candidate!r} returned weights that another run has trained already ({trained[0]}); it must build or load "
+            "the model anew each time it is called"
+        )
+
+
+def _shared_generator() -> list[keras.Variable]:
+    """The state of the generator that keras.random draws from in a layer that passes no seed; Keras on JAX refuses such a layer."""
+    if keras.backend.backend() == "jax":
+        return []
+    from keras.src.random.seed_generator import global_seed_generator  # Keras exports no way to reach it
+
+    return [global_seed_generator().state]
+
+
 class _Interruptible(keras.callbacks.Callback):
     """Ctrl-C ends training between two batches."""
 
@@ -227,7 +256,10 @@ def _compiled(job: Job, body: keras.Model, classes: int, seed: int) -> keras.Mod
 
 
 def make_optimizer(job: Job) -> keras.optimizers.Optimizer:
-    """A fresh optimizer with the job's learning rate. Raises ValueError if Keras does not know its name or cannot build it."""
+    """A fresh optimizer with the job's learning rate.
+
+    Raises: ValueError if Keras does not know its name or cannot build it, and if it says what the job would not do.
+    """
     try:
         optimizer = keras.optimizers.get(job.optimizer if isinstance(job.optimizer, str) else dict(job.optimizer))
     except (ValueError, TypeError) as error:
@@ -236,8 +268,33 @@ def make_optimizer(job: Job) -> keras.optimizers.Optimizer:
         else:
             problem = f"cannot be made ({error}); pass what keras.optimizers.serialize(optimizer) returns"
         raise ValueError(f"optimizer {job.optimizer!r:.80} {problem}") from error
+    if not isinstance(job.optimizer, str):
+        _check_serialized(optimizer, job.learning_rate)
     optimizer.learning_rate = job.learning_rate
     return optimizer
+
+
+def _check_serialized(optimizer: keras.optimizers.Optimizer, learning_rate: float) -> None:
+    """Raise ValueError where a serialized optimizer would train otherwise than it says."""
+    innermost = optimizer
+    while (inner := getattr(innermost, "inner_optimizer", None)) is not None:
+        innermost = inner
+    own = keras.optimizers.serialize(innermost)["config"].get("learning_rate")
+    if not isinstance(own, float):
+        raise ValueError(
+            f"optimizer: its learning rate is a schedule, {own!r:.80}; a job has one learning rate for all of its epochs, however many "
+            "they become: pass an optimizer with a number, and that number as learning_rate"
+        )
+    if not math.isclose(own, learning_rate, rel_tol=1e-6):  # Keras gives it in float32
+        raise ValueError(
+            f"optimizer has the learning rate {own:.6g}, but learning_rate is {learning_rate:.6g}; pass learning_rate={own:.6g}, or an "
+            "optimizer with the other"
+        )
+    if getattr(innermost, "use_ema", False) and innermost.ema_overwrite_frequency is None:
+        raise ValueError(
+            "optimizer: with use_ema, Keras replaces the weights by their average when training ends, which here would be at every tick; "
+            "pass ema_overwrite_frequency as well, or no use_ema"
+        )
 
 
 def _optimizer_names() -> list[str]:

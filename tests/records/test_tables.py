@@ -85,13 +85,23 @@ def test_one_job_is_taken_out_of_several():
             observations({"settings": "t", "target": "birds", "candidate": "b"}),
         ]
     )
-    newest = load({"observations": rows})  # in the order of their keys: the last
-    assert (newest.settings, newest.target, newest.candidates) == ("t", "digits", ["a"])
+    newest = load({"observations": rows})
+    assert (newest.settings, newest.target, newest.candidates) == ("t", "birds", ["b"])
     chosen = load({"observations": rows}, settings="t", target="birds")
     assert chosen.candidates == ["b"]
     with pytest.raises(ValueError, match="no rows for the job settings 'x'"):
         load({"observations": rows}, settings="x")
     assert load(chosen) is chosen
+
+
+def test_the_job_of_tables_is_that_of_the_last_row_given_not_of_the_highest_hash():
+    rows = pd.concat([observations({"settings": "z"}), observations({"settings": "a", "target": "birds"})])
+    last = load({"observations": rows})
+    assert (last.settings, last.target) == ("a", "birds")
+    earlier = load(
+        {"observations": rows}, target="digits"
+    )  # its settings, and not those of the last row of another target
+    assert (earlier.settings, earlier.target, len(earlier.observations)) == ("z", "digits", 1)
 
 
 def test_bad_sets_of_tables_are_refused():

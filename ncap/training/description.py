@@ -1,0 +1,124 @@
+"""Values and code of a user's layers as JSON values, the same in every process: what they compute with, and never where it lies."""
+
+import dis
+import hashlib
+import inspect
+import sys
+from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+_DEEPEST = 6  # objects inside objects, and functions that functions call
+# What these define is told by its name: their versions are in a job's environment.
+_LIBRARIES = {*sys.stdlib_module_names, "keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "scipy", "ncap"}
+
+
+def described(value: Any, depth: int = 0) -> Any:
+    """A value as numbers, texts, lists and dictionaries; an array by its fingerprint, code by its source and what it refers to.
+
+    >>> described({"mean": np.zeros(2), "names": {"b", "a"}})
+    {'mean': 'array cdead7b1f5591afe', 'names': ['a', 'b']}
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return described(value.item(), depth)
+    if depth >= _DEEPEST or isinstance(value, ModuleType):
+        return getattr(value, "__name__", type(value).__qualname__)
+    if isinstance(value, Mapping):
+        return {
+            str(key): described(inside, depth + 1)
+            for key, inside in sorted(value.items(), key=lambda item: str(item[0]))
+        }
+    if isinstance(value, list | tuple):
+        return [described(inside, depth + 1) for inside in value]
+    if isinstance(value, Set):
+        return sorted((described(inside, depth + 1) for inside in value), key=repr)
+    if inspect.isroutine(value) or inspect.isclass(value):
+        return _code(value, depth)
+    return _object(value, depth)
+
+
+def described_layer(layer: Any) -> list[Any]:
+    """What the classes of a layer that are the user's read and keep on it, and the user's functions that Keras' own layers call."""
+    classes = [kind for kind in type(layer).__mro__ if not _of_a_library(kind)]
+    kept = {
+        name for kind in classes for function in _functions(kind) for name in _names(function.__code__, "STORE_ATTR")
+    }
+    values = {name: value for name, value in vars(layer).items() if name in kept or _is_of_the_user(value)}
+    return [*map(described, classes), described(values)] if classes or values else []
+
+
+def _is_of_the_user(value: Any) -> bool:
+    return isinstance(value, FunctionType | MethodType) and not _of_a_library(value)
+
+
+def _object(value: Any, depth: int) -> Any:
+    """An array by its fingerprint; an object of the user's by its class and attributes, one of a library by its class."""
+    kind = type(value)
+    # Layers have a description of their own, and weights a fingerprint.
+    if any(each.__module__.partition(".")[0] == "keras" for each in kind.__mro__):
+        return kind.__qualname__
+    if hasattr(value, "__array__"):
+        with suppress(Exception):  # a symbolic tensor has no values
+            values = np.ascontiguousarray(value)
+            return described(values.tolist(), depth + 1) if values.dtype.hasobject else _array(values)
+    return (
+        kind.__qualname__
+        if _of_a_library(kind)
+        else [kind.__qualname__, described(getattr(value, "__dict__", {}), depth + 1)]
+    )
+
+
+def _array(values: np.ndarray) -> str:
+    digest = hashlib.sha256(f"{values.dtype.str}{values.shape}".encode() + values.tobytes()).hexdigest()
+    return f"array {digest[:16]}"
+
+
+def _of_a_library(value: Any) -> bool:
+    return (getattr(value, "__module__", None) or "builtins").partition(".")[0] in _LIBRARIES
+
+
+def _code(value: Any, depth: int) -> Any:
+    """The source of a function or class, and the values of the names outside that it reads."""
+    value = value.__func__ if isinstance(value, MethodType) else inspect.unwrap(value)
+    if _of_a_library(value):
+        return getattr(value, "__qualname__", type(value).__qualname__)
+    source = getattr(value, "__qualname__", type(value).__qualname__)
+    with suppress(OSError, TypeError):
+        source = inspect.getsource(value)
+    found: dict[str, Any] = {}
+    for function in _functions(value):
+        found |= _read(function)
+    outside = {name: described(read, depth + 1) for name, read in sorted(found.items()) if read is not value}
+    return [source, outside] if outside else source
+
+
+def _functions(value: Any) -> Iterator[FunctionType]:
+    members = vars(value).values() if inspect.isclass(value) else [value]
+    for member in members:
+        function = getattr(member, "__func__", getattr(member, "fget", member))
+        if isinstance(function, FunctionType):
+            yield function
+
+
+def _read(function: FunctionType) -> dict[str, Any]:
+    """What a function reads from outside: constants, functions and classes, but nothing that is there to be changed."""
+    found: dict[str, Any] = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with suppress(ValueError):  # not bound yet
+            found[name] = cell.cell_contents
+    found.pop("__class__", None)
+    read = _names(function.__code__, "LOAD_GLOBAL") - _names(function.__code__, "STORE_GLOBAL")
+    found |= {name: function.__globals__[name] for name in read if name in function.__globals__}
+    fixed = (bool, int, float, str, tuple, np.ndarray, np.generic, type)
+    return {name: value for name, value in found.items() if isinstance(value, fixed) or inspect.isroutine(value)}
+
+
+def _names(code: CodeType, step: str) -> set[str]:
+    """The names that steps of one kind have in code, functions inside it included."""
+    found = {each.argval for each in dis.get_instructions(code) if each.opname == step}
+    return found.union(*(_names(inner, step) for inner in code.co_consts if isinstance(inner, CodeType)))

@@ -1,0 +1,26 @@
+"""Candidates that were trained for different numbers of epochs: what is compared then is said."""
+
+import pytest
+from made_records import line, records
+
+from ncap.ranking.order import rank_records
+
+
+def test_a_candidate_that_was_observed_less_long_than_others_has_a_note():
+    uneven = records(long=line(0.8, (6, 5, 4, 3, 2, 1)), short=line(0.9))
+    table = rank_records(uneven, "last_seen").table.set_index("candidate")
+    assert "observed for 4 epochs, others for up to 6" in table.loc["short", "note"]
+    assert "observed for" not in table.loc["long", "note"]
+    even = rank_records(uneven.of(epochs=4), "last_seen").table
+    assert not even["note"].str.contains("observed for").any()
+
+
+def test_ends_after_different_epochs_are_no_truth_without_a_warning(recwarn):
+    uneven = records(long=line(0.8, (6, 5, 4, 3, 2, 1)), short=line(0.9))
+    with pytest.warns(UserWarning, match="different numbers of epochs, short after 4 and long after 6"):
+        uneven.truth()
+    with pytest.warns(UserWarning, match="one after 1 and one after 2"):
+        records(one=line(0.8, (2, 1)), one_1=line(0.8, (2,))).truth()
+    recwarn.clear()
+    uneven.of(epochs=4).truth()
+    assert not recwarn.list
