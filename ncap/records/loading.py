@@ -51,14 +51,7 @@ def _from_tables(tables: "Mapping[str, pd.DataFrame]", settings: str | None, tar
     checked = {
         name: checked_table(table, tables[name]) if name in tables else table.empty() for name, table in known.items()
     }
-    last = checked["observations"]
-    if len(last):
-        settings = str(last["settings"].iloc[-1]) if settings is None else settings
-        target = (
-            str(last[last["settings"] == settings]["target"].iloc[-1])
-            if target is None and settings in set(last["settings"])
-            else target
-        )
+    settings, target = _job_of_last_row(tables["observations"], settings, target)
     wanted = {name: value for name, value in zip(_JOB, (settings, target), strict=True) if value is not None}
     for name, table in checked.items():
         kept = table
@@ -71,3 +64,13 @@ def _from_tables(tables: "Mapping[str, pd.DataFrame]", settings: str | None, tar
         )
     kept_tables: dict[str, Any] = dict(checked)
     return Records(**kept_tables, settings=settings or "", target=target or "")
+
+
+def _job_of_last_row(
+    observations: "pd.DataFrame", settings: str | None, target: str | None
+) -> tuple[str | None, str | None]:
+    """What was asked for, and the rest from the last row, in the order given, that agrees with it; a checked table is sorted."""
+    jobs = observations[list(_JOB)].astype(str)
+    for column, value in zip(_JOB, (settings, target), strict=True):
+        jobs = jobs if value is None else jobs[jobs[column] == value]
+    return (settings, target) if jobs.empty else tuple(jobs.iloc[-1])

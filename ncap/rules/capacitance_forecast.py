@@ -56,6 +56,8 @@ class CapacitanceForecast(Rule):
         notes = [f"{label} = {mean:.3g} clipped to {min(max(mean, 0.0), 1.0):g}"] if remark else []
         if (distance := distance_of_zero(beta[used, None] - end)) >= FAR:
             notes.insert(0, f"beta_{curve.horizon:g} lies {distance:.2g} beta ranges away")
+        if curve.horizon < readable.epoch[-1]:
+            notes.insert(0, f"epoch {curve.horizon:g} lies before epoch {readable.epoch[-1]:g}, which was seen")
         if is_flat(predictor.line(beta[used])[0], accuracy[used]):
             notes.append("h is flat, the prediction is about the mean accuracy")
         fit = points(readable, t0=predictor.t0_, line=predictor.line, at=end, label=label, remark=remark)

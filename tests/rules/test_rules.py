@@ -305,3 +305,10 @@ def test_columns_of_a_curve_are_checked():
         Curve.of(test_accuracy=[0.5])
     with pytest.raises(ValueError, match="one length"):
         Curve.of(val_accuracy=[0.5], beta_eff=[1, 2])
+
+
+@pytest.mark.parametrize(("horizon", "note"), [(3, "epoch 3 lies before epoch 5, which was seen"), (5, ""), (30, "")])
+def test_a_horizon_before_the_last_epoch_seen_is_noted(horizon, note):
+    beta = 4 / np.arange(1.0, 6.0)
+    made = CapacitanceForecast().predict(Curve.of(beta_eff=beta, val_accuracy=0.9 - beta / 10, horizon=horizon), {})
+    assert (made.status, made.note) == ("ok", note)
