@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from ncap.arguments import hidden_widths, rate, seed_number, switch, whole_number
+from ncap.heads import head_of
 
 PROBE_NAME = "ncap_probe"
 
@@ -279,20 +280,8 @@ def _check_body(body: Any) -> None:
             f"body {body.name!r} returns {shape}; the probe reads features (N, n_0) or feature maps (N, height, width, channels), "
             "n_0 and channels known: flatten or pool the output first"
         )
-    if head := _head(body):
+    if head := head_of(body):
         raise ValueError(
             f"body {body.name!r} ends in the {head}: that is a head, and the probe reads features; build the body with "
             "include_top=False, or cut it off: keras.Model(body.inputs, body.layers[-2].output)"
         )
-
-
-def _head(body: keras.Model) -> str:
-    """The last operation of a body, in words, where it turns features into probabilities; "" where it does not."""
-    last = body.outputs[0]._keras_history.operation
-    if isinstance(last, keras.Model):
-        return _head(last) if getattr(last, "outputs", None) else ""
-    activation = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
-    # Hidden layers of sigmoids exist, so that several of them may well be features.
-    if activation in ("softmax", "log_softmax") or (activation == "sigmoid" and body.outputs[0].shape[-1] == 1):
-        return f"{activation} of layer {last.name!r}"
-    return ""

@@ -140,7 +140,8 @@ def checked_truth(truth: Any) -> "pd.DataFrame":
         raise ValueError(f"truth: missing {missing}; pass the columns {columns}, got {list(truth.columns)}")
     if (twice := truth["candidate"].duplicated()).any():
         raise ValueError(f"truth: pass one row per candidate, got several for {truth.loc[twice, 'candidate'].tolist()}")
-    return _accuracies("truth", truth[columns], "true_accuracy")
+    named = truth[columns].astype({"candidate": str})  # numbers among the names, as a table of names has them
+    return _accuracies("truth", named, "true_accuracy")
 
 
 def _accuracies(name: str, table: "pd.DataFrame", column: str) -> "pd.DataFrame":

@@ -41,11 +41,9 @@ def read(path: str | Path, seed: int) -> ArrayTarget:
 
 def check_file(path: Path) -> None:
     """Raise ValueError unless `path` is a .npz archive; what it holds is not read."""
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise ValueError(
-            f"{path}: not a file; pass the path of a .npz file with the arrays x and y"
-        )  # a pipe would be waited for
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():  # a pipe would be waited for
+            raise ValueError(f"{path}: not a file; pass the path of a .npz file with the arrays x and y")
         with path.open("rb") as file:
             archive = zipfile.is_zipfile(file)
     except OSError as error:
