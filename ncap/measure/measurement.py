@@ -345,6 +345,15 @@ def _compiled_loss(model: keras.Model) -> str:
                 f"the model's compiled loss {name!r} has label_smoothing={settings['label_smoothing']}; pass loss='cross_entropy' with "
                 "smoothed targets y of shape (N, classes)"
             )
+        if settings.get("ignore_class") is not None:
+            raise ValueError(
+                f"the model's compiled loss {name!r} has ignore_class={settings['ignore_class']}, and beta_eff would count its samples; "
+                "leave them out of x and y, and pass loss='cross_entropy'"
+            )
+        if settings.get("axis", -1) not in (-1, 1):
+            raise ValueError(
+                f"the model's compiled loss {name!r} has axis={settings['axis']}, but the classes are on the last axis, -1"
+            )
         if not settings.get("from_logits"):
             warnings.warn(
                 f"the model returns logits but its compiled loss {name!r} has from_logits=False, so training minimises something "
