@@ -49,9 +49,13 @@ class Records:
     def truth(self) -> "pd.DataFrame":
         """How the networks have ended so far: target, candidate, test accuracy at the last tick (mean over runs), and its epoch.
 
-        It is meant for judging predictions; no rule is given it.
+        Runs that failed are left out, and with them a candidate that has no other. It is meant for judging predictions; no rule is given
+        it.
         """
-        last = self.observations.groupby(["target", "candidate", "run"]).tail(1)
+        lost = self.failures[["candidate", "run"]].drop_duplicates()
+        merged = self.observations.merge(lost, on=["candidate", "run"], how="left", indicator="failed")
+        kept = self.observations[(merged["failed"] == "left_only").to_numpy()]
+        last = kept.groupby(["target", "candidate", "run"]).tail(1)
         ended = last.groupby(["target", "candidate"])[["test_accuracy", "epoch"]].mean().dropna(subset="test_accuracy")
         return ended.reset_index().rename(columns={"test_accuracy": "accuracy", "epoch": "epochs"})
 

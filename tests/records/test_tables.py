@@ -172,3 +172,14 @@ def test_the_job_of_a_target_is_found_whatever_the_last_row_is():
     assert load({"observations": seen}, settings="s1").target == "digits"
     with pytest.raises(ValueError, match="no rows for the job"):
         load({"observations": seen}, target="mnist")
+
+
+def test_the_truth_is_of_runs_that_did_not_fail():
+    """A run that had diverged was averaged with the sound one."""
+    good = [{"tick": t, "epoch": float(t), "test_accuracy": 0.1 * t} for t in (1, 2, 3, 4)]
+    bad = [{"run": 1, "tick": t, "epoch": float(t), "test_accuracy": 0.9} for t in (1, 2)]
+    failed = pd.DataFrame([KEY | {"run": 1, "epoch": 3.0, "reason": "the loss is nan"}])
+    seen = {"observations": observations(*good, *bad)}
+    (line,) = load(seen | {"failures": failed}).truth()[["accuracy", "epochs"]].values.tolist()
+    assert line == [pytest.approx(0.4), 4.0]
+    assert load(seen | {"failures": pd.concat([failed, failed.assign(run=0)])}).truth().empty
