@@ -139,6 +139,8 @@ def compiled(loss):
 
 
 SMOOTHED = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+IGNORING = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0)
+ON_AXIS_0 = keras.losses.CategoricalCrossentropy(from_logits=True, axis=0)
 
 
 def diverged(where):
@@ -188,6 +190,13 @@ MODELS = [
         "pass ncap.attach_probe(body, classes)",
     ),
     ("model", compiled(SMOOTHED), ValueError, "label_smoothing=0.1; pass loss='cross_entropy' with smoothed targets y"),
+    (
+        "model",
+        compiled(IGNORING),
+        ValueError,
+        "ignore_class=0, and beta_eff would count its samples; leave them out of x and y",
+    ),
+    ("model", compiled(ON_AXIS_0), ValueError, "axis=0, but the classes are on the last axis, -1"),
     ("model", compiled(["mse"]), ValueError, "['mse']", "is not one loss; beta_eff is read of one loss"),
 ]
 READ = [

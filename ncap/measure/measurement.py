@@ -262,6 +262,7 @@ def _check_work(loss: str | None, batch_size: int) -> None:
 def check_data(model: keras.Model, x: Any, y: Any, loss: str | None) -> tuple[Probe, np.ndarray, np.ndarray, str]:
     """The probe, inputs (N, ...), targets (N, classes) and loss; TypeError or ValueError where they do not fit. The body is not run."""
     probe = find_probe(model)
+    _check_not_quantized(probe)
     loss = _compiled_loss(model) if loss is None else loss
     x, expected = x if _is_view(x) else numbers("x", x), tuple(model.input_shape[1:])
     if not _fits(x.shape, expected):
@@ -270,6 +271,16 @@ def check_data(model: keras.Model, x: Any, y: Any, loss: str | None) -> tuple[Pr
         remedy = "; add the axis of channels, x[..., None]" if _fits((*x.shape, 1), expected) else remedy
         raise ValueError(f"x must have shape (N, {', '.join(map(str, expected))}), N at least 1, got {x.shape}{remedy}")
     return probe, x, read_targets(y, len(x), probe.classes, loss), loss
+
+
+def _check_not_quantized(probe: Probe) -> None:
+    # A quantized kernel holds whole numbers, and the scale that makes weights of them is kept elsewhere.
+    for dense in (*(unit.dense for unit in probe.units), probe.logits):
+        if mode := getattr(dense, "quantization_mode", None):
+            raise ValueError(
+                f"the probe's layer {dense.name!r} is quantized to {mode}, and its kernel is no longer the weights; take readings of the "
+                "model before model.quantize"
+            )
 
 
 def check_weight(sample_weight: Any, n: int, methods: Sequence[str]) -> np.ndarray:
@@ -333,6 +344,15 @@ def _compiled_loss(model: keras.Model) -> str:
             raise ValueError(
                 f"the model's compiled loss {name!r} has label_smoothing={settings['label_smoothing']}; pass loss='cross_entropy' with "
                 "smoothed targets y of shape (N, classes)"
+            )
+        if settings.get("ignore_class") is not None:
+            raise ValueError(
+                f"the model's compiled loss {name!r} has ignore_class={settings['ignore_class']}, and beta_eff would count its samples; "
+                "leave them out of x and y, and pass loss='cross_entropy'"
+            )
+        if settings.get("axis", -1) not in (-1, 1):
+            raise ValueError(
+                f"the model's compiled loss {name!r} has axis={settings['axis']}, but the classes are on the last axis, -1"
             )
         if not settings.get("from_logits"):
             warnings.warn(

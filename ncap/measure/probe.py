@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from ncap.arguments import hidden_widths, rate, seed_number, switch, whole_number
+from ncap.heads import head_of
 
 PROBE_NAME = "ncap_probe"
 
@@ -197,7 +198,9 @@ def detach_probe(model: keras.Model) -> keras.Model:
 
 def body_under(model: keras.Model, probe: Probe) -> keras.Model:
     """The part of a model below the probe that `find_probe` found in it."""
-    features = probe.input
+    features = _call(model, probe).input_tensors[
+        0
+    ]  # not probe.input, which is that of its first call, be it in another model
     history = features._keras_history
     body = history.operation
     # A model that is called inside a larger graph is the last part of the body only.
@@ -210,7 +213,8 @@ def body_under(model: keras.Model, probe: Probe) -> keras.Model:
 def find_probe(model: keras.Model) -> Probe:
     """The one probe layer of a model, also after saving to .keras and loading.
 
-    Raises: TypeError for anything but a Keras model, ValueError when it has no probe or more than one.
+    Raises: TypeError for anything but a Keras model, ValueError when it has no probe or more than one, and when the probe's logits are not
+    what the model returns.
     """
     if not isinstance(model, keras.Model):
         raise TypeError(f"model must be a Keras model with an ncap probe, got {type(model).__name__}")
@@ -224,7 +228,25 @@ def find_probe(model: keras.Model) -> Probe:
         raise ValueError(
             f"model {model.name!r} has {len(probes)} ncap probes, one is needed; put it on with ncap.attach_probe(body, classes)"
         )
+    _call(model, probes[0])
     return probes[0]
+
+
+def _call(model: keras.Model, probe: Probe) -> Any:
+    """The call (Keras' node) of the probe whose logits the model returns: a layer may be called in several places."""
+    histories = [output._keras_history for output in model.outputs]
+    calls = {history.node_index for history in histories if history.operation is probe}
+    if not calls:
+        last = ", ".join(repr(history.operation.name) for history in histories)
+        raise ValueError(
+            f"model {model.name!r} returns the output of layer {last}, not the logits of its ncap probe: what comes after the probe would "
+            "be left out of beta_eff; end the model with the probe, and put a softmax into the loss by from_logits=True"
+        )
+    if len(calls) > 1:
+        raise ValueError(
+            f"model {model.name!r} returns {len(calls)} outputs of its one probe, each on other features; make a model of each"
+        )
+    return probe._inbound_nodes[calls.pop()]
 
 
 def _check_classes(classes: Any) -> int:
@@ -258,20 +280,8 @@ def _check_body(body: Any) -> None:
             f"body {body.name!r} returns {shape}; the probe reads features (N, n_0) or feature maps (N, height, width, channels), "
             "n_0 and channels known: flatten or pool the output first"
         )
-    if head := _head(body):
+    if head := head_of(body):
         raise ValueError(
             f"body {body.name!r} ends in the {head}: that is a head, and the probe reads features; build the body with "
             "include_top=False, or cut it off: keras.Model(body.inputs, body.layers[-2].output)"
         )
-
-
-def _head(body: keras.Model) -> str:
-    """The last operation of a body, in words, where it turns features into probabilities; "" where it does not."""
-    last = body.outputs[0]._keras_history.operation
-    if isinstance(last, keras.Model):
-        return _head(last) if getattr(last, "outputs", None) else ""
-    activation = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
-    # Hidden layers of sigmoids exist, so that several of them may well be features.
-    if activation in ("softmax", "log_softmax") or (activation == "sigmoid" and body.outputs[0].shape[-1] == 1):
-        return f"{activation} of layer {last.name!r}"
-    return ""

@@ -41,9 +41,10 @@ def compare(
         ticks: how many ticks of each run are read, one number or several; None reads all.
 
     Returns: a DataFrame with one row per target, rule and number of ticks, and the columns target, rule, ticks, seconds (training of all
-    candidates up to there, with the readings where the rule reads them), rho, tau, weighted_tau, regret_1, regret_3, and each of these
-    with _low and _high: a 95 % interval over 1,000 samples of candidates, the same for every rule. Candidates are ordered by the
-    prediction before it is clipped; one without a prediction comes last, one without a true accuracy is left out.
+    candidates up to there, with the readings where the rule reads them; NaN where they were not recorded), rho, tau, weighted_tau,
+    regret_1, regret_3, and each of these with _low and _high: a 95 % interval over 1,000 samples of candidates, the same for every rule.
+    Candidates are ordered by the prediction before it is clipped; one without a prediction comes last, one without a true accuracy is
+    left out.
 
     Raises: TypeError or ValueError for an unknown rule, a target without records, and for tables that break the schema.
 
@@ -139,7 +140,8 @@ def checked_truth(truth: Any) -> "pd.DataFrame":
         raise ValueError(f"truth: missing {missing}; pass the columns {columns}, got {list(truth.columns)}")
     if (twice := truth["candidate"].duplicated()).any():
         raise ValueError(f"truth: pass one row per candidate, got several for {truth.loc[twice, 'candidate'].tolist()}")
-    return _accuracies("truth", truth[columns], "true_accuracy")
+    named = truth[columns].astype({"candidate": str})  # numbers among the names, as a table of names has them
+    return _accuracies("truth", named, "true_accuracy")
 
 
 def _accuracies(name: str, table: "pd.DataFrame", column: str) -> "pd.DataFrame":
@@ -205,13 +207,19 @@ def _measured(job: Records, rules: Sequence[Rule], truth: "pd.Series[float]") ->
             [[rule.name, one.is_accuracy, one.order] for one in made], columns=["rule", "is_accuracy", "order"]
         )
         standing: Any = _standing(table).to_numpy(dtype=np.float64) if len(made) else np.empty(0)
-        columns = ["seconds_train", *(["seconds_beta"] if "beta_eff" in rule.needs else [])]
-        row = {"rule": rule.name, "seconds": float(sum(one.rows[columns].sum().sum() for one in known))}
+        reads_beta = "beta_eff" in rule.needs
+        row = {"rule": rule.name, "seconds": float(sum(_seconds(one.rows, reads_beta) for one in known))}
         row |= _measures(standing, true)
         for measure, (low, high) in bootstrap.intervals(standing, true).items():
             row |= {f"{measure}_low": low, f"{measure}_high": high}
         rows.append(row)
     return rows
+
+
+def _seconds(rows: "pd.DataFrame", reads_beta: bool) -> float:
+    """Seconds of training, with the readings where they count; NaN where a tick's are not known. A tick without a reading took none."""
+    readings = rows["seconds_beta"].sum() if reads_beta else 0.0
+    return float(rows["seconds_train"].sum(skipna=False) + readings)
 
 
 def _measures(predicted: Any, true: Any) -> dict[str, float]:

@@ -73,6 +73,9 @@ def _of_readings(rows: "pd.DataFrame") -> list[str]:
         found.append(
             f"{dead} of {len(rows)} readings left out: 0 at a low accuracy, so no path is active and nothing has converged"
         )
+    unread = int((~np.isfinite(beta) & (rows["reason"] == "").to_numpy()).sum())
+    if 0 < unread < len(rows):
+        found.append(f"{unread} of {len(rows)} ticks without a beta_eff")
     largest = float(np.max(beta[np.isfinite(beta)], initial=0.0))
     if isfinite(largest) and largest > HUGE:
         found.append(f"beta_eff up to {largest:.2g}: does the network normalise its inputs?")

@@ -154,7 +154,7 @@ def _line(seen: Seen, prediction: Prediction, rule: str) -> dict[str, Any]:
         "beta_eff": float(curve.beta_eff[-1]) if len(curve) else nan,
         "epochs": len(prediction.ticks),
         "runs": seen.finished["run"].nunique(),
-        "seconds_train": seen.rows["seconds_train"].sum(),
+        "seconds_train": seen.rows["seconds_train"].sum(skipna=False),  # a sum over some ticks would pass for the whole
         "seconds_beta": seen.rows["seconds_beta"].sum(),
         "reading": curve.reading if len(seen.rows) else "",
         "rule": rule,
@@ -184,8 +184,10 @@ def _note(prediction: Prediction) -> str:
 def _ranked(lines: "pd.DataFrame") -> "pd.DataFrame":
     # Scores and the accuracies that stand in for missing ones are not compared; where all are accuracies this orders nothing.
     then = lines["last_seen_accuracy"].where(lines["order"].notna())  # what failed is in order of name
-    ordered = lines.assign(then=then).sort_values(
-        ["is_score", "order", "then", "candidate"], ascending=[False, False, False, True], na_position="last"
+    ordered = lines.assign(then=then, failed=lines["status"] == "failed").sort_values(
+        ["failed", "is_score", "order", "then", "candidate"],
+        ascending=[True, False, False, False, True],
+        na_position="last",
     )
     ranked = ordered.assign(rank=range(1, len(ordered) + 1))
     return ranked[["rank", *lines.columns.drop(["is_score", "order"])]].reset_index(drop=True)

@@ -2,9 +2,10 @@
 
 import warnings
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
-from ncap.records.schema import OBSERVATIONS, RunKey, Table
+from ncap.records.schema import OBSERVATIONS, Column, RunKey, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,9 +50,13 @@ class Records:
     def truth(self) -> "pd.DataFrame":
         """How the networks have ended so far: target, candidate, test accuracy at the last tick (mean over runs), and its epoch.
 
-        It is meant for judging predictions; no rule is given it. Warns where they have not all been trained equally long.
+        Runs that failed are left out, and with them a candidate that has no other. It is meant for judging predictions; no rule is given
+        it. Warns where the runs have not all been trained equally long.
         """
-        last = self.observations.groupby(["target", "candidate", "run"]).tail(1).dropna(subset="test_accuracy")
+        lost = self.failures[["candidate", "run"]].drop_duplicates()
+        merged = self.observations.merge(lost, on=["candidate", "run"], how="left", indicator="failed")
+        kept = self.observations[(merged["failed"] == "left_only").to_numpy()]
+        last = kept.groupby(["target", "candidate", "run"]).tail(1).dropna(subset="test_accuracy")
         if last["epoch"].nunique() > 1:
             ends = last.groupby("candidate")["epoch"]
             warnings.warn(
@@ -108,7 +113,7 @@ def checked_table(table: Table, rows: Any) -> "pd.DataFrame":
     """Rows with the columns, types and order of a table. Missing columns are filled: floats with NaN, texts with "", counts with 0.
 
     Raises: TypeError for anything but a DataFrame; ValueError for a key that is missing, not given in every row or repeated, and for
-    values of the wrong type; the message names the column.
+    values of the wrong type or outside what their unit allows; the message names the column.
 
     >>> import pandas as pd
     >>> from ncap.records.schema import SCORES
@@ -129,6 +134,7 @@ def checked_table(table: Table, rows: Any) -> "pd.DataFrame":
         if name not in rows.columns and kind is float:
             column = pd.Series(float("nan"), index=rows.index)
         converted[name] = _converted(f"{table.name}.{name}", column, kind, required=name in table.key)
+        _check_span(f"{table.name}.{name}", converted[name], table[name])
     result = pd.DataFrame(converted).reset_index(drop=True)
     if (twice := result.duplicated(list(table.key))).any():
         row = ", ".join(map(str, result.loc[twice, list(table.key)].iloc[0]))
@@ -136,6 +142,15 @@ def checked_table(table: Table, rows: Any) -> "pd.DataFrame":
     # The readings of a tick keep their order: the first is the job's own.
     order = [name for name in table.key if name != "reading"]
     return result.sort_values(order, kind="stable", ignore_index=True)
+
+
+def _check_span(name: str, values: "pd.Series[Any]", column: Column) -> None:
+    """Refuse what no clipping and no counting of ticks would notice: percent for fractions, ticks that count from 0."""
+    if column.unit == "0..1" and (odd := values[((values < 0) | (values > 1)) & (values.abs() < inf)]).size:
+        raise ValueError(f"{name} must be numbers in 0..1, got {odd.iloc[0]:g}; pass fractions, not percent")
+    first = {"run": 0, "tick": 1}.get(column.name, 0)
+    if column.name in ("run", "tick") and (odd := values[values < first]).size:
+        raise ValueError(f"{name} must be at least {first}, got {odd.iloc[0]}: {column.name}s count from {first}")
 
 
 def _converted(name: str, column: "pd.Series[Any]", kind: type, required: bool) -> "pd.Series[Any]":

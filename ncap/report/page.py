@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -68,6 +69,10 @@ def write_report(
         missing = [column for column in columns if column not in getattr(ranking, name).columns]
         if missing:
             raise ValueError(f"ranking.{name}: missing {missing}; pass the columns {', '.join(columns)}")
+    if not np.isfinite(ranking.observations["epoch"]).all():
+        raise ValueError(
+            "ranking.observations: epoch must be given in every row, since figures are drawn over it; pass 1, 2, 3, ..."
+        )
     if title is not None and not isinstance(title, str):
         raise TypeError(f"title must be a text or None, got {title!r:.80}")
     known = None if truth is None else truth_of(ranking, truth, rules)

@@ -50,12 +50,20 @@ class CapacitanceForecast(Rule):
         predictor = CapacitancePredictor().fit(beta[:, None], accuracy)
         if predictor.status_ == "fallback":
             return Prediction.fallback(seen, predictor.note_, points(readable))
-        mean, std = (float(value[0]) for value in predictor.line(np.array([end])))
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a forecast may lie at 1e300
+            mean, std = (float(value[0]) for value in predictor.line(np.array([end])))
+            distance = distance_of_zero(beta[predictor.t0_ :, None] - end)
+        if not (isfinite(mean) and isfinite(std)):
+            return Prediction.fallback(
+                seen, f"last-seen accuracy: no finite h at beta_eff = {end:.2g}", points(readable)
+            )
         label, used = f"h(beta_{curve.horizon:g})", slice(predictor.t0_, None)
         remark = f"{label} = {mean:.2f}, clipped" if not 0 <= mean <= 1 else ""
         notes = [f"{label} = {mean:.3g} clipped to {min(max(mean, 0.0), 1.0):g}"] if remark else []
-        if (distance := distance_of_zero(beta[used, None] - end)) >= FAR:
+        if distance >= FAR:
             notes.insert(0, f"beta_{curve.horizon:g} lies {distance:.2g} beta ranges away")
+        if curve.horizon < readable.epoch[-1]:
+            notes.insert(0, f"epoch {curve.horizon:g} lies before epoch {readable.epoch[-1]:g}, which was seen")
         if is_flat(predictor.line(beta[used])[0], accuracy[used]):
             notes.append("h is flat, the prediction is about the mean accuracy")
         fit = points(readable, t0=predictor.t0_, line=predictor.line, at=end, label=label, remark=remark)

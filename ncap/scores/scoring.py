@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ncap.arguments import seed_number, whole_number
+from ncap.heads import head_of
 from ncap.scores import SCORES, Score, Value
 
 if TYPE_CHECKING:
@@ -111,11 +112,19 @@ class Inputs:
     def _arguments(self, needs: str, model: "keras.Model | None") -> tuple[Any, ...] | str:
         if model is None:
             return "the candidate has no head of its own"
+        if needs != "source_probabilities" and (head := head_of(model)):
+            return f"the body ends in the {head}: that is a head, and what it returns is no features"
         if needs == "model":
             return model, *self.target.read("train", self.rows, model.input_shape[1:])
         batches = self.target.batches("train", self.rows, BATCH_SIZE, model.input_shape[1:])
-        outputs = np.concatenate([_pooled(np.asarray(model.predict_on_batch(x))) for x, _ in batches])
+        outputs = np.concatenate([_pooled(_wide(model.predict_on_batch(x))) for x, _ in batches])
         return (outputs, self.y) if np.isfinite(outputs).all() else "the network returns NaN or infinity"
+
+
+def _wide(outputs: Any) -> np.ndarray:
+    """As an array of float32 or float64: numpy knows no bfloat16, and a mean over pixels loses digits in half precision."""
+    array = np.asarray(outputs)
+    return array if array.dtype == np.float64 else array.astype(np.float32)
 
 
 def _pooled(outputs: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """ArrayTarget: a target whose images are arrays in memory."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
@@ -11,13 +12,16 @@ from ncap.targets.contract import Target
 from ncap.targets.labels import as_labels, count_classes
 from ncap.targets.parts import Part, as_part, complete
 
+_DARK = 32  # an eighth of white: no part of photographs or drawings has nothing brighter
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ArrayTarget(Target):
     """Images (n, h, w, c) with values 0..255 in the number type given, labels int64 (n,) with values 0..classes-1.
 
     x_test and y_test are None for a target without a test part. Images (n, h, w) get a channel axis, labels (n, 1) are flattened;
-    ValueError names the array that does not fit. The images are not copied: bytes stay bytes, and become float32 batch by batch.
+    ValueError names the array that does not fit. A part without a value of 32 or more is warned of, unless it is all 0: it seems to be in
+    another scale, such as 0..1. The images are not copied: bytes stay bytes, and become float32 batch by batch.
     """
 
     name: str
@@ -48,6 +52,19 @@ class ArrayTarget(Target):
                 raise ValueError(f"{x_name}: images of shape {x.shape[1:]}, but x_train has {self.input_shape}")
             if y.max() >= self.classes:
                 raise ValueError(f"{y_name}: label {y.max()}, but the classes of y_train are 0..{self.classes - 1}")
+        self._warn_of_scales()
+
+    def _warn_of_scales(self) -> None:
+        """Warn of parts that a network which takes 0..255 would see black: in 0..1, or in another scale than the training part."""
+        largest = {part: float(getattr(self, f"x_{part}").max()) for part in self.parts}
+        for part, value in largest.items():
+            if 0 < value < _DARK:
+                rest = "" if part == "train" else f", that of x_train {largest['train']:g}"
+                warnings.warn(
+                    f"x_{part}: its largest value is {value:g}{rest}, but candidates take 0..255 and will see it almost black; multiply it "
+                    "if it is in another scale",
+                    stacklevel=4,
+                )
 
     @classmethod
     def from_parts(cls, name: str, parts: Mapping[str, Part], seed: int) -> Self:

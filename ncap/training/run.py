@@ -11,6 +11,7 @@ import warnings
 import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ncap.targets import Target
 
 BETA_SAMPLES = 4096  # training samples that beta_eff is read on, at most
+_begun: "WeakKeyDictionary[keras.Model, str]" = WeakKeyDictionary()  # body -> its fingerprint before its first run
 EVALUATION_BATCH = 256  # for inference and readings; affects only time, memory and rounding
 
 
@@ -84,6 +86,11 @@ class Training:
             raise TypeError(f"the factory of {candidate.name!r} must return a keras.Model, got {type(body).__name__}")
         _check_fresh(candidate.name, body)
         self.fingerprint = body_fingerprint(body)
+        if _begun.setdefault(body, self.fingerprint) != self.fingerprint:
+            raise ValueError(
+                f"the factory of {candidate.name!r} returned the model of an earlier run, whose weights have changed since; build a fresh "
+                "one each time, such as a function that loads it from its file"
+            )
         self.model = _compiled(job, body, target.classes, derived_seed(job.seed, run, "probe"))
         self.shape = body.input_shape[1:]
         self.batches = TrainingBatches(target, self.shape, job.batch_size)

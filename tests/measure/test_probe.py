@@ -127,3 +127,65 @@ def test_a_nested_model_is_not_taken_for_the_whole_body():
     want = ref.capacitance(net, features, y, strength="magnitude").beta_eff
     # float32 sums of magnitudes, in which nothing cancels
     assert ncap.capacitance(model, x, y).beta_eff == pytest.approx(want, rel=1e-5)
+
+
+def _widened(model, layer):
+    return keras.Model(model.inputs[0], layer(model.output))
+
+
+@pytest.mark.parametrize("layer", [keras.layers.Rescaling(0.1), keras.layers.Dense(3), keras.layers.Softmax()])
+def test_a_layer_behind_the_probe_is_not_left_out_of_beta_eff(layer):
+    model = _widened(ncap.attach_probe(body_of(), classes=3, hidden=(7, 4)), layer)
+    with pytest.raises(ValueError, match=f"output of layer '{layer.name}', not the logits of its ncap probe"):
+        ncap.capacitance(model, np.ones((3, 6), "float32"), [0, 1, 2])
+
+
+def _of_a_copy(body, probe, x, y):
+    model = ncap.attach_probe(body, classes=3, hidden=(7, 4))
+    find_probe(model).set_weights(probe.get_weights())
+    return ncap.capacitance(model, x, y).beta_eff
+
+
+@pytest.mark.parametrize("graph", ["one input", "two inputs", "flat", "sequential"])
+def test_a_probe_called_twice_is_read_where_the_model_calls_it(graph):
+    first, second, probe = body_of(), body_of(), Probe(classes=3, hidden=(7, 4))
+    second.set_weights([2 * weight + 0.1 for weight in second.get_weights()])
+    inputs = keras.Input((6,))
+    if graph == "sequential":
+        model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5), probe])
+        model.pop()
+        model.add(keras.layers.Dense(5, activation="relu"))
+        model.add(probe)
+        second = keras.Sequential([keras.Input((6,)), *model.layers[:-1]])
+    elif graph == "flat":
+        below = first.layers[0](inputs)
+        probe(below)
+        features = keras.layers.Dense(5, activation="relu")(below)
+        model, second = keras.Model(inputs, probe(features)), keras.Model(inputs, features)
+    else:
+        probe(first(inputs))
+        inputs = inputs if graph == "one input" else keras.Input((6,))
+        model = keras.Model(inputs, probe(second(inputs)))
+    x, y = np.random.default_rng(0).normal(size=(9, 6)).astype("float32"), np.arange(9) % 3
+    assert ncap.capacitance(model, x, y).beta_eff == pytest.approx(_of_a_copy(second, probe, x, y), rel=1e-5)
+    assert np.allclose(ncap.detach_probe(model)(x), second(x))
+
+
+def test_a_model_that_calls_its_probe_twice_is_refused():
+    inputs, probe = keras.Input((6,)), Probe(classes=3, hidden=(7, 4))
+    model = keras.Model(inputs, [probe(body_of()(inputs)), probe(body_of()(inputs))])
+    with pytest.raises(ValueError, match="2 outputs of its one probe"):
+        ncap.capacitance(model, np.ones((3, 6), "float32"), [0, 1, 2])
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras quantizes on TensorFlow and JAX")
+@pytest.mark.filterwarnings("ignore")
+def test_a_quantized_probe_is_refused_and_a_quantized_body_is_not():
+    x, y = np.random.default_rng(0).normal(size=(9, 6)).astype("float32"), np.arange(9) % 3
+    model = ncap.attach_probe(body_of(), classes=3, hidden=(7, 4))
+    before = ncap.capacitance(model, x, y).beta_eff
+    ncap.detach_probe(model).layers[0].quantize("int8")
+    assert ncap.capacitance(model, x, y).beta_eff == pytest.approx(before, rel=0.05)
+    find_probe(model).units[1].dense.quantize("int8")
+    with pytest.raises(ValueError, match="'dense_2' is quantized to int8"):
+        ncap.capacitance(model, x, y)

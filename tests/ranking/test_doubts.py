@@ -108,7 +108,8 @@ def test_two_readings_within_one_candidate_are_never_mixed():
         "readings": pd.concat([first.readings[:2], then.readings[2:]]),
     }
     (line,) = predict(mixed).to_dict("records")
-    assert (line["status"], line["note"]) == ("fallback", "last-seen accuracy: 2 rows to fit, 4 needed")
+    assert line["status"] == "fallback"
+    assert line["note"] == "last-seen accuracy: 2 rows to fit, 4 needed; 3 of 5 ticks without a beta_eff"
 
 
 COLUMNS = [("observations", name) for name, kind in OBSERVATIONS.types.items() if kind is float]
@@ -138,3 +139,13 @@ def test_the_page_says_what_chance_is(tmp_path):
     )
     unknown = rank_records(tables([0.5, 0.6, 0.7, 0.8, 0.81], FALLING))
     assert "chance" not in write_report(unknown, tmp_path).read_text()
+
+
+@pytest.mark.parametrize("lacking", ["infinite", "no row"])
+def test_ticks_that_were_not_read_are_noted(lacking):
+    """Five epochs were said to be read where beta_eff was there for four, and the last beta_eff of the table was inf."""
+    made = tables([0.5, 0.6, 0.7, 0.75, 0.8], FALLING)
+    read = made.readings[:4] if lacking == "no row" else made.readings.assign(beta_eff=[*FALLING[:4], np.inf])
+    (line,) = predict({"observations": made.observations, "readings": read}).to_dict("records")
+    assert line["status"] == "ok"
+    assert "1 of 5 ticks without a beta_eff" in line["note"]

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from made_records import READING, line, records, tables
 
+from ncap.ranking.comparison import compare
 from ncap.ranking.order import COLUMNS, rank_records, ties
 from ncap.rules.contract import Prediction, Rule
 
@@ -316,3 +317,23 @@ def test_runs_that_share_no_epoch_give_no_prediction():
     assert ranking.table.loc[0, ["status", "note"]].tolist() == ["fallback", "no epoch that every run has"]
     assert ranking.table.loc[0, ["predicted_accuracy", "last_seen_accuracy"]].isna().all()
     assert ranking.predictions["a"].ticks == ()
+
+
+def test_what_failed_comes_after_what_has_no_accuracy():
+    """Both are without a prediction, and were in order of name."""
+    made = tables(c=line(0.8), failed=[("a", 0, 1.0, "diverged")])
+    made["scores"] = pd.DataFrame(
+        [{"settings": "abc", "target": "digits", "candidate": "b", "score": "log_me", "value": 1.0}]
+    )
+    table = rank_records(made).table
+    assert table[["candidate", "status"]].values.tolist() == [["c", "ok"], ["b", "fallback"], ["a", "failed"]]
+
+
+@pytest.mark.parametrize("kept", [slice(0, 0), slice(1, None)])
+def test_seconds_that_were_not_recorded_are_not_summed_as_zero(kept):
+    made = tables(a=line(0.8))
+    seconds = made["observations"]["seconds_train"]
+    made["observations"]["seconds_train"] = seconds[kept].reindex(seconds.index)
+    truth = pd.DataFrame({"target": ["digits"], "candidate": ["a"], "accuracy": [0.8]})
+    assert np.isnan(rank_records(made).table["seconds_train"][0])
+    assert compare(made, truth, ["last_seen", "capacitance"])["seconds"].isna().all()

@@ -150,3 +150,46 @@ def test_empty_records_have_neither_candidates_nor_a_reading():
     records = Records(*(table.empty() for table in RECORDS))
     assert (records.candidates, records.reading) == ([], "")
     assert records.failures.columns.tolist() == list(FAILURES.names)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            {"val_accuracy": 53},
+            r"observations.val_accuracy must be numbers in 0..1, got 53; pass fractions, not percent",
+        ),
+        ({"train_accuracy": -0.1}, r"observations.train_accuracy must be numbers in 0..1, got -0.1"),
+        ({"tick": 0}, r"observations.tick must be at least 1, got 0: ticks count from 1"),
+        ({"run": -1}, r"observations.run must be at least 0, got -1"),
+    ],
+)
+def test_what_clipping_and_counting_would_hide_is_refused(row, message):
+    """A percentage was predicted as 1.0 for every candidate, and ticks=1 read two ticks of tables that count from 0."""
+    with pytest.raises(ValueError, match=message):
+        load({"observations": observations(row)})
+
+
+def test_the_job_of_the_last_row_is_that_of_the_row_given_last():
+    """Checked tables are sorted, so that the last name in the alphabet was taken for the last job."""
+    jobs = [{"settings": "zz", "val_accuracy": 0.1}, {"settings": "aa", "val_accuracy": 0.5}]
+    assert load({"observations": observations(*jobs)}).settings == "aa"
+
+
+def test_the_job_of_a_target_is_found_whatever_the_last_row_is():
+    seen = observations({"settings": "s1"}, {"settings": "s2", "target": "cifar10"})
+    assert load({"observations": seen}, target="digits").settings == "s1"
+    assert load({"observations": seen}, settings="s1").target == "digits"
+    with pytest.raises(ValueError, match="no rows for the job"):
+        load({"observations": seen}, target="mnist")
+
+
+def test_the_truth_is_of_runs_that_did_not_fail():
+    """A run that had diverged was averaged with the sound one."""
+    good = [{"tick": t, "epoch": float(t), "test_accuracy": 0.1 * t} for t in (1, 2, 3, 4)]
+    bad = [{"run": 1, "tick": t, "epoch": float(t), "test_accuracy": 0.9} for t in (1, 2)]
+    failed = pd.DataFrame([KEY | {"run": 1, "epoch": 3.0, "reason": "the loss is nan"}])
+    seen = {"observations": observations(*good, *bad)}
+    (line,) = load(seen | {"failures": failed}).truth()[["accuracy", "epochs"]].values.tolist()
+    assert line == [pytest.approx(0.4), 4.0]
+    assert load(seen | {"failures": pd.concat([failed, failed.assign(run=0)])}).truth().empty

@@ -399,3 +399,18 @@ def test_what_the_others_predict_rests_on_what_the_ranking_read():
     known = truth_of(ranking, truth, ["best_seen"]).beside.query("rule == 'best_seen'").set_index("candidate")
     seen = ranking.table.set_index("candidate")["best_seen_accuracy"]
     assert known["value"].to_dict() == seen.to_dict()
+
+
+def test_a_truth_whose_candidates_are_numbers_is_matched_by_name():
+    """pandas refused to merge texts with numbers."""
+    ranking = rank_records(made_records.tables(**{"1": made_records.line(0.8), "2": made_records.line(0.7)}))
+    truth = pd.DataFrame({"candidate": [2, 1], "true_accuracy": [0.6, 0.9], "true_epochs": 30})
+    assert truth_of(ranking, truth).rows[["candidate", "true_accuracy"]].values.tolist() == [["1", 0.9], ["2", 0.6]]
+
+
+def test_a_ranking_without_epochs_is_refused_by_name(tmp_path):
+    """matplotlib said: axis limits cannot be NaN or Inf."""
+    tables = made_records.tables(a=made_records.line(0.8))
+    tables["observations"] = tables["observations"].drop(columns="epoch")
+    with pytest.raises(ValueError, match=r"ranking\.observations: epoch must be given in every row"):
+        write_report(rank_records(tables), tmp_path)

@@ -305,3 +305,20 @@ def test_columns_of_a_curve_are_checked():
         Curve.of(test_accuracy=[0.5])
     with pytest.raises(ValueError, match="one length"):
         Curve.of(val_accuracy=[0.5], beta_eff=[1, 2])
+
+
+@pytest.mark.parametrize(("horizon", "note"), [(3, "epoch 3 lies before epoch 5, which was seen"), (5, ""), (30, "")])
+def test_a_horizon_before_the_last_epoch_seen_is_noted(horizon, note):
+    beta = 4 / np.arange(1.0, 6.0)
+    made = CapacitanceForecast().predict(Curve.of(beta_eff=beta, val_accuracy=0.9 - beta / 10, horizon=horizon), {})
+    assert (made.status, made.note) == ("ok", note)
+
+
+@pytest.mark.parametrize("beta", [[3.0, 1.0, 1e-300, 1.0], [2.0, 2.0, 0.7, 7e-31, 5e-324, 5e-324]])
+def test_a_forecast_beyond_all_numbers_is_no_warning_of_numpy(beta):
+    """beta_eff forecast for an earlier epoch, at 1e250 and more; warnings are errors in this file."""
+    accuracy = [0.5, 0.7, 1.0, 0.0, 0.3, 0.5][: len(beta)]
+    made = CapacitanceForecast().predict(Curve.of(beta_eff=beta, val_accuracy=accuracy, horizon=0.5), {})
+    assert made.status in ("ok", "fallback")
+    assert np.isfinite(made.value)
+    assert made.note

@@ -172,3 +172,27 @@ def test_targets_are_passed_as_everywhere(tmp_path):
     by_path = ncap.score({"tiny": tiny.narrow}, tmp_path / "own.npz", "log_me", n=18)
     assert math.isfinite(by_path["value"][0])
     assert targets.load(tmp_path / "own.npz").lengths["train"] == 18
+
+
+def _body(dtype="float32", head=False):
+    keras.utils.set_random_seed(0)
+    stack = [layers.Rescaling(1 / 255), layers.Conv2D(6, 3, activation="relu"), layers.GlobalAveragePooling2D()]
+    stack += [layers.Dense(10, activation="softmax")] * head
+    model = keras.Sequential([keras.Input((8, 8, 1)), *stack])
+    for layer in model.layers:
+        layer.dtype_policy = keras.DTypePolicy(dtype)
+    return model
+
+
+def test_the_probabilities_of_a_head_are_not_scored_as_features():
+    (line,) = ncap.score({"headed": lambda: _body(head=True)}, "digits", "log_me", n=100).to_dict("records")
+    assert math.isnan(line["value"])
+    assert "ends in the softmax of layer 'dense" in line["note"]
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_a_body_in_half_precision_is_scored(dtype):
+    chosen = {"full": _body, "half": lambda: _body(dtype)}
+    full, half = ncap.score(chosen, "digits", "log_me", n=100)["value"]
+    assert half == pytest.approx(full, abs=0.01)
+    assert half != full

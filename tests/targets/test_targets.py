@@ -294,3 +294,26 @@ def test_npz_of_fractions_is_read_as_fractions_of_255(tmp_path):
     with pytest.warns(UserWarning, match=r"x: floats in 0\.\.1 are read as fractions of 255"):
         fractions = targets.load(tmp_path / "fractions.npz")
     np.testing.assert_allclose(fractions.x_train, targets.load(tmp_path / "whole.npz").x_train, rtol=1e-6)  # float32
+
+
+@pytest.mark.parametrize(
+    ("scaled", "said"),
+    [
+        (
+            {"train": 1 / 255, "val": 1 / 255},
+            ["x_train: its largest value is 1,", "x_val: its largest value is 1, that of x_train 1,"],
+        ),
+        ({"train": 1, "val": 1 / 255}, ["x_val: its largest value is 1, that of x_train 255,"]),
+        ({"train": 1.2 / 255, "val": 1}, ["x_train: its largest value is 1.2,"]),
+        ({"train": 1, "val": 0.5}, []),
+        ({"train": 1, "val": 0}, []),
+    ],
+)
+def test_a_part_in_another_scale_is_warned_of(scaled, said, recwarn):
+    """Images in 0..1 trained and were ranked as black ones, without a word."""
+    x, y = labelled([20, 20])
+    x[:, 0, 0] = 255
+    targets.Target.from_parts("own", {part: (x * np.float32(scale), y) for part, scale in scaled.items()}, seed=0)
+    warned = [str(warning.message) for warning in recwarn]
+    assert len(warned) == len(said)
+    assert all(words in message for words, message in zip(said, warned, strict=True))

@@ -91,3 +91,21 @@ def test_a_factory_whose_body_was_changed_is_refused_not_answered_with_the_old_n
             NothingRankedError, match=r"the body of 'mine' is not the one .* give it another name or use another store"
         ):
             tiny.ranked(tmp_path / "runs.db", {"mine": factory}, runs=1)
+
+
+def test_a_factory_that_returns_one_model_twice_does_not_go_on_from_trained_weights(tmp_path):
+    """`lambda: model`: run 1 began with what run 0 had trained, and so did the next candidate."""
+    shared, start = tiny.narrow(), tiny.narrow().get_weights()
+
+    def reset():
+        shared.set_weights(start)
+        return shared
+
+    reset()
+    ranking = tiny.ranked(tmp_path / "runs.db", {"first": lambda: shared, "second": lambda: shared})
+    assert ranking.table[["candidate", "runs", "status"]].values.tolist() == [
+        ["first", 1, "ok"],
+        ["second", 0, "failed"],
+    ]
+    assert "returned the model of an earlier run" in ranking.table["note"][0]
+    assert tiny.ranked(tmp_path / "reset.db", {"mine": reset}).table["runs"].tolist() == [2]
