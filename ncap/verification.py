@@ -14,7 +14,7 @@ import numpy as np
 from ncap import reference as ref
 from ncap.measure.precision import TF32_EPS, has_tf32, matmul_precision
 from ncap.measure.readings import READINGS, Entry
-from ncap.reference.mlp import softmax
+from ncap.reference.loss import softmax
 from ncap.reference.rounding import ROUNDINGS, uncancelled_degrees
 from ncap.testing import methods as kit
 

@@ -21,7 +21,7 @@ from ncap.measure.precision import matmul_precision
 from ncap.measure.probe import Probe, body_under, find_probe
 from ncap.measure.readings import Entry
 from ncap.reference.arguments import choose
-from ncap.reference.mlp import LOSSES, read_targets
+from ncap.reference.loss import LOSSES, read_targets
 from ncap.reference.verdict import Capacitance, judge, structural_reason
 
 

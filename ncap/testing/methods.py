@@ -23,7 +23,7 @@ from ncap import reference as ref
 from ncap.measure import readings
 from ncap.measure.method import Measure, ProbeData
 from ncap.measure.probe import Probe
-from ncap.reference.mlp import read_targets
+from ncap.reference.loss import read_targets
 from ncap.reference.rounding import ROUNDINGS, uncancelled_degrees, uncancelled_families
 from ncap.reference.verdict import GRADIENT_FORM, Moments, Reading
 from ncap.testing.agreement import assert_close

@@ -14,7 +14,7 @@ from strategies import Case, cases
 
 from ncap import reference as ref
 from ncap.measure import readings
-from ncap.reference.mlp import read_targets
+from ncap.reference.loss import read_targets
 from ncap.testing.agreement import assert_close
 from ncap.testing.methods import (
     FLOAT32,

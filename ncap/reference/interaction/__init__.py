@@ -3,5 +3,3 @@
 graph: the map phi, G_A -> G_B. matrix: P by definition. linear_operator: products with P, without P.
 closed_form: degrees and beta_eff, without P. interchange: G_B for networkx and other tools.
 """
-
-from ncap.reference.verdict import read as read

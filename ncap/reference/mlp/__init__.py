@@ -11,7 +11,3 @@ Letters of this package. Samples are rows. W_l has shape (n_{l-1}, n_l), l = 1..
 A frozen batch norm of scale k and shift c enters z_l and s_l only: "after" the relu z_l = k relu(a_l) + c and
 s_l = k [a_l > 0]; "before" it z_l = relu(k a_l + c) and s_l = k [k a_l + c > 0].
 """
-
-from ncap.reference.loss import LOSSES as LOSSES
-from ncap.reference.loss import read_targets as read_targets
-from ncap.reference.loss import softmax as softmax

@@ -3,5 +3,3 @@
 window, convolution, pooling: the layers. cnn: the network and its forward pass, in the letters of ncap.reference.mlp.
 junction: where two layers of weights meet. connections: P by definition. closed_form: degrees without P.
 """
-
-from ncap.reference.sums import Degrees as Degrees
