@@ -179,7 +179,9 @@ def _cut(ticks: Any, job: Records) -> list[tuple[int, Records]]:
         return [(int(job.observations["tick"].max()) if len(job.observations) else 0, job)]
     given = list(ticks) if isinstance(ticks, Sequence | np.ndarray) and not isinstance(ticks, str) else [ticks]
     counts = [whole_number("ticks", count, least=1) for count in given]
-    return [(count, job.of(ticks=count)) for count in counts]
+    seen = int(job.observations["tick"].max()) if len(job.observations) else 0
+    # A row says how many ticks were there to be read: asked for 99 of 4, a rule reads 4.
+    return [(count, job.of(ticks=count)) for count in dict.fromkeys(min(count, seen) for count in counts)]
 
 
 def _standing(predictions: "pd.DataFrame") -> "pd.Series[float]":

@@ -11,7 +11,6 @@ import warnings
 import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -25,7 +24,7 @@ from ncap.reference.verdict import CapacitanceWarning
 from ncap.training.batches import TrainingBatches
 from ncap.training.evaluation import evaluate
 from ncap.training.failure import TrainingFailedError, describe
-from ncap.training.fingerprint import body_fingerprint, same_body
+from ncap.training.fingerprint import body_fingerprint, fingerprint, same_body
 from ncap.training.seeds import derived_seed
 from ncap.training.tick import Start, State, Tick
 
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from ncap.targets import Target
 
 BETA_SAMPLES = 4096  # training samples that beta_eff is read on, at most
-_begun: "WeakKeyDictionary[keras.Model, str]" = WeakKeyDictionary()  # body -> its fingerprint before its first run
 EVALUATION_BATCH = 256  # for inference and readings; affects only time, memory and rounding
 
 
@@ -86,11 +84,6 @@ class Training:
             raise TypeError(f"the factory of {candidate.name!r} must return a keras.Model, got {type(body).__name__}")
         _check_fresh(candidate.name, body)
         self.fingerprint = body_fingerprint(body)
-        if _begun.setdefault(body, self.fingerprint) != self.fingerprint:
-            raise ValueError(
-                f"the factory of {candidate.name!r} returned the model of an earlier run, whose weights have changed since; build a fresh "
-                "one each time, such as a function that loads it from its file"
-            )
         self.model = _compiled(job, body, target.classes, derived_seed(job.seed, run, "probe"))
         self.shape = body.input_shape[1:]
         self.batches = TrainingBatches(target, self.shape, job.batch_size)
@@ -130,7 +123,7 @@ class Training:
 
     def train(self, place: Place) -> dict[str, float]:
         """Train from the previous tick up to a place, and return Keras' logs."""
-        _TRAINED.update((id(variable), variable) for variable in self._own)
+        _remember(self._own)
         if place.part == 1:
             self._reseed(place.epoch)
         self.batches.take(self._order(place.epoch), place)
@@ -169,7 +162,7 @@ class Training:
 
     def set_state(self, state: State) -> None:
         """Resume from a state."""
-        _TRAINED.update((id(variable), variable) for variable in self._own)
+        _remember(self._own)
         for variables, arrays in self._variables(state):
             for variable, array in zip(variables, arrays, strict=True):
                 variable.assign(array)
@@ -206,18 +199,35 @@ class Training:
             state.assign(np.array([derived_seed(*parts, "generator", index), 0], dtype=state.dtype))
 
 
-# The variables that a run of this process has trained, by identity, for as long as anything else holds them.
-_TRAINED: "weakref.WeakValueDictionary[int, keras.Variable]" = weakref.WeakValueDictionary()
+# Variable by id, as Keras' variables cannot be hashed -> itself, weakly, and the fingerprint of its value before a run trained it.
+_TRAINED: "dict[int, tuple[weakref.ref[keras.Variable], str]]" = {}
+
+
+def _remember(variables: list[keras.Variable]) -> None:
+    """Keep what the variables are before the first run that trains them."""
+    for variable in variables:
+        known = _TRAINED.get(id(variable))
+        if known is None or known[0]() is not variable:
+            _TRAINED[id(variable)] = weakref.ref(variable), _value(variable)
 
 
 def _check_fresh(candidate: str, body: keras.Model) -> None:
-    """Raise ValueError if another run has trained the body's weights: this run would go on from there."""
-    trained = [variable.path for variable in body.trainable_variables if id(variable) in _TRAINED]
+    """Raise ValueError if another run has left its mark on the body's weights: this run would go on from there."""
+    trained = [variable.path for variable in body.trainable_variables if _is_marked(variable)]
     if trained:
         raise ValueError(
             f"the factory of {candidate!r} returned weights that another run has trained already ({trained[0]}); it must build or load "
             "the model anew each time it is called"
         )
+
+
+def _is_marked(variable: keras.Variable) -> bool:
+    known = _TRAINED.get(id(variable))
+    return known is not None and known[0]() is variable and known[1] != _value(variable)
+
+
+def _value(variable: keras.Variable) -> str:
+    return fingerprint([keras.ops.convert_to_numpy(variable)])
 
 
 def _shared_generator() -> list[keras.Variable]:

@@ -107,5 +107,5 @@ def test_a_factory_that_returns_one_model_twice_does_not_go_on_from_trained_weig
         ["first", 1, "ok"],
         ["second", 0, "failed"],
     ]
-    assert "returned the model of an earlier run" in ranking.table["note"][0]
+    assert "returned weights that another run has trained already" in ranking.table["note"][0]
     assert tiny.ranked(tmp_path / "reset.db", {"mine": reset}).table["runs"].tolist() == [2]
