@@ -1,5 +1,6 @@
 """Oracle, Keras closed form and automatic differentiation are one contract: degrees, sums and verdicts agree on drawn networks."""
 
+import itertools
 import os
 import warnings
 from importlib import import_module
@@ -19,6 +20,7 @@ from ncap.testing.agreement import assert_close
 from ncap.testing.methods import (
     FLOAT32,
     FLOAT64,
+    DrawnCase,
     Quantity,
     assert_conforms,
     largest_difference,
@@ -68,6 +70,18 @@ def test_sums_and_degrees_in_float64(reading, method, module, case, batch_size):
         eps, degrees = eps_of(case, method, "float64"), degrees_of(module, reading)
         exact = case.net.loss == "squared_error" and eps < FLOAT32
         assert_conforms(module.measure, reading, case, degrees=degrees, eps=eps, batch_size=batch_size, exact=exact)
+
+
+@every_method
+def test_errors_below_what_float32_can_hold(reading, method, module):
+    """A deep probe that is sure of its class: the other errors are 1e-43, which float32 rounds to a few bits."""
+    widths = (3, 5, 7, 8, 4, 6)
+    kernels = [np.full(pair, 0.5) for pair in itertools.pairwise(widths)]
+    kernels[-1][[0, 3], 1] = -0.5
+    case = DrawnCase(ref.MLP(kernels), np.ones((1, 3)), np.array([0]))
+    eps = eps_of(case, method, "float64")
+    with eagerly():
+        assert_conforms(module.measure, reading, case, degrees=degrees_of(module, reading), eps=eps)
 
 
 @every_method
