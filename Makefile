@@ -5,7 +5,7 @@ TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 # The tests that run on every Keras backend.
 ON_KERAS := tests/measure/test_conformance.py tests/measure/test_probe.py tests/measure/test_measurement.py \
-	tests/measure/test_precision.py tests/measure/test_callback.py
+	tests/measure/test_precision.py tests/measure/test_callback.py tests/measure/test_saturation.py
 
 .PHONY: demo tour test lint proofs proven unit jax torch heavy bench wheel wheel-test mutation clean
 

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from ncap.measure.autodiff.loss import total_loss
+
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
@@ -14,18 +16,12 @@ if keras.backend.backend() == "tensorflow":
 
     relu, total, tensor = tf.nn.relu, tf.reduce_sum, tf.constant
 
-    def log_softmax(a):
-        return tf.nn.log_softmax(a)
-
     stop = tf.stop_gradient
 elif keras.backend.backend() == "torch":
     import torch
 
     def gradient(function, at):
         return torch.func.grad(function)(at)
-
-    def log_softmax(a):
-        return torch.log_softmax(a, dim=-1)
 
     relu, total, tensor, stop = torch.relu, torch.sum, torch.as_tensor, torch.Tensor.detach
 else:
@@ -35,13 +31,7 @@ else:
     def gradient(function, at):
         return jax.grad(function)(at)
 
-    relu, total, tensor, log_softmax, stop = (
-        jax.nn.relu,
-        jnp.sum,
-        jnp.asarray,
-        jax.nn.log_softmax,
-        jax.lax.stop_gradient,
-    )
+    relu, total, tensor, stop = jax.nn.relu, jnp.sum, jnp.asarray, jax.lax.stop_gradient
 
 
 def degrees(net, x, y, loss, interaction):
@@ -59,7 +49,7 @@ def degrees(net, x, y, loss, interaction):
         return z @ kernels[-1] + layers[-1][1]
 
     def loss_of(a):
-        return -total(y * log_softmax(a)) if loss == "cross_entropy" else total((a - y) ** 2) / 2
+        return total_loss(a, y, loss)  # the form whose errors do not cancel: a drawn softmax may be saturated
 
     delta_in, delta_out = [np.zeros(k.shape) for k in kernels], [np.zeros(k.shape) for k in kernels]
     if interaction == "hessian":

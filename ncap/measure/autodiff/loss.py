@@ -2,9 +2,10 @@
 
 The gradient of -sum(y log p) is p - y: where softmax is saturated, p of the true class t loses its digits against 1. Of one-hot targets
 
-    -log p_t = log(1 + sum_{k != t} exp(a_k - a_t)) = -log_sigmoid(-m),   m = logsumexp_{k != t}(a_k - a_t)
+    -log p_t = log(1 + sum_{k != t} exp(a_k - a_t)) = softplus(m),   m = logsumexp_{k != t}(a_k - a_t)
 
-has the gradient sigmoid(m) softmax_{k != t}, and minus its sum for t: nothing is subtracted from 1, in second order neither.
+has the gradient sigmoid(m) softmax_{k != t}, and minus its sum for t: nothing near 1 is subtracted from 1, in second order neither.
+PyTorch's log_sigmoid(-m), the same function, has the second derivative s (s - 1) with s near 1, and loses its digits there.
 """
 
 from typing import Any
@@ -24,7 +25,7 @@ def total_loss(logits: Any, y: Any, loss: str) -> Any:
 
 def _of_labels(logits: Any, y: Any) -> Any:
     above = ops.where(y == 1, OUT_OF_THE_SUM, logits - ops.sum(y * logits, axis=1, keepdims=True))
-    return -ops.log_sigmoid(-ops.squeeze(_log_sum_exp(above), axis=1))
+    return ops.softplus(ops.squeeze(_log_sum_exp(above), axis=1))
 
 
 def _of_soft_targets(logits: Any, y: Any) -> Any:
