@@ -162,6 +162,13 @@ class Job:
         stored="changed",
         cli={"numbers": True},
     )
+    size: int | None = setting(
+        None,
+        "Side of the square images that candidates are given, for those that take several sizes.",
+        lambda name, value: None if value is None else _positive(name, value),
+        stored="changed",
+        cli={"least": 1},
+    )
     readings: Sequence[str] = setting(
         (),
         f"Readings of beta_eff at every tick; the rule uses the first. `ncap readings` lists the names.  [default: {DEFAULT_READING}]",

@@ -86,12 +86,15 @@ def rank(
     job, progress, chosen = Job(**settings), switch("progress", progress), resolve_rule(rule)
     ENGINES.check(engine)
     resolved, load = sources.resolve(candidates), targets.resolve(target)
+    if job.size is not None:
+        resolved = {name: candidate.at_size(job.size) for name, candidate in resolved.items()}
     if out is not None:
         make_folder("out", out)
     framework.load()
     from ncap.engines.progress import JobProgress
+    from ncap.targets.contract import Loading
 
-    loaded = load(job.seed)
+    loaded = load(Loading(job.seed))
     with (
         kept_until_safe("ncap.rank was interrupted; the same call goes on from here"),
         Store(store) as opened,

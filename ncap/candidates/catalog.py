@@ -50,7 +50,7 @@ def list_candidates() -> "pd.DataFrame":
 def resolve(spec: str | Sequence[str] | Mapping[str, Factory | Candidate] | Candidate) -> dict[str, Candidate]:
     """The candidates that `spec` stands for, by name, in its order.
 
-    spec: a collection such as "mini", a candidate's name, several of these in a list or separated by commas, a dictionary
+    spec: a collection such as "mini", a candidate's name, either with ":random" behind it for untrained weights, several of these in a list or separated by commas, a dictionary
     {name: function that returns a fresh body, or Candidate}, or one Candidate. Raises ValueError for an unknown name, with the
     nearest known one, and where there is no candidate at all; TypeError for anything else.
 
@@ -76,11 +76,14 @@ def resolve(spec: str | Sequence[str] | Mapping[str, Factory | Candidate] | Cand
 
 
 def _named(word: str) -> list[Candidate]:
+    name, colon, suffix = word.rpartition(":")
+    if colon and suffix == "random":
+        return [one.untrained() for one in _named(name)]
     sources = SOURCES.members()
-    if word in sources:
+    if word in sources and sources[word].names():
         return [sources[word].candidate(name) for name in sources[word].names()]
     for source in sources.values():
-        if word in source.names():
+        if source.accepts(word):
             return [source.candidate(word)]
     collections = ", ".join(f"{name} (all of them)" for name in sources)
     raise ValueError(

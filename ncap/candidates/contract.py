@@ -11,7 +11,7 @@ Laws, tested over every member by `ncap.testing.candidates.check_candidate`:
 """
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     import keras
@@ -28,6 +28,7 @@ class Candidate(ABC):
         parameters: number of weights of the body; None where it is not known before building.
         multiply_adds: of one image through the body; None where it is not known.
         source_accuracy: on the test images of `source`, in 0..1; None where it is not known.
+        licence: of the weights; "" where it is not known.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Candidate(ABC):
     parameters: int | None = None
     multiply_adds: int | None = None
     source_accuracy: float | None = None
+    licence: str = ""
 
     @abstractmethod
     def build(self) -> "keras.Model":
@@ -46,16 +48,40 @@ class Candidate(ABC):
         """The network with its own head: class probabilities (n, classes) of `source`; None where there is no such head."""
         return None
 
+    def weights(self) -> str:
+        """Whether build() finds its weights: "at hand", "to download", "missing", or "" where only building can tell."""
+        return ""
+
+    def untrained(self) -> "Candidate":
+        """The same architecture with random weights, named "NAME:random"; ValueError where there is no such thing."""
+        raise ValueError(f"candidate {self.name!r}: there are no random weights to ask for with ':random'")
+
+    def at_size(self, size: int) -> Self:
+        """The same candidate for images of size x size; ValueError where its input is fixed to another size.
+
+        A candidate that takes any size, or whose input is known only after building, is returned as it is: training then resizes the
+        images, or refuses a body that does not take them.
+        """
+        sides = (None, None) if self.input_shape is None else self.input_shape[:2]
+        if any(side not in (None, size) for side in sides):
+            raise ValueError(
+                f"size={size}: candidate {self.name!r} takes images of {sides[0]} x {sides[1]} only; leave the size out, or rank without it"
+            )
+        return self
+
     def __repr__(self) -> str:
         """Kind and name."""
         return f"{type(self).__name__}({self.name!r})"
 
 
 class Source(Protocol):
-    """Where candidates come from: a collection with a name. Listing it loads no framework."""
+    """Where candidates come from: a collection with a name, or an open way of naming networks. Neither listing nor naming loads a framework."""
 
     def names(self) -> list[str]:
-        """The candidates that can be named, in the order in which they are listed."""
+        """The candidates that are listed, in that order; a source that is open-ended may list none."""
 
-    def candidate(self, name: str) -> Candidate:
-        """The candidate of one of these names."""
+    def accepts(self, word: str) -> bool:
+        """Whether a word names a candidate of this source; for a collection, whether it is one of `names()`."""
+
+    def candidate(self, word: str) -> Candidate:
+        """The candidate that an accepted word names. Raises ValueError, with the remedy, where it cannot be one after all."""

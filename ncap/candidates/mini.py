@@ -31,6 +31,10 @@ class MiniCandidate(Candidate):
         self.input_shape, self.parameters = tuple(entry["input_shape"]), entry["parameters"]
         self.source_accuracy = entry["test_accuracy"]
 
+    def weights(self) -> str:
+        """They are part of the package."""
+        return "at hand"
+
     def build(self) -> "keras.Model":
         """A fresh copy of the body with the shipped weights; on any backend of Keras."""
         from ncap.candidates.bodies import BODIES
@@ -52,6 +56,10 @@ class MiniCollection:
     def names(self) -> list[str]:
         """The networks of the collection."""
         return list(card()["candidates"])
+
+    def accepts(self, word: str) -> bool:
+        """Whether it is one of them."""
+        return word in card()["candidates"]
 
     def candidate(self, name: str) -> MiniCandidate:
         """The network of that name."""

@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ncap.arguments import seed_number
 from ncap.targets import FORMATS, NAMED
-from ncap.targets.contract import Target
+from ncap.targets.contract import Loading, Target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,11 +22,11 @@ def load(spec: str | os.PathLike[str] | Target, seed: int = 0) -> Target:
     >>> load("digits").lengths
     {'train': 1078, 'val': 359, 'test': 360}
     """
-    return resolve(spec)(seed_number(seed))
+    return resolve(spec)(Loading(seed))
 
 
-def resolve(spec: str | os.PathLike[str] | Target) -> Callable[[int], Target]:
-    """The function of a seed that loads the target; no data is read, so that a mistyped name need not wait for a framework.
+def resolve(spec: str | os.PathLike[str] | Target) -> Callable[[Loading], Target]:
+    """The function that loads the target as a Loading says; no data is read, so that a mistyped name need not wait for a framework.
 
     Raises ValueError for an unknown name, with the nearest known one, and TypeError for anything but a name, a path or a Target.
 

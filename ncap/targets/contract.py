@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ncap.arguments import as_array, whole_number
+from ncap.arguments import as_array, seed_number, whole_number
 from ncap.targets.fingerprint import content_fingerprint
 from ncap.targets.images import complete_shape, convert
 from ncap.targets.parts import Part
@@ -223,8 +223,31 @@ class View:
 
 
 @dataclass(frozen=True)
+class Loading:
+    """How a target is loaded: what decides its parts, and what becomes of files that cannot be read.
+
+    Attributes:
+        seed: of the splits, from 0 to 2^32 - 1.
+        validation, test: what is split off for a part that the data lacks: a share (below 1) or a number of images; None for the usual
+            shares, 20 % each.
+        on_bad: "fail" refuses a target with damaged files, naming them; "skip" leaves them out, and says so.
+    """
+
+    seed: int = 0
+    validation: float | int | None = None
+    test: float | int | None = None
+    on_bad: str = "fail"
+
+    def __post_init__(self) -> None:
+        """Check the seed and the choice."""
+        seed_number(self.seed)
+        if self.on_bad not in ("fail", "skip"):
+            raise ValueError(f"on_bad must be 'fail' or 'skip', got {self.on_bad!r:.80}")
+
+
+@dataclass(frozen=True)
 class Source:
-    """A target that can be loaded by name, described without reading it: `load` takes the seed of its splits.
+    """A target that can be loaded by name, described without reading it.
 
     `input_shape` is (h, w, c), `source` says where the data comes from.
     """
@@ -233,7 +256,7 @@ class Source:
     input_shape: tuple[int, int, int]
     classes: int
     source: str
-    load: Callable[[int], Target]
+    load: Callable[[Loading], Target]
 
 
 @dataclass(frozen=True)
@@ -241,10 +264,10 @@ class Format:
     """A way to keep a target on disk.
 
     `accepts(path)` tells whether a path is meant for this format, `check(path)` raises ValueError where it cannot be one, without reading
-    what it holds, and `read(path, seed)` loads it. `what` ends the message about an unknown target.
+    what it holds, and `read(path, loading)` loads it. `what` ends the message about an unknown target.
     """
 
     what: str
     accepts: Callable[[Path], bool]
     check: Callable[[Path], None]
-    read: Callable[[Path, int], Target]
+    read: Callable[[Path, Loading], Target]

@@ -3,16 +3,16 @@
 import numpy as np
 
 from ncap.targets.arrays import ArrayTarget
-from ncap.targets.contract import Source, Target
+from ncap.targets.contract import Loading, Source, Target
 
 
-def load(seed: int) -> Target:
-    """The digits, their sixteen grey levels spread over 0..255; `seed` decides the splits."""
+def load(loading: Loading) -> Target:
+    """The digits, their sixteen grey levels spread over 0..255; `loading` decides the splits."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
     pixels = (images.reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.float32)
-    return ArrayTarget.from_parts("digits", {"all": (pixels, labels)}, seed)
+    return ArrayTarget.from_parts("digits", {"all": (pixels, labels)}, loading.seed)
 
 
 SOURCE = Source("digits", (8, 8, 1), 10, "scikit-learn, offline", load)

@@ -6,18 +6,18 @@ from pathlib import Path
 
 from ncap.targets import npz
 from ncap.targets.arrays import ArrayTarget
-from ncap.targets.contract import Source, Target
+from ncap.targets.contract import Loading, Source, Target
 
 
-def load(name: str, seed: int) -> Target:
-    """The target in $NCAP_DATA/images/<name>.npz, else that of keras.datasets; `seed` decides the splits.
+def load(name: str, loading: Loading) -> Target:
+    """The target in $NCAP_DATA/images/<name>.npz, else that of keras.datasets; `loading` decides the splits.
 
     Raises ValueError where there is neither such a file nor a network.
     """
     folder = os.environ.get("NCAP_DATA")
     file = Path(folder, "images", f"{name}.npz") if folder else None
     if file and file.is_file():
-        return npz.read(file, seed)
+        return npz.read(file, loading)
     import keras
 
     try:
@@ -28,7 +28,7 @@ def load(name: str, seed: int) -> Target:
             f"keras.datasets.{name} cannot be downloaded ({error}); set NCAP_DATA to a folder with that file, or "
             "connect to a network once"
         ) from error
-    return ArrayTarget.from_parts(name, {"train": train, "test": test}, seed)
+    return ArrayTarget.from_parts(name, {"train": train, "test": test}, loading.seed)
 
 
 def _source(name: str, input_shape: tuple[int, int, int]) -> Source:

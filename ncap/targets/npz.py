@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ncap.targets.arrays import ArrayTarget
-from ncap.targets.contract import Format
+from ncap.targets.contract import Format, Loading
 from ncap.targets.parts import Part
 
 _LAYOUT = "x_train, y_train[, x_val, y_val][, x_test, y_test], or x, y"
@@ -23,8 +23,8 @@ _UNSUSPICIOUS, _MOST_PACKED = (
 _PARTS = {"all": ("x", "y")} | {part: (f"x_{part}", f"y_{part}") for part in ("train", "val", "test")}
 
 
-def read(path: str | Path, seed: int) -> ArrayTarget:
-    """The target in the .npz file at `path`, named by the file's stem; missing parts are split off by `seed`.
+def read(path: str | Path, loading: Loading) -> ArrayTarget:
+    """The target in the .npz file at `path`, named by the file's stem; missing parts are split off as `loading` says.
 
     Keys: x_train, y_train[, x_val, y_val][, x_test, y_test], or x, y; others are ignored unless they begin with x_ or y_.
     Images (n, h, w[, c]), integers or floats from 0 to 255 (floats in 0..1 are multiplied by 255, with a warning); labels the
@@ -34,7 +34,7 @@ def read(path: str | Path, seed: int) -> ArrayTarget:
     check_file(path)
     name = path.stem.encode("utf-8", "backslashreplace").decode()  # what a store can keep
     try:
-        return ArrayTarget.from_parts(name, _parts(path), seed)
+        return ArrayTarget.from_parts(name, _parts(path), loading.seed)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

@@ -85,7 +85,7 @@ class Training:
         _check_fresh(candidate.name, body)
         self.fingerprint = body_fingerprint(body)
         self.model = _compiled(job, body, target.classes, derived_seed(job.seed, run, "probe"))
-        self.shape = body.input_shape[1:]
+        self.shape = _input_shape(job, candidate, body)
         self.batches = TrainingBatches(target, self.shape, job.batch_size)
         for place in job.places():
             self.batches.check(place)
@@ -209,6 +209,19 @@ def _remember(variables: list[keras.Variable]) -> None:
         known = _TRAINED.get(id(variable))
         if known is None or known[0]() is not variable:
             _TRAINED[id(variable)] = weakref.ref(variable), _value(variable)
+
+
+def _input_shape(job: Job, candidate: "Candidate", body: keras.Model) -> tuple[int | None, int | None, int]:
+    """(h, w, c) that the body is given; ValueError if it does not take the job's size."""
+    height, width, channels = body.input_shape[1:]
+    if job.size is None:
+        return height, width, channels
+    if height not in (None, job.size) or width not in (None, job.size):
+        raise ValueError(
+            f"size={job.size}: the body of {candidate.name!r} takes images of {height} x {width} only; leave the size out, or build it "
+            "for that size"
+        )
+    return job.size, job.size, channels
 
 
 def _check_fresh(candidate: str, body: keras.Model) -> None:

@@ -237,6 +237,9 @@ def test_a_collection_is_one_line(monkeypatch):
         def names(self):
             return ["a", "b"]
 
+        def accepts(self, word):
+            return word in self.names()
+
         def candidate(self, name):
             return candidates.FactoryCandidate(name, bodies.mlp)
 

@@ -55,8 +55,9 @@ class Npz:
 
     def __init__(self, folder: Path) -> None:
         from ncap.targets import npz
+        from ncap.targets.contract import Loading
 
-        self.read, rng = npz.read, np.random.default_rng(0)
+        self.read, self.loading, rng = npz.read, Loading(), np.random.default_rng(0)
         x, y = rng.integers(0, 256, (40, 5, 5), dtype=np.uint8), np.arange(40) % 4
         parts = [
             {"x": x, "y": y},
@@ -69,14 +70,14 @@ class Npz:
             path = folder / f"{number}.npz"
             save(path, **arrays)
             self.files.append(path.read_bytes())
-            self.right.append(self.read(path, 0).fingerprint)
+            self.right.append(self.read(path, self.loading).fingerprint)
         self.path = folder / "mutated.npz"
 
     def attack(self, rng: np.random.Generator) -> tuple[str, str]:
         place = int(rng.integers(len(self.files)))
         self.path.write_bytes(mutated(self.files[place], rng))
         try:
-            found = self.read(self.path, 0).fingerprint
+            found = self.read(self.path, self.loading).fingerprint
         except ValueError as error:
             return named(error, self.path)
         return ("right", "") if found == self.right[place] else ("WRONG", f"file {place}")

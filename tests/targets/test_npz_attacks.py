@@ -11,6 +11,7 @@ import pytest
 
 from ncap.candidates.factory import FactoryCandidate
 from ncap.targets import ArrayTarget, npz
+from ncap.targets.contract import Loading
 
 X, Y = np.zeros((60, 8, 8), np.uint8), np.arange(60) % 3
 
@@ -37,9 +38,11 @@ IMAGES = header((60, 8, 8)) + bytes(60 * 64)
 
 
 def test_what_is_written_here_by_hand_is_read(tmp_path):
-    assert npz.read(write(tmp_path / "own.npz", x=IMAGES, y=LABELS), 0).lengths["train"] == 36
+    assert npz.read(write(tmp_path / "own.npz", x=IMAGES, y=LABELS), Loading()).lengths["train"] == 36
     assert (
-        npz.read(write(tmp_path / "own.npz", x=header((60, 8, 8), version=2) + IMAGES[-3840:], y=LABELS), 0).classes
+        npz.read(
+            write(tmp_path / "own.npz", x=header((60, 8, 8), version=2) + IMAGES[-3840:], y=LABELS), Loading()
+        ).classes
         == 3
     )
 
@@ -83,7 +86,7 @@ def test_an_archive_made_to_do_harm_is_refused_before_it_does(tmp_path, members,
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=message) as refused:
-            npz.read(path, 0)
+            npz.read(path, Loading())
         assert tracemalloc.get_traced_memory()[1] < 20e6  # bytes at the peak
     finally:
         tracemalloc.stop()
@@ -100,7 +103,7 @@ def test_a_pipe_in_an_archives_place_is_not_waited_for(tmp_path):
 def test_a_target_in_a_file_that_is_not_named_in_utf_8_has_a_name_that_a_store_can_keep(tmp_path):
     path = tmp_path / os.fsdecode(b"\xff.npz")
     np.savez(path, x=X, y=Y)
-    assert npz.read(path, 0).name == r"\udcff"
+    assert npz.read(path, Loading()).name == r"\udcff"
 
 
 def test_a_list_of_members_that_lost_some_is_refused(tmp_path):
@@ -115,7 +118,7 @@ def test_a_list_of_members_that_lost_some_is_refused(tmp_path):
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == ["x_train.npy", "y_train.npy"]
     with pytest.raises(ValueError, match=r"parts\.npz: cannot be read as an archive .its list of members is damaged"):
-        npz.read(path, 0)
+        npz.read(path, Loading())
 
 
 def test_a_name_that_no_store_can_keep_is_refused_before_anything_is_trained():

@@ -168,7 +168,7 @@ def test_a_format_is_one_line(monkeypatch, tmp_path):
         "a folder that ends in .folder",
         lambda path: path.suffix == ".folder",
         lambda path: None,
-        lambda path, seed: (path, seed),
+        lambda path, loading: (path, loading.seed),
     )
     monkeypatch.setitem(globals(), "FORM", form)
     monkeypatch.setattr(
