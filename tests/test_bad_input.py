@@ -690,7 +690,7 @@ TABLES |= {
 
 # candidates
 
-UNKNOWN = "known: mini (all of them), plain, batch_norm"
+UNKNOWN = "known: mini (all of them), "
 FACTORY = "candidates: {name: function that returns a body} is needed, got "
 LIST = "candidates: a list of names, or {name: function that returns a body}, is needed, got "
 CANDIDATES = [
