@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ncap.arguments import suggestion
+from ncap.arguments import is_name, suggestion
 from ncap.candidates import SOURCES
 from ncap.candidates.contract import Candidate
 from ncap.candidates.factory import FactoryCandidate
@@ -76,14 +76,17 @@ def resolve(spec: str | Sequence[str] | Mapping[str, Factory | Candidate] | Cand
 
 
 def _by_name(named: list[Candidate]) -> dict[str, Candidate]:
-    """Each candidate once. Raises ValueError where two differ and have one name, such as two files."""
+    """Each candidate once. Raises ValueError where two differ and have one name, such as two files, and for a name of odd bytes."""
     chosen: dict[str, Candidate] = {}
     for one in named:
+        if not is_name(one.name):
+            raise ValueError(
+                f"candidates: the name {one.name!r} cannot be written as UTF-8; name it yourself, ncap.rank({{name: candidate}}, ...)"
+            )
         other = chosen.setdefault(one.name, one)
         if type(other) is not type(one) or vars(other) != vars(one):
             raise ValueError(
-                f"candidates: two different ones are called {one.name!r}, {other!r} and {one!r}; rename a file, or name them yourself, "
-                "ncap.rank({name: candidate}, ...)"
+                f"candidates: two different ones are called {one.name!r}; rename a file, or name them yourself, ncap.rank({{name: candidate}}, ...)"
             )
     return chosen
 

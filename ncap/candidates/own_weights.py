@@ -19,9 +19,10 @@ class OwnWeights:
         return []
 
     def accepts(self, word: str) -> bool:
-        """Whether the word begins with a known network and "="."""
+        """Whether the word begins with a known network and "=", and is not itself the path of a saved model."""
         name, equals, _ = word.partition("=")
-        return bool(equals) and (name in NETWORKS or name == ALEXNET.name)
+        known = name in NETWORKS or name == ALEXNET.name
+        return known and bool(equals) and not (word.endswith(".keras") and Path(word).is_file())
 
     def candidate(self, word: str) -> OwnWeightsCandidate:
         """The network with the weights of that file. Raises ValueError where there is no such .h5 file."""
