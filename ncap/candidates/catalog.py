@@ -86,7 +86,8 @@ def _by_name(named: list[Candidate]) -> dict[str, Candidate]:
         other = chosen.setdefault(one.name, one)
         if type(other) is not type(one) or vars(other) != vars(one):
             raise ValueError(
-                f"candidates: two different ones are called {one.name!r}; rename a file, or name them yourself, ncap.rank({{name: candidate}}, ...)"
+                f"candidates: two different ones are called {one.name!r}; rename a file, or name them yourself, "
+                "ncap.rank({name: candidate}, ...)"
             )
     return chosen
 

@@ -20,7 +20,7 @@ def normalized(images: keras.KerasTensor, mode: str) -> keras.KerasTensor:
 
     >>> image = keras.Input((1, 1, 3))
     >>> model = keras.Model(image, normalized(image, "tf"))
-    >>> model.predict([[[[0.0, 127.5, 255.0]]]], verbose=0).ravel().tolist()
+    >>> model(keras.ops.array([[[[0.0, 127.5, 255.0]]]])).numpy().ravel().tolist()
     [-1.0, 0.0, 1.0]
     """
     if mode == "inside":
