@@ -699,7 +699,7 @@ CANDIDATES = [
     (
         "resnet50",
         ValueError,
-        f"unknown candidate 'resnet50'; {UNKNOWN}",
+        f"unknown candidate 'resnet50'; did you mean 'ResNet50'? {UNKNOWN}",
         "passed from Python, ncap.rank({name: function}",
     ),
     ("mlp,,plain", ValueError, "unknown candidate ''"),

@@ -105,9 +105,9 @@ def _named(word: str) -> list[Candidate]:
     listed = [name for name, source in sources.items() if source.names()]
     collections = ", ".join(f"{name} (all of them)" for name in listed)
     raise ValueError(
-        f"unknown candidate {word!r:.80}; {suggestion(word, [*listed, *names()])}known: {collections}, {', '.join(names())}; "
-        "a network of your own is path/to/model.keras, NAME=weights.h5 for one of these, package.module:function, or from Python "
-        "ncap.rank({name: function}, ...)"
+        f"unknown candidate {word!r:.80}; {suggestion(word, [*listed, *names()])}known: {collections}, and their members, which "
+        "`ncap models` lists; a network of your own is path/model.keras, NAME=weights.h5 with the name of one of these, "
+        "package.module:function, or passed from Python, ncap.rank({name: function}, ...)"
     )
 
 

@@ -85,7 +85,7 @@ def without_head(model: keras.Model, dense_is_head: bool = False) -> tuple[keras
             return model, ""
         raise ValueError(
             f"body {model.name!r} ends in the {head}: that is a head, and it is not clear where the features below it end; "
-            f"cut it at one of its layers, keras.Model(body.inputs, body.get_layer(NAME).output): {_names(model)}"
+            f"cut it at one of its layers, keras.Model(body.inputs, body.get_layer(NAME).output): {_names(model, below=1)}"
         )
     if not found.left_out:
         return model, ""
@@ -172,12 +172,13 @@ def _calls(model: keras.Model) -> Iterator[tuple[Any, Any]]:
             waiting += node.input_tensors
 
 
-def _names(model: keras.Model) -> str:
-    """The last layers that could be chosen, the last first."""
+def _names(model: keras.Model, below: int = 0) -> str:
+    """The last layers that could be chosen, the last first; those on top are left out."""
     names = [
         one.name for one, node in _calls(model) if node.input_tensors and _fit(node.output_tensors[0]) and one.name
     ]
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    shown = names[below : below + _SHOWN]
+    return ", ".join([*shown, "..."] if names[below + _SHOWN :] else shown)
 
 
 def _model(model: keras.Model, features: Any) -> keras.Model:

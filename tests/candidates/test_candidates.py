@@ -253,7 +253,7 @@ def test_a_collection_is_one_line(monkeypatch):
     assert listed.loc["b", ["family", "source", "input"]].tolist() == ["", "", ""]
     assert listed["parameters"].isna().sum() == 2
     with pytest.raises(
-        ValueError, match=r"did you mean 'own'\? known: mini \(all of them\), own \(all of them\), plain"
+        ValueError, match=r"did you mean 'own'\? known: mini \(all of them\), own \(all of them\), and their"
     ):
         candidates.resolve("owm")
 

@@ -272,7 +272,7 @@ def test_what_is_no_function_that_builds_a_network_is_named(folder, word, error,
         ("absent_module:body", "there is no module 'absent_module' in"),
         ("mlp:radnom", "there is no module 'mlp' in"),
         ("nets_of_mine.small:body:random", "no random weights to ask for"),
-        ("a b:c", "unknown candidate 'a b:c'.*path/to/model.keras, .*package.module:function"),
+        ("a b:c", "unknown candidate 'a b:c'.*path/model.keras, .*package.module:function"),
     ],
 )
 def test_words_that_name_no_function(folder, word, message):
