@@ -160,6 +160,9 @@ def suggestion(word: str, known: Sequence[str]) -> str:
 
     >>> suggestion("Digit", ["digits", "cifar10"])
     "did you mean 'digits'? "
+    >>> suggestion("resnet50", ["ResNet50"])
+    "did you mean 'ResNet50'? "
     """
-    nearest = get_close_matches(word.strip().lower(), known, n=1)
-    return f"did you mean {nearest[0]!r}? " if nearest else ""
+    spelled = {name.lower(): name for name in known}
+    nearest = get_close_matches(word.strip().lower(), spelled, n=1)
+    return f"did you mean {spelled[nearest[0]]!r}? " if nearest else ""

@@ -690,7 +690,7 @@ TABLES |= {
 
 # candidates
 
-UNKNOWN = "known: mini (all of them), plain, batch_norm"
+UNKNOWN = "known: mini (all of them), "
 FACTORY = "candidates: {name: function that returns a body} is needed, got "
 LIST = "candidates: a list of names, or {name: function that returns a body}, is needed, got "
 CANDIDATES = [
@@ -699,7 +699,7 @@ CANDIDATES = [
     (
         "resnet50",
         ValueError,
-        f"unknown candidate 'resnet50'; {UNKNOWN}",
+        f"unknown candidate 'resnet50'; did you mean 'ResNet50'? {UNKNOWN}",
         "passed from Python, ncap.rank({name: function}",
     ),
     ("mlp,,plain", ValueError, "unknown candidate ''"),

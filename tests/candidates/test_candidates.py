@@ -71,8 +71,8 @@ def test_the_card_lists_the_bodies_as_they_are(built):
         (name, bodies.BODIES[name][0], "fashion_mnist", body.count_params(), bodies.INPUT_SHAPE)
         for name, body in built.items()
     ]
-    assert candidates.describe() == described
-    assert candidates.names() == NAMES
+    assert candidates.describe()[: len(NAMES)] == described
+    assert candidates.resolve("mini").keys() == set(NAMES)
 
 
 def test_candidates_are_of_different_families_and_alike_in_size(built):
@@ -253,7 +253,7 @@ def test_a_collection_is_one_line(monkeypatch):
     assert listed.loc["b", ["family", "source", "input"]].tolist() == ["", "", ""]
     assert listed["parameters"].isna().sum() == 2
     with pytest.raises(
-        ValueError, match=r"did you mean 'own'\? known: mini \(all of them\), own \(all of them\), plain"
+        ValueError, match=r"did you mean 'own'\? known: mini \(all of them\), own \(all of them\), and their"
     ):
         candidates.resolve("owm")
 
@@ -261,9 +261,10 @@ def test_a_collection_is_one_line(monkeypatch):
 def test_the_table_lists_what_the_card_says():
     table = ncap.list_candidates()
     assert list(table) == ["name", "family", "source", "parameters", "input"]
-    assert table["name"].tolist() == NAMES
-    assert set(table["source"]) == {"fashion_mnist"}
-    assert set(table["input"]) == {"16 x 16 x 1"}
+    own = table[: len(NAMES)]
+    assert own["name"].tolist() == NAMES
+    assert set(own["source"]) == {"fashion_mnist"}
+    assert set(own["input"]) == {"16 x 16 x 1"}
 
 
 # laws

@@ -16,7 +16,7 @@ from ncap.records.schema import OBSERVATIONS, READINGS, RunKey
 from ncap.records.store import Store
 
 LONGEST = 500  # characters on stderr, click's two lines of usage among them
-UNKNOWN = "known: mini (all of them), plain"
+UNKNOWN = "known: mini (all of them), "
 
 
 class Wrong(NamedTuple):
