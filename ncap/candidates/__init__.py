@@ -15,11 +15,14 @@ SOURCES: Registry[Source] = Registry(
     "collection of candidates",
     {
         "mini": "ncap.candidates.mini:MINI",
+        "timm": "ncap.candidates.timm_networks:TIMM",
+        "hub": "ncap.candidates.hub_presets:HUB",
     },
 )
 
 from ncap.candidates.catalog import describe, list_candidates, names, resolve  # noqa: E402  reads the registry above
 from ncap.candidates.contract import Candidate  # noqa: E402
 from ncap.candidates.factory import FactoryCandidate  # noqa: E402
+from ncap.candidates.torch_modules import from_torch  # noqa: E402
 
-__all__ = ["Candidate", "FactoryCandidate", "Source", "describe", "list_candidates", "names", "resolve"]
+__all__ = ["Candidate", "FactoryCandidate", "Source", "describe", "from_torch", "list_candidates", "names", "resolve"]

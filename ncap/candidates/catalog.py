@@ -85,7 +85,7 @@ def _named(word: str) -> list[Candidate]:
     for source in sources.values():
         if source.accepts(word):
             return [source.candidate(word)]
-    collections = ", ".join(f"{name} (all of them)" for name in sources)
+    collections = ", ".join(f"{name} (all of them)" for name, source in sources.items() if source.names())
     raise ValueError(
         f"unknown candidate {word!r:.80}; {suggestion(word, [*sources, *names()])}known: {collections}, {', '.join(names())}; "
         "networks of your own are passed from Python, ncap.rank({name: function}, ...)"
