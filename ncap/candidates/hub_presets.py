@@ -1,6 +1,5 @@
 """Presets of keras_hub, "hub:PRESET" or "hub:FOLDER"; with ":random" behind it, random weights. keras_hub is imported when one is built."""
 
-import json
 import warnings
 from copy import copy
 from pathlib import Path
@@ -126,8 +125,8 @@ def _channels(name: str, backbone: Any) -> int:
     shape = getattr(backbone, "input_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] is None:
         raise ValueError(
-            f"candidate {name!r}: {type(backbone).__name__} does not take images (n, h, w, c) alone, its input is {json.dumps(shape, default=str):.80}; "
-            "pass the preset of an image backbone"
+            f"candidate {name!r}: {type(backbone).__name__} does not take images (n, h, w, c) alone, its input is {shape!r:.80}; pass the "
+            "preset of an image backbone"
         )
     return int(shape[-1])
 

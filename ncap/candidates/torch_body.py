@@ -58,10 +58,13 @@ class TorchBody(keras.layers.TorchModuleWrapper):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The features of normalised images."""
+        import torch
+
         self.module.train(bool(training))
         for module in self._kept_in_evaluation:
             module.eval()
-        images = inputs.permute(0, 3, 1, 2).contiguous()  # a user's view() needs the memory in this order
+        # In this order in memory, too: a user's view() needs it, and contiguous() takes one channel for either order.
+        images = inputs.permute(0, 3, 1, 2).clone(memory_format=torch.contiguous_format)
         if not training:
             return self._channels_last(output_of(self.module, images, self.features))
         with self._drawing():
@@ -136,6 +139,18 @@ def output_of(module: Any, images: Any, features: str) -> Any:
     finally:
         hook.remove()
     raise ValueError(f"the submodule {features!r} is not called by the module; choose one of {names_of(module)}")
+
+
+@contextmanager
+def evaluating(module: Any) -> Iterator[None]:
+    """The module in evaluation mode, and afterwards every submodule in the mode in which it was."""
+    modes = [(one, one.training) for one in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for one, training in modes:
+            one.training = training
 
 
 def persistent_buffers(module: Any) -> Iterator[tuple[str, Any, str]]:

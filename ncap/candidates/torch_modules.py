@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -107,15 +107,15 @@ class TorchCandidate(Candidate):
         chosen = self.normalisation or own
         if chosen is None:
             warnings.warn(
-                f"candidate {self.name!r}: the module does not say how its images are normalised, so that it gets values 0..1; pass mean= and "
-                "std=, of values 0..1, as it was trained with",
+                f"candidate {self.name!r}: the module does not say how its images are normalised, so that it gets values 0..1; pass "
+                "mean= and std=, of values 0..1, as it was trained with",
                 stacklevel=3,
             )
             chosen = Normalisation((0.0,), (1.0,))
         if own is not None and self.normalisation is not None and not _agree(own, chosen):
             warnings.warn(
-                f"candidate {self.name!r}: mean={chosen.mean}, std={chosen.std} are used; the module's own configuration says mean={own.mean}, "
-                f"std={own.std}",
+                f"candidate {self.name!r}: mean={chosen.mean}, std={chosen.std} are used; the module's own configuration says "
+                f"mean={own.mean}, std={own.std}",
                 stacklevel=3,
             )
         try:
@@ -264,8 +264,8 @@ def without_head(name: str, module: Any, features: str | None) -> str:
     if present or (ends and isinstance(ends[0], outputs)):
         seen = f"its {' and '.join(present)}" if present else f"its last layer, {ends[0]!r:.60},"
         raise ValueError(
-            f"candidate {name!r}: {seen} may be a head, and cannot be taken off safely; pass features='NAME' with the submodule whose output "
-            f"the features are, one of {names_of(module)} or one inside these, or features='' if the module returns features"
+            f"candidate {name!r}: {seen} may be a head, and cannot be taken off safely; pass features='NAME' with the submodule whose "
+            f"output the features are, one of {names_of(module)} or one inside these, or features='' if the module returns features"
         )
     return ""
 
@@ -291,45 +291,50 @@ def _leave_out_what_follows(module: Any, features: str, shape: tuple[int, int, i
     """
     import torch
 
-    from ncap.candidates.torch_body import output_of
+    from ncap.candidates.torch_body import evaluating, output_of
 
+    device = next((one.device for one in module.parameters()), None)
+    image = torch.zeros((1, shape[2], *shape[:2]), device=device)
+    taken = []
+    with torch.no_grad(), evaluating(module):
+        try:
+            called = _called(module, lambda: output_of(module, image, features))
+        except Exception:  # the trial of the whole body, which comes next, says what is wrong
+            return
+        for parent, key, child in _beside(module, features, called):
+            taken.append((parent, key, child))
+            parent._modules[key] = torch.nn.Identity()
+        try:
+            output_of(module, image, features)
+        except Exception:  # one of them is used without being called
+            for parent, key, child in taken:
+                parent._modules[key] = child
+
+
+def _called(module: Any, run: Callable[[], Any]) -> set[str]:
+    """The names of the submodules that are called while `run` runs."""
     called: set[str] = set()
     hooks = [
         one.register_forward_pre_hook(lambda _module, _inputs, name=name: called.add(name))
         for name, one in module.named_modules()
     ]
-
-    def run() -> None:
-        device = next((one.device for one in module.parameters()), None)
-        with torch.no_grad():
-            output_of(module, torch.zeros((1, shape[2], *shape[:2]), device=device), features)
-
-    was_training = [one for one in module.modules() if one.training]
-    module.eval()
     try:
         run()
-    except Exception:  # the trial of the whole body, which comes next, says what is wrong
-        return
     finally:
         for hook in hooks:
             hook.remove()
-        for one in was_training:
-            one.training = True
-    taken = []
+    return called
+
+
+def _beside(module: Any, features: str, called: set[str]) -> Iterator[tuple[Any, str, Any]]:
+    """(parent, key, child) of the submodules of all that `features` lies in, in which nothing was called."""
     steps = features.split(".")
-    for depth in range(len(steps)):
-        path = ".".join(steps[:depth])
+    for path in (".".join(steps[:depth]) for depth in range(len(steps))):
         parent = module.get_submodule(path)
         for key, child in list(parent._modules.items()):
             inside = f"{path}.{key}" if path else key
             if child is not None and not any(one == inside or one.startswith(f"{inside}.") for one in called):
-                taken.append((parent, key, child))
-                parent._modules[key] = torch.nn.Identity()
-    try:
-        run()
-    except Exception:  # one of them is used without being called
-        for parent, key, child in taken:
-            parent._modules[key] = child
+                yield parent, key, child
 
 
 def _copies(module: Any) -> Callable[[], Any]:
