@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncap.candidates.contract import Candidate
+from ncap.candidates.torch_modules import first_line
 
 if TYPE_CHECKING:
     import keras
@@ -53,7 +54,7 @@ class HubCandidate(Candidate):
             backbone = keras_hub.models.Backbone.from_preset(self.preset, load_weights=not self.is_random)
         except Exception as error:  # of the hub, of the network, of the files
             raise ValueError(
-                f"candidate {self.name!r}: the preset cannot be loaded ({type(error).__name__}: {_first_line(error)}); pass the name of a "
+                f"candidate {self.name!r}: the preset cannot be loaded ({type(error).__name__}: {first_line(error)}); pass the name of a "
                 "preset of keras_hub, or of a folder that backbone.save_to_preset() made, with config.json and model.weights.h5 in it; "
                 f"'{PREFIX}PRESET:random' asks for untrained weights"
             ) from error
@@ -65,7 +66,7 @@ class HubCandidate(Candidate):
             maps = backbone(_converted(inputs, converter))
         except ValueError as error:
             raise ValueError(
-                f"candidate {self.name!r}: the backbone does not take images of {height} x {width} x {channels} ({_first_line(error)}); "
+                f"candidate {self.name!r}: the backbone does not take images of {height} x {width} x {channels} ({first_line(error)}); "
                 "leave the size out"
             ) from error
         return keras.Model(inputs, _features(self.name, maps))
@@ -75,7 +76,7 @@ class HubCandidate(Candidate):
             return keras_hub.layers.ImageConverter.from_preset(self.preset)
         except Exception as error:  # no file of one, or no such class for this backbone
             warnings.warn(
-                f"candidate {self.name!r}: the preset has no image converter ({_first_line(error)}), so that the backbone gets raw pixels "
+                f"candidate {self.name!r}: the preset has no image converter ({first_line(error)}), so that the backbone gets raw pixels "
                 "0..255; save one beside it, keras_hub.layers.ImageConverter(scale=..., offset=...).save_to_preset(folder)",
                 stacklevel=3,
             )
@@ -152,7 +153,3 @@ def _features(name: str, maps: Any) -> Any:
     if len(maps.shape) == 3:
         return keras.layers.GlobalAveragePooling1D()(maps)
     return keras.layers.GlobalAveragePooling2D()(maps) if len(maps.shape) == 4 else maps
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")

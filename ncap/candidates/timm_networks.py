@@ -7,7 +7,7 @@ from typing import Any
 
 from ncap.arguments import suggestion
 from ncap.candidates.contract import Candidate
-from ncap.candidates.torch_modules import TorchCandidate
+from ncap.candidates.torch_modules import TorchCandidate, first_line
 
 PREFIX = "timm:"
 INSTALL = "pip install timm torchvision torch, all from one index (a torchvision built for CUDA does not load beside a torch that is not)"
@@ -50,14 +50,25 @@ class TimmCandidate(TorchCandidate):
         if not timm.is_model(self.network):
             nearest = suggestion(self.network, timm.list_models())
             raise ValueError(f"unknown candidate {self.name!r:.80}; {nearest}timm.list_models() lists the names")
-        settings = timm.get_pretrained_cfg(self.network)
+        try:
+            settings = timm.get_pretrained_cfg(self.network)
+        except RuntimeError as error:  # a tag that the network does not have
+            raise ValueError(f"unknown candidate {self.name!r:.80}: {error}") from None
         options: dict[str, Any] = {"num_classes": 0}
-        if self.size is not None and settings.fixed_input_size:
+        if self.size is not None and settings is not None and settings.fixed_input_size:
             options["img_size"] = self.size
         if self.is_random:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
                 return timm.create_model(self.network, pretrained=False, **options)
+        return self._pretrained(timm, settings, options)
+
+    def _pretrained(self, timm: Any, settings: Any, options: dict[str, Any]) -> Any:
+        """The network with the weights that are placed in $NCAP_DATA/timm, else with those that timm finds or downloads."""
+        if settings is None:
+            raise ValueError(
+                f"candidate {self.name!r}: timm has no weights of it; {self.name}:random is the network without"
+            )
         full_name = f"{settings.architecture}.{settings.tag}" if settings.tag else settings.architecture
         placed = next(self._placed(full_name), None)
         if placed is not None:
@@ -65,11 +76,11 @@ class TimmCandidate(TorchCandidate):
         try:
             return timm.create_model(self.network, pretrained=True, **options)
         except Exception as error:  # of the network, of the hub, of the file
+            sought = placed or settings.hf_hub_id or settings.url or "anywhere"
             raise ValueError(
-                f"candidate {self.name!r}: its weights cannot be loaded from {placed or settings.hf_hub_id or settings.url or 'anywhere'} "
-                f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); place model.safetensors of "
-                f"{settings.hf_hub_id or full_name} at {_folder() / full_name}.safetensors, or ask for untrained weights by "
-                f"'{self.name}:random'"
+                f"candidate {self.name!r}: its weights cannot be loaded from {sought} ({type(error).__name__}: {first_line(error)}); place "
+                f"model.safetensors of {settings.hf_hub_id or full_name} at {_folder() / full_name}.safetensors, or ask for untrained "
+                f"weights by '{self.name}:random'"
             ) from error
 
     def _placed(self, pattern: str) -> Any:

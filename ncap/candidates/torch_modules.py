@@ -132,7 +132,7 @@ class TorchCandidate(Candidate):
             except Exception as error:  # whatever a user's forward raises
                 sides = " x ".join(map(str, trial))
                 raise ValueError(
-                    f"candidate {self.name!r}: the module does not take an image of {sides} ({type(error).__name__}: {error}); "
+                    f"candidate {self.name!r}: the module does not take an image of {sides} ({type(error).__name__}: {first_line(error)}); "
                     "pass size=, and channels=, as it was trained with"
                 ) from error
         if len(set(found)) == 1:
@@ -335,6 +335,11 @@ def _beside(module: Any, features: str, called: set[str]) -> Iterator[tuple[Any,
             inside = f"{path}.{key}" if path else key
             if child is not None and not any(one == inside or one.startswith(f"{inside}.") for one in called):
                 yield parent, key, child
+
+
+def first_line(error: Exception) -> str:
+    """Of an error's message, which a library may continue for pages."""
+    return next(iter(str(error).splitlines()), "")
 
 
 def _copies(module: Any) -> Callable[[], Any]:
