@@ -64,7 +64,7 @@ class TorchBody(keras.layers.TorchModuleWrapper):
         for module in self._kept_in_evaluation:
             module.eval()
         # In this order in memory, too: a user's view() needs it, and contiguous() takes one channel for either order.
-        images = inputs.permute(0, 3, 1, 2).clone(memory_format=torch.contiguous_format)
+        images = inputs.permute(0, 3, 1, 2).clone(memory_format=torch.contiguous_format).to(self._dtype_of_weights())
         if not training:
             return self._channels_last(output_of(self.module, images, self.features))
         with self._drawing():
@@ -99,7 +99,12 @@ class TorchBody(keras.layers.TorchModuleWrapper):
                 f"the module returns {found}; features (n, d) or maps (n, d, h, w) are needed: name the submodule whose output they are, "
                 f"features='...', one of {names_of(self.module)}"
             )
-        return features.permute(0, 2, 3, 1) if dimensions == 4 else features
+        return (features.permute(0, 2, 3, 1) if dimensions == 4 else features).float()
+
+    def _dtype_of_weights(self) -> Any:
+        import torch
+
+        return next((one.dtype for one in self.module.parameters() if one.is_floating_point()), torch.float32)
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:

@@ -293,8 +293,8 @@ def _leave_out_what_follows(module: Any, features: str, shape: tuple[int, int, i
 
     from ncap.candidates.torch_body import evaluating, output_of
 
-    device = next((one.device for one in module.parameters()), None)
-    image = torch.zeros((1, shape[2], *shape[:2]), device=device)
+    like = next((one for one in module.parameters() if one.is_floating_point()), torch.zeros(()))
+    image = torch.zeros((1, shape[2], *shape[:2]), device=like.device, dtype=like.dtype)
     taken = []
     with torch.no_grad(), evaluating(module):
         try:

@@ -104,6 +104,18 @@ def test_features_are_the_modules_own():
     np.testing.assert_allclose(body.predict(x, verbose=0), maps.transpose(0, 2, 3, 1), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("features", [None, "blocks.0"])
+def test_a_module_in_float64_computes_in_it(features):
+    candidate = candidates.from_torch("double", lambda: seeded(Normed)().double(), features=features, **GREY)
+    check_candidate(candidate)
+    body, single = candidate.build(), normed(features=features).build()
+    assert {str(weight.dtype) for weight in body.trainable_weights} == {"float64"}
+    assert body.count_params() == single.count_params()
+    x = pixels()
+    np.testing.assert_allclose(body.predict(x, verbose=0), single.predict(x, verbose=0), rtol=1e-4, atol=1e-5)
+    fitted(body)
+
+
 def test_normalisation_is_per_channel():
     mean, std = (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)
     body = candidates.from_torch("colour", lambda: nn.Flatten(), size=4, mean=mean, std=std).build()
