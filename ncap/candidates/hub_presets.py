@@ -54,9 +54,9 @@ class HubCandidate(Candidate):
             backbone = keras_hub.models.Backbone.from_preset(self.preset, load_weights=not self.is_random)
         except Exception as error:  # of the hub, of the network, of the files
             raise ValueError(
-                f"candidate {self.name!r}: the preset cannot be loaded ({type(error).__name__}: {first_line(error)}); pass the name of a "
-                "preset of keras_hub, or of a folder that backbone.save_to_preset() made, with config.json and model.weights.h5 in it; "
-                f"'{PREFIX}PRESET:random' asks for untrained weights"
+                f"candidate {self.name!r}: the preset cannot be loaded; pass the name of one of keras_hub's, or of a folder that "
+                f"backbone.save_to_preset() made, with config.json and, except for '{PREFIX}FOLDER:random', model.weights.h5 in it "
+                f"({type(error).__name__}: {first_line(error)})"
             ) from error
         channels = _channels(self.name, backbone)
         converter = self._converter(keras_hub)
@@ -116,7 +116,7 @@ def _keras_hub(name: str) -> Any:
         import keras_hub
     except (ImportError, RuntimeError) as error:
         raise ValueError(
-            f"candidate {name!r}: keras_hub cannot be imported ({error}); pip install keras-hub"
+            f"candidate {name!r}: keras_hub cannot be imported; pip install keras-hub ({first_line(error)})"
         ) from error
     return keras_hub
 

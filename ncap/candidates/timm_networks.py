@@ -10,7 +10,7 @@ from ncap.candidates.contract import Candidate
 from ncap.candidates.torch_modules import TorchCandidate, first_line
 
 PREFIX = "timm:"
-INSTALL = "pip install timm torchvision torch, all from one index (a torchvision built for CUDA does not load beside a torch that is not)"
+INSTALL = "pip install timm, with torch and torchvision from one index, both for CUDA or both for the CPU"
 
 
 class TimmCandidate(TorchCandidate):
@@ -78,9 +78,8 @@ class TimmCandidate(TorchCandidate):
         except Exception as error:  # of the network, of the hub, of the file
             sought = placed or settings.hf_hub_id or settings.url or "anywhere"
             raise ValueError(
-                f"candidate {self.name!r}: its weights cannot be loaded from {sought} ({type(error).__name__}: {first_line(error)}); place "
-                f"model.safetensors of {settings.hf_hub_id or full_name} at {_folder() / full_name}.safetensors, or ask for untrained "
-                f"weights by '{self.name}:random'"
+                f"candidate {self.name!r}: no weights could be loaded from {sought}; place its model.safetensors at "
+                f"{_folder() / full_name}.safetensors, or ask for '{self.name}:random' ({type(error).__name__}: {first_line(error)})"
             ) from error
 
     def _placed(self, pattern: str) -> Any:
@@ -115,7 +114,7 @@ def _timm(name: str) -> tuple[Any, Any]:
         import timm
         import torch
     except (ImportError, RuntimeError) as error:  # RuntimeError: a torchvision that does not fit torch
-        raise ValueError(f"candidate {name!r}: timm cannot be imported ({error}); {INSTALL}") from error
+        raise ValueError(f"candidate {name!r}: timm cannot be imported; {INSTALL} ({first_line(error)})") from error
     return timm, torch
 
 

@@ -132,8 +132,8 @@ class TorchCandidate(Candidate):
             except Exception as error:  # whatever a user's forward raises
                 sides = " x ".join(map(str, trial))
                 raise ValueError(
-                    f"candidate {self.name!r}: the module does not take an image of {sides} ({type(error).__name__}: {first_line(error)}); "
-                    "pass size=, and channels=, as it was trained with"
+                    f"candidate {self.name!r}: the module does not take an image of {sides}; pass size=, and channels=, as it was trained "
+                    f"with ({type(error).__name__}: {first_line(error)})"
                 ) from error
         if len(set(found)) == 1:
             return found[0]

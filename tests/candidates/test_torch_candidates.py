@@ -268,7 +268,7 @@ def test_images_of_another_size():
     assert normed().at_size(20).build().input_shape == (None, 20, 20, 1)
     assert normed().input_shape is None
     with pytest.raises(
-        ValueError, match=r"'plain_torch': the module does not take an image of 9 x 9 x 1 \(RuntimeError: .*pass size="
+        ValueError, match=r"'plain_torch': the module does not take an image of 9 x 9 x 1; pass size=.*\(RuntimeError: "
     ):
         plain().at_size(20).at_size(9).build()
 
@@ -426,9 +426,9 @@ def tokens():
             ValueError,
             "depends on the size of the images, 4096 at 64 and 9216 at 96; pass size=",
         ),
-        (lambda: Plain(), {}, ValueError, r"does not take an image of 64 x 64 x 1 .*pass size="),
+        (lambda: Plain(), {}, ValueError, r"does not take an image of 64 x 64 x 1; pass size="),
         (seeded(Normed), {"features": "block"}, ValueError, "no submodule 'block'; choose one of blocks, fc"),
-        (seeded(Normed), {"channels": 3}, ValueError, r"does not take an image of 64 x 64 x 3 .*channels="),
+        (seeded(Normed), {"channels": 3}, ValueError, r"does not take an image of 64 x 64 x 3; .*channels="),
         (seeded(Normed), {"mean": (0.1, 0.2)}, ValueError, "2 values for 1 channels"),
     ],
 )
