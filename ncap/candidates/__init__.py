@@ -17,6 +17,8 @@ SOURCES: Registry[Source] = Registry(
         "mini": "ncap.candidates.mini:MINI",
         "applications": "ncap.candidates.applications:APPLICATIONS",
         "paper17": "ncap.candidates.applications:PAPER17",
+        "timm": "ncap.candidates.timm_networks:TIMM",
+        "hub": "ncap.candidates.hub_presets:HUB",
         "own_weights": "ncap.candidates.own_weights:OWN_WEIGHTS",
         "files": "ncap.candidates.files:FILES",
         # The last, because it accepts every "word:word".
@@ -27,5 +29,6 @@ SOURCES: Registry[Source] = Registry(
 from ncap.candidates.catalog import describe, list_candidates, names, resolve  # noqa: E402  reads the registry above
 from ncap.candidates.contract import Candidate  # noqa: E402
 from ncap.candidates.factory import FactoryCandidate  # noqa: E402
+from ncap.candidates.torch_modules import from_torch  # noqa: E402
 
-__all__ = ["Candidate", "FactoryCandidate", "Source", "describe", "list_candidates", "names", "resolve"]
+__all__ = ["Candidate", "FactoryCandidate", "Source", "describe", "from_torch", "list_candidates", "names", "resolve"]
