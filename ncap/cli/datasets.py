@@ -1,5 +1,7 @@
 """ncap datasets."""
 
+from typing import Any
+
 import click
 
 from ncap.cli import options
@@ -11,16 +13,17 @@ from ncap.cli.printer import format_option, print_table, say
 @options.splits
 @options.seed("the splits")
 @format_option
-def datasets(name: str | None, format: str, **loading: int | str | None) -> None:
+def datasets(name: str | None, format: str, **loading: Any) -> None:
     """List the targets that ncap knows by name; of one NAME, file or folder, its parts and how even its classes are."""
     from ncap import targets
     from ncap.targets.catalog import part_table
+    from ncap.targets.contract import Loading
 
+    chosen = Loading(**loading)
     if name is None:
         print_table(targets.list_targets(), format)
         return
-    given = {key: value for key, value in loading.items() if value is not None}
-    target = targets.load(name, **given)  # type: ignore[arg-type]
+    target = targets.resolve(name)(chosen)
     if format == "table":
         from ncap.balance import Balance
 

@@ -135,9 +135,9 @@ def part_table(target: Target) -> "pd.DataFrame":
 
     >>> part_table(load("digits"))[["part", "images", "classes", "rarest_class", "most_frequent_class"]]
         part  images  classes  rarest_class  most_frequent_class
-    0  train    1078       10             8                    1
-    1    val     359       10             8                    1
-    2   test     360       10             4                    3
+    0  train    1078       10             8                    3
+    1    val     359       10             8                    0
+    2   test     360       10             0                    1
     """
     import pandas as pd
 

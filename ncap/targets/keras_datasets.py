@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from ncap import framework
 from ncap.targets import npz
 from ncap.targets.arrays import load_arrays
 from ncap.targets.contract import Loading, Source, Target
@@ -15,6 +16,7 @@ def load(name: str, loading: Loading) -> Target:
     """
     if file := local_copy(f"{name}.npz"):
         return npz.read(file, loading)
+    framework.load()
     import keras
 
     try:

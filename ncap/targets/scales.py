@@ -22,12 +22,11 @@ def one_scale(parts: Mapping[str, Part]) -> dict[str, Part]:
     np.uint8(51)
     """
     images = {f"x_{part}" if part != "all" else "x": np.asarray(x) for part, (x, _) in parts.items()}
-    numeric = {name: x for name, x in images.items() if x.dtype.kind in "uif" and x.size}
-    floats = [name for name, x in numeric.items() if x.dtype.kind == "f"]
-    largest = {name: float(x.max()) for name, x in numeric.items()}
-    top = max(largest.values(), default=0.0)
-    if not floats or min(float(x.min()) for x in numeric.values()) < 0 or not np.isfinite(top):
+    floats = [name for name, x in images.items() if x.dtype.kind == "f"]
+    if not floats or not all(_are_pixels(x) for x in images.values()):
         return dict(parts)
+    largest = {name: float(x.max()) for name, x in images.items()}
+    top = max(largest.values())
     brightest = max(largest, key=largest.__getitem__)
     fractions = [name for name in floats if 0 < largest[name] <= 1]
     if 1 < top <= _JUST_ABOVE:
@@ -45,6 +44,11 @@ def one_scale(parts: Mapping[str, Part]) -> dict[str, Part]:
         f"{', '.join(floats)}: floats in 0..1 are read as fractions of 255, as images are passed as 0..255", stacklevel=4
     )
     return {part: (np.asarray(x) * 255, y) for part, (x, y) in parts.items()}
+
+
+def _are_pixels(x: np.ndarray) -> bool:
+    """Whether an array holds numbers that are finite and not negative; what else it must be is checked later."""
+    return x.dtype.kind in "uif" and x.size > 0 and 0 <= float(x.min()) and float(x.max()) < np.inf
 
 
 def warn_of_scales(images: Mapping[str, np.ndarray]) -> None:

@@ -12,7 +12,7 @@ USUAL = 0.2  # of the samples, for validation and for test: five samples of a cl
 Size = float | int  # a share of the samples, below 1, or a number of them
 _ARGUMENTS = {"val": "validation", "test": "test"}
 _ROUNDING = 1e-9
-_REMEDY = "hold out more, pass the part yourself (x_val, y_val, x_test, y_test), or leave the class out"
+_REMEDY = "hold out more, pass x_val, y_val (and x_test, y_test), or leave the class out"
 
 
 def stratified_subset(y: np.ndarray, n: int, seed: int) -> np.ndarray:
@@ -85,27 +85,26 @@ def _count(size: Size, total: int) -> int:
 
 
 def _check_sizes(y: np.ndarray, wanted: dict[str, Size], name: str) -> None:
-    """Refuse sizes that leave too little to train on, and classes too rare to be in every part."""
+    """Refuse numbers of images that leave a part smaller than there are classes, and classes too rare to be in every part."""
     total, classes = len(y), np.bincount(y)
     counts = {part: _count(size, total) for part, size in wanted.items()}
     left = total - sum(counts.values())
     words = ", ".join(f"{count} for {_ARGUMENTS[part]}" for part, count in counts.items())
-    if left < len(classes):
-        raise ValueError(
-            f"{name}: {words} of {total} images leave {max(left, 0)} to train on, fewer than the {len(classes)} classes; hold out fewer"
-        )
+    if max(wanted.values()) >= 1:
+        if left < len(classes):
+            raise ValueError(
+                f"{name}: {words} of {total} images leave {max(left, 0)} to train on, fewer than the {len(classes)} classes; hold out fewer"
+            )
+        if min(counts.values()) < len(classes):
+            raise ValueError(f"{name}: {words} are fewer than the {len(classes)} classes; hold out more")
     shares = {part: size if size < 1 else size / total for part, size in wanted.items()}
-    smallest = min(*shares.values(), 1 - sum(shares.values()))
-    fewest = max(2, math.ceil(1 / smallest - _ROUNDING))
+    fewest = max(2, math.ceil(1 / min(*shares.values(), 1 - sum(shares.values())) - _ROUNDING))
     rarest = int(classes.argmin())
     if classes[rarest] < fewest:
         raise ValueError(
-            f"{name}: a stratified split ({words}, {left} to train on) needs at least {fewest} samples of each class, class {rarest} has "
-            f"{classes[rarest]}; {_REMEDY}"
+            f"{name}: a stratified split ({words}) needs at least {fewest} samples of each class, class {rarest} has {classes[rarest]}; "
+            f"{_REMEDY}"
         )
-    for part, count in counts.items():
-        if count < len(classes):
-            raise ValueError(f"{name}: {count} images for {_ARGUMENTS[part]} are fewer than the {len(classes)} classes; hold out more")
 
 
 def _halves(y: np.ndarray, size: Size, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ncap import framework
 from ncap.targets.arrays import ArrayTarget, load_arrays
 from ncap.targets.contract import Format, Loading, Source, Target
 from ncap.targets.parts import Part
@@ -65,6 +66,7 @@ def _places() -> Sequence[Path]:
 
 
 def _download(name: str, md5: str) -> Path:
+    framework.load()
     import keras
 
     try:
