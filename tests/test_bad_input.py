@@ -880,6 +880,11 @@ TABLES |= {
                 for value in (least - 1, 1.5, "5", None, True)
             ),
             *(
+                ("size", value, ValueError, f"size must be a whole number of at least 1, got {value!r}")
+                for value in (0, 1.5, "5", True)
+            ),
+            ("size", 32, NothingRankedError, "size=32: the body of 'mine' takes images of", "leave the size out", FAILED),
+            *(
                 ("seed", value, ValueError, f"seed must be a whole number from 0 to 4294967295, got {value!r}")
                 for value in (-1, 1.5, "5", None, True, 2**32)
             ),

@@ -50,9 +50,9 @@ def list_candidates() -> "pd.DataFrame":
 def resolve(spec: str | Sequence[str] | Mapping[str, Factory | Candidate] | Candidate) -> dict[str, Candidate]:
     """The candidates that `spec` stands for, by name, in its order.
 
-    spec: a collection such as "mini", a candidate's name, either with ":random" behind it for untrained weights, several of these in a list or separated by commas, a dictionary
-    {name: function that returns a fresh body, or Candidate}, or one Candidate. Raises ValueError for an unknown name, with the
-    nearest known one, and where there is no candidate at all; TypeError for anything else.
+    spec: a collection such as "mini", a candidate's name, either with ":random" behind it for untrained weights, several of these in a
+    list or separated by commas, a dictionary {name: function that returns a fresh body, or Candidate}, or one Candidate. Raises
+    ValueError for an unknown name, with the nearest known one, and where there is no candidate at all; TypeError for anything else.
 
     >>> list(resolve("mini")) == names()
     True

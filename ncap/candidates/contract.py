@@ -75,7 +75,7 @@ class Candidate(ABC):
 
 
 class Source(Protocol):
-    """Where candidates come from: a collection with a name, or an open way of naming networks. Neither listing nor naming loads a framework."""
+    """Where candidates come from: a collection with a name, or an open way of naming networks. No framework is loaded for either."""
 
     def names(self) -> list[str]:
         """The candidates that are listed, in that order; a source that is open-ended may list none."""

@@ -222,9 +222,10 @@ def _remember(variables: list[keras.Variable]) -> None:
 
 def _input_shape(job: Job, candidate: "Candidate", body: keras.Model) -> tuple[int | None, int | None, int]:
     """(h, w, c) that the body is given; ValueError if it does not take the job's size."""
-    height, width, channels = body.input_shape[1:]
-    if job.size is None:
-        return height, width, channels
+    shape: tuple[int | None, int | None, int] = body.input_shape[1:]
+    if job.size is None or len(shape) != 3:  # the probe refuses what takes no images
+        return shape
+    height, width, channels = shape
     if height not in (None, job.size) or width not in (None, job.size):
         raise ValueError(
             f"size={job.size}: the body of {candidate.name!r} takes images of {height} x {width} only; leave the size out, or build it "

@@ -143,6 +143,7 @@ LIGHT = [
     *ranges("rank", "--runs", 1),
     *ranges("rank", "--seed", 0),
     *ranges("rank", "--batch-size", 1),
+    *ranges("rank", "--size", 1),
     *floats("rank", "--learning-rate", "0", "-1", "nan", "inf", says="learning_rate must be positive and finite"),
     Wrong("rank", "--interaction", "relative", ("interaction must be one of 'explicit', 'hessian', got 'relative'",)),
     Wrong("rank", "--interaction", "hessian", ("interaction='hessian' can be read with strength='signed' only",)),
