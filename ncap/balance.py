@@ -1,4 +1,4 @@
-"""The balance of a target's classes: the shares of its rarest and its most frequent one. It knows no target: labels in, or a job's facts."""
+"""The balance of a target's classes: the shares of its rarest and its most frequent one. Labels in, or the facts of a job."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self

@@ -169,7 +169,7 @@ def _facts(store: Store, parameters: Mapping[str, Any], target: "Target") -> dic
     from ncap.targets.duplicates import shared_images, words
 
     labels = target.labels("val")
-    facts = {
+    facts: dict[str, Any] = {
         "classes": int(target.classes),
         "validation_images": len(labels),
         "most_frequent_class": float(np.bincount(labels).max() / len(labels)),

@@ -558,7 +558,13 @@ FILES = [
         ValueError,
         "x_train: its values lie in 0..1, but those of x_val reach 255; save all parts in one scale, 0..255",
     ),
-    ("spec", npz(x=X, y=np.where(Y == 1, np.uint64(2**64 - 1), Y)), ValueError, "got 18446744073709551615", NUMBER),
+    (
+        "spec",
+        npz(x=X, y=np.where(Y == 1, np.uint64(2**64 - 1), Y.astype(np.uint64))),
+        ValueError,
+        "got 18446744073709551615",
+        NUMBER,
+    ),
     (
         "spec",
         npz(x=X / 127.5 - 1, y=Y),
@@ -631,7 +637,7 @@ TABLES |= {
             *ON_BAD,
             ("validation", 1437, ValueError, "1437 for validation, 360 for test of 1797 images leave 0 to train on"),
             ("validation", 9, ValueError, "9 for validation, 360 for test are fewer than the 10 classes; hold out more"),
-            ("test", 0.001, ValueError, "2 for test) needs at least 1000 samples of each class, class 8 has 174; hold out more"),
+            ("test", 0.001, ValueError, "2 for test) needs at least 1000 samples of each class, class 8 has 174; pass x_val, y_val"),
         ],
     ),
     "targets.load of names": Table(targets.load, {"spec": "digits"}, NAMES + FILES, own_words=False),

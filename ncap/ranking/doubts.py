@@ -45,12 +45,16 @@ class Chance(NamedTuple):
     def of(cls, facts: Mapping[str, Any]) -> Self | None:
         """From the facts of a job; None where they do not tell, as with tables that were put together by hand."""
         try:
-            classes, share, images = (float(facts[name]) for name in ("classes", "most_frequent_class", "validation_images"))
+            classes, share, images = (
+                float(facts[name]) for name in ("classes", "most_frequent_class", "validation_images")
+            )
         except (KeyError, TypeError, ValueError):
             return None
         metric, balance = of_facts(facts), Balance.of_facts(facts)
         if metric.name != "accuracy" and balance is not None:
-            images *= min(1.0, classes * balance.rarest)  # as if every class had as few images as the rarest: the widest deviation
+            images *= min(
+                1.0, classes * balance.rarest
+            )  # as if every class had as few images as the rarest: the widest deviation
         chance = cls(int(classes), share, images, metric)
         return chance if chance.classes > 0 and chance.images > 0 and 0 < chance.most_frequent <= 1 else None
 

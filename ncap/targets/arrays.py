@@ -12,6 +12,7 @@ from ncap.targets.labels import as_labels, count_classes
 from ncap.targets.parts import Part, as_part, complete
 from ncap.targets.scales import one_scale, warn_of_scales
 
+
 @dataclass(frozen=True, eq=False, repr=False)
 class ArrayTarget(Target):
     """Images (n, h, w, c) with values 0..255 in the number type given, labels int64 (n,) with values 0..classes-1.

@@ -41,14 +41,15 @@ def one_scale(parts: Mapping[str, Part]) -> dict[str, Part]:
     if not fractions:
         return dict(parts)
     warnings.warn(
-        f"{', '.join(floats)}: floats in 0..1 are read as fractions of 255, as images are passed as 0..255", stacklevel=4
+        f"{', '.join(floats)}: floats in 0..1 are read as fractions of 255, as images are passed as 0..255",
+        stacklevel=4,
     )
     return {part: (np.asarray(x) * 255, y) for part, (x, y) in parts.items()}
 
 
 def _are_pixels(x: np.ndarray) -> bool:
     """Whether an array holds numbers that are finite and not negative; what else it must be is checked later."""
-    return x.dtype.kind in "uif" and x.size > 0 and 0 <= float(x.min()) and float(x.max()) < np.inf
+    return x.dtype.kind in "uif" and x.size > 0 and float(x.min()) >= 0 and float(x.max()) < np.inf
 
 
 def warn_of_scales(images: Mapping[str, np.ndarray]) -> None:

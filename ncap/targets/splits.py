@@ -12,7 +12,7 @@ USUAL = 0.2  # of the samples, for validation and for test: five samples of a cl
 Size = float | int  # a share of the samples, below 1, or a number of them
 _ARGUMENTS = {"val": "validation", "test": "test"}
 _ROUNDING = 1e-9
-_REMEDY = "hold out more, pass x_val, y_val (and x_test, y_test), or leave the class out"
+_REMEDY = "pass x_val, y_val (and x_test, y_test), hold out more, or leave the class out"
 
 
 def stratified_subset(y: np.ndarray, n: int, seed: int) -> np.ndarray:
@@ -66,7 +66,9 @@ def split(
     for part, chosen in rows.items():
         for label in np.setdiff1d(y, y[chosen])[:1]:
             few = np.count_nonzero(y == label)
-            raise ValueError(f"{name}: none of the {few} samples of class {label} would be in the part {part!r}; {_REMEDY}")
+            raise ValueError(
+                f"{name}: none of the {few} samples of class {label} would be in the part {part!r}; {_REMEDY}"
+            )
     return rows
 
 
@@ -113,4 +115,3 @@ def _halves(y: np.ndarray, size: Size, seed: int) -> tuple[np.ndarray, np.ndarra
     chosen = {"test_size": size, "stratify": y, "random_state": seed_number(seed)}
     kept, held_out = train_test_split(np.arange(len(y)), **chosen)
     return np.sort(kept), np.sort(held_out)
-

@@ -24,7 +24,11 @@ def load(loading: Loading) -> Target:
 
     Raises ValueError where the files are neither there nor can be downloaded, and where they are not what they should be.
     """
-    return _target("svhn", {part: first_file(name, _places()) or _download(name, md5) for part, (name, md5) in _FILES.items()}, loading)
+    return _target(
+        "svhn",
+        {part: first_file(name, _places()) or _download(name, md5) for part, (name, md5) in _FILES.items()},
+        loading,
+    )
 
 
 def read_folder(folder: Path, loading: Loading) -> ArrayTarget:
@@ -42,7 +46,9 @@ def read_mat(path: Path) -> Part:
     try:
         content = loadmat(str(path), variable_names=["X", "y"])
     except Exception as error:  # a damaged file raises whatever its bytes lead to
-        raise ValueError(f"{path}: cannot be read as a .mat file of SVHN ({error}); download it again from {_ORIGIN}") from error
+        raise ValueError(
+            f"{path}: cannot be read as a .mat file of SVHN ({error}); download it again from {_ORIGIN}"
+        ) from error
     images, labels = (np.asarray(content.get(key, ())) for key in ("X", "y"))
     count = images.shape[-1] if images.ndim == 4 else 0
     if not count or labels.size != count or images.dtype != np.uint8 or labels.dtype.kind not in "ui":

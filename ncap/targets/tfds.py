@@ -33,7 +33,9 @@ def read(path: Path, loading: Loading) -> ArrayTarget:
         ) from error
     chosen = {_SPLITS[split]: rows for split, rows in splits.items() if split in _SPLITS}
     if "train" not in chosen:
-        raise ValueError(f"target '{PREFIX}{name}' has the splits {', '.join(map(str, splits))}; one named train is needed")
+        raise ValueError(
+            f"target '{PREFIX}{name}' has the splits {', '.join(map(str, splits))}; one named train is needed"
+        )
     parts = {part: _arrays(name, tfds.as_numpy(rows)) for part, rows in chosen.items()}
     return load_arrays(name, parts, loading)
 

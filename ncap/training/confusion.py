@@ -31,7 +31,11 @@ class ConfusionMetric(keras.metrics.Metric):
 
     def result(self) -> Any:
         """The value so far; 0 before the first sample."""
-        right, samples, predicted = ops.diagonal(self.counts), ops.sum(self.counts, axis=1), ops.sum(self.counts, axis=0)
+        right, samples, predicted = (
+            ops.diagonal(self.counts),
+            ops.sum(self.counts, axis=1),
+            ops.sum(self.counts, axis=0),
+        )
         if self.name == "accuracy":
             return ops.sum(right) / ops.maximum(ops.sum(samples), 1)
         if self.name == "macro_f1":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def evaluate(
     model: "keras.Model", batches: Iterable[tuple[np.ndarray, np.ndarray]], metric: str = "accuracy"
 ) -> dict[str, float]:
-    """"accuracy", which is the metric, and "loss" of a model that returns logits; NaN without batches, as for a part that is lacking."""
+    """ "accuracy", which is the metric, and "loss" of a model that returns logits; NaN without batches, as for a part that is lacking."""
     # model.evaluate would rebuild a pipeline every time, which for small sets costs more than the evaluation itself.
     parts = [(model.predict_on_batch(x), y) for x, y in batches]
     if not parts:

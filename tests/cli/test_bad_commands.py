@@ -75,7 +75,9 @@ def targets(command):
 def splits(command):
     return [
         *(
-            Wrong(command, f"--{name}", value, (f"{name} must be a share between 0 and 1, such as 0.2", f"got {value!r}"))
+            Wrong(
+                command, f"--{name}", value, (f"{name} must be a share between 0 and 1, such as 0.2", f"got {value!r}")
+            )
             for name in ("validation", "test")
             for value in ("0", "1.5", "-3", "nan", "many", "")
         ),
@@ -292,7 +294,10 @@ def test_every_option_of_every_command_has_a_row():
     commands = {name: main.get_command(None, name) for name in main.list_commands(None)}
     for name, command in commands.items():
         for parameter in command.params:
-            if (name, parameter.name) == ("datasets", "name"):  # the one argument: a target, which has a test of its own
+            if (name, parameter.name) == (
+                "datasets",
+                "name",
+            ):  # the one argument: a target, which has a test of its own
                 continue
             assert isinstance(parameter, click.Option)
             assert (name, parameter.opts[0]) in tabled, (name, parameter.opts[0])
@@ -408,7 +413,7 @@ def test_a_data_folder_that_does_not_exist_is_named_with_the_remedy(monkeypatch)
     monkeypatch.setenv("NCAP_DATA", "/absent")
     done = call("bench", "--target", "fashion_mnist")
     assert done.exit_code == 2
-    assert "target 'fashion_mnist' cannot be reached: NCAP_DATA is '/absent', with no file" in done.stderr
+    assert "target 'fashion_mnist' cannot be reached: /absent (NCAP_DATA) has no file" in done.stderr
     assert "set NCAP_DATA to a folder with that file, or connect to a network once" in done.stderr
 
 

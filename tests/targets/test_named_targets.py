@@ -32,7 +32,9 @@ def test_a_data_set_at_hand_is_what_its_description_says(shared_data, monkeypatc
 def test_a_file_that_nothing_downloads_is_asked_for(tmp_path, monkeypatch, name):
     file = targets.NAMED.get(name).source.partition("$NCAP_DATA/")[2]
     monkeypatch.setenv("NCAP_DATA", str(tmp_path))
-    with pytest.raises(ValueError, match=rf"target '{name}' cannot be reached: .* has no file {file}, and nothing down"):
+    with pytest.raises(
+        ValueError, match=rf"target '{name}' cannot be reached: .* has no file {file}, and nothing down"
+    ):
         targets.load(name)
     assert targets.NAMED.get(name).at_hand() == "no"
     monkeypatch.delenv("NCAP_DATA")
@@ -99,8 +101,14 @@ def test_svhn_in_a_folder_of_ones_own_is_a_target(tmp_path):
     [
         (b"hello", r"mine\.mat: cannot be read as a \.mat file of SVHN"),
         ({"X": np.zeros((4, 4, 3, 2))}, r"X must be bytes \(h, w, c, n\) and y whole numbers"),
-        ({"X": np.zeros((4, 4, 3, 2), np.uint8), "y": np.ones((3, 1))}, r"got uint8 \(4, 4, 3, 2\) and float64 \(3, 1\)"),
-        ({"X": np.zeros((4, 4, 3, 2), np.uint8), "y": np.array([[11], [1]])}, r"labels must lie in 1\.\.10, got 1 to 11"),
+        (
+            {"X": np.zeros((4, 4, 3, 2), np.uint8), "y": np.ones((3, 1))},
+            r"got uint8 \(4, 4, 3, 2\) and float64 \(3, 1\)",
+        ),
+        (
+            {"X": np.zeros((4, 4, 3, 2), np.uint8), "y": np.array([[11], [1]])},
+            r"labels must lie in 1\.\.10, got 1 to 11",
+        ),
     ],
 )
 def test_a_mat_file_of_something_else_is_refused_by_name(tmp_path, content, message):
@@ -138,7 +146,9 @@ def test_svhn_out_of_reach_names_the_places(tmp_path, monkeypatch):
 
 def test_without_tensorflow_datasets_its_names_are_refused_with_the_remedy(monkeypatch):
     monkeypatch.setattr("ncap.targets.tfds.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"'tfds:mnist' is a name of TensorFlow Datasets, .*pip install tensorflow-data"):
+    with pytest.raises(
+        ValueError, match=r"'tfds:mnist' is a name of TensorFlow Datasets, .*pip install tensorflow-data"
+    ):
         targets.resolve("tfds:mnist")
 
 

@@ -55,6 +55,8 @@ def test_what_is_right_is_left_alone():
     assert black["val"][0].max() == 0
 
 
-@pytest.mark.parametrize("wrong", [np.full((40, 4, 4), "a"), np.full((40, 4, 4), np.nan), -np.ones((40, 4, 4)), np.empty((0, 4))])
+@pytest.mark.parametrize(
+    "wrong", [np.full((40, 4, 4), "a"), np.full((40, 4, 4), np.nan), -np.ones((40, 4, 4)), np.empty((0, 4))]
+)
 def test_what_is_no_image_is_left_for_the_check_of_images(wrong):
     assert one_scale({"train": (wrong, Y), "val": (pictures(0) / 255, Y)})["train"][0] is wrong

@@ -175,7 +175,9 @@ def test_a_format_is_one_line(monkeypatch, tmp_path):
         targets_catalog, "FORMATS", Registry("format", {"folder": f"{__name__}:FORM", "npz": "ncap.targets.npz:FORMAT"})
     )
     assert targets.load(tmp_path / "my.folder", seed=4) == (tmp_path / "my.folder", 4)
-    with pytest.raises(ValueError, match=r"streetletters, or a folder that ends in \.folder, or the path of a \.npz file$"):
+    with pytest.raises(
+        ValueError, match=r"streetletters, or a folder that ends in \.folder, or the path of a \.npz file$"
+    ):
         targets.load("digit")
 
 

@@ -217,7 +217,9 @@ def test_npz_with_and_without_parts(tmp_path, keys, sizes, dtype, shape):
     assert tuple(None if y is None else len(y) for y in labels) == sizes
     # the pixels are passed as they are: every one of the file is in one of the parts
     images = [x for x in (target.x_train, target.x_val, target.x_test) if x is not None]
-    np.testing.assert_array_equal(np.sort(np.concatenate(images), axis=None), np.sort([x for x, _ in given.values()], axis=None))
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate(images), axis=None), np.sort([x for x, _ in given.values()], axis=None)
+    )
 
 
 def test_a_pickle_in_an_npz_is_never_executed(tmp_path):
