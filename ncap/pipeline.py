@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ncap import metrics
 from ncap.interrupt import kept_until_safe
 from ncap.job import Job, with_settings
 from ncap.records.schema import RunKey
@@ -94,11 +95,11 @@ def rank(
     from ncap.engines.progress import JobProgress
     from ncap.targets.contract import Loading
 
-    loaded = load(Loading(job.seed))
+    loaded = load(Loading(job.seed, job.validation, job.test, job.on_bad))
     with (
         kept_until_safe("ncap.rank was interrupted; the same call goes on from here"),
         Store(store) as opened,
-        JobProgress(len(job.places()), job.runs, quiet=not progress) as shown,
+        JobProgress(len(job.places()), job.runs, quiet=not progress, metric=metrics.METRICS[job.metric].words) as shown,
     ):
         hash_of_settings = observe(job, resolved, loaded, opened, shown, engine)
         records = opened.records(hash_of_settings, loaded.name).of(list(resolved), job.runs, job.epochs)
@@ -114,7 +115,7 @@ def rank(
     if progress:
         from ncap.report.terminal import ranking_table
 
-        shown.console.print(ranking_table(ranking.table))
+        shown.console.print(ranking_table(ranking.table, metrics.of_facts(ranking.facts)))
     return ranking
 
 
@@ -144,7 +145,7 @@ def observe(
     check_backend()
     make_optimizer(job)
     parameters = job.parameters(keras.backend.backend(), target.fingerprint)
-    settings = store.add_settings(parameters, environment() | _chance(store, parameters, target))
+    settings = store.add_settings(parameters, environment() | _facts(store, parameters, target))
     runs = [RunKey(settings, target.name, candidate, index) for candidate in candidates for index in range(job.runs)]
 
     def train_run(key: RunKey, start: "Start") -> "Iterator[Tick]":
@@ -155,18 +156,29 @@ def observe(
     return settings
 
 
-def _chance(store: Store, parameters: Mapping[str, Any], target: "Target") -> dict[str, Any]:
-    """What guessing gets on the target, for the facts of a job that is new: an older one keeps those that it began with."""
+def _facts(store: Store, parameters: Mapping[str, Any], target: "Target") -> dict[str, Any]:
+    """What a reader must know of the target: what guessing gets, how even its classes are, and how many images are in two parts.
+
+    A job that is not new keeps the facts that it began with, and gets none that an earlier version did not know.
+    """
     import numpy as np
 
+    from ncap.balance import Balance
     from ncap.records.migrations import settings_hash
+    from ncap.targets import ArrayTarget
+    from ncap.targets.duplicates import shared_images, words
 
-    settings, _ = settings_hash(dict(parameters))
-    if any(job["settings"] == settings and "classes" not in job["environment"] for job in store.jobs()):
-        return {}
     labels = target.labels("val")
-    return {
+    facts: dict[str, Any] = {
         "classes": int(target.classes),
         "validation_images": len(labels),
         "most_frequent_class": float(np.bincount(labels).max() / len(labels)),
+        **Balance.of_labels(target.labels("train")).facts,
     }
+    if isinstance(target, ArrayTarget) and (shared := shared_images(target)):
+        facts["images_in_two_parts"] = words(shared)
+    settings, _ = settings_hash(dict(parameters))
+    for job in store.jobs():
+        if job["settings"] == settings:
+            return {name: value for name, value in facts.items() if name in job["environment"]}
+    return facts

@@ -50,6 +50,13 @@ def seed(of: str) -> Decorator:
     return click.option("--seed", type=click.IntRange(0), default=0, help=f"Seed of {of}.")
 
 
+def splits(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options --validation, --test and --on-bad, which say how a target is loaded."""
+    from ncap.job import settings as all_settings
+
+    return _all([_option(all_settings()[name]) for name in ("validation", "test", "on_bad")])(function)
+
+
 def settings() -> Decorator:
     """One option per setting that the command line offers."""
     from ncap.job import settings as all_settings

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ncap.arguments import as_array, seed_number, whole_number
+from ncap.arguments import as_array, one_of, part_size, seed_number, whole_number
 from ncap.targets.fingerprint import content_fingerprint
 from ncap.targets.images import complete_shape, convert
 from ncap.targets.parts import Part
@@ -61,17 +61,25 @@ class Target(ABC):
         """The target whose training part is its `rows` (b,), in that order; the other parts are the same."""
 
     @classmethod
-    def from_parts(cls, name: str, parts: Mapping[str, Part], seed: int) -> "Target":
+    def from_parts(
+        cls,
+        name: str,
+        parts: Mapping[str, Part],
+        seed: int,
+        *,
+        validation: float | int | None = None,
+        test: float | int | None = None,
+    ) -> "Target":
         """A target of arrays in memory: {"train": (images, labels)[, "val"][, "test"]} or {"all": (images, labels)}.
 
-        `seed` splits off what is missing: see `ncap.targets.ArrayTarget.from_parts`.
+        `seed` splits off what is missing, as much as `validation` and `test` say: see `ncap.targets.ArrayTarget.from_parts`.
 
         >>> x, y = np.zeros((20, 8, 8), np.uint8), np.repeat([0, 1], 10)
         >>> Target.from_parts("black", {"all": (x, y)}, seed=0)
         Target('black', 12 training, 4 validation, 4 test images of shape (8, 8, 1), 2 classes)
         """
         arrays = import_module("ncap.targets.arrays")  # by name: the contract does not depend on its members
-        target: Target = arrays.ArrayTarget.from_parts(name, parts, seed)
+        target: Target = arrays.ArrayTarget.from_parts(name, parts, seed, validation=validation, test=test)
         return target
 
     def __repr__(self) -> str:
@@ -239,17 +247,19 @@ class Loading:
     on_bad: str = "fail"
 
     def __post_init__(self) -> None:
-        """Check the seed and the choice."""
+        """Check every field."""
         seed_number(self.seed)
-        if self.on_bad not in ("fail", "skip"):
-            raise ValueError(f"on_bad must be 'fail' or 'skip', got {self.on_bad!r:.80}")
+        for part in ("validation", "test"):
+            object.__setattr__(self, part, part_size(part, getattr(self, part)))
+        one_of("on_bad", self.on_bad, ("fail", "skip"))
 
 
 @dataclass(frozen=True)
 class Source:
     """A target that can be loaded by name, described without reading it.
 
-    `input_shape` is (h, w, c), `source` says where the data comes from.
+    `input_shape` is (h, w, c), `source` says where the data comes from, and `licence` under which terms. `at_hand()` is a word on whether
+    loading needs a network: "yes", "to download", or "no" where nothing can be downloaded.
     """
 
     name: str
@@ -257,6 +267,8 @@ class Source:
     classes: int
     source: str
     load: Callable[[Loading], Target]
+    licence: str = ""
+    at_hand: Callable[[], str] = lambda: "yes"
 
 
 @dataclass(frozen=True)

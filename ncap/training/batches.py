@@ -10,6 +10,7 @@ from ncap.job import Place
 
 if TYPE_CHECKING:
     from ncap.targets import Target
+    from ncap.training.augmentation import Augmentation
 
 
 class TrainingBatches(keras.utils.PyDataset):
@@ -34,6 +35,8 @@ class TrainingBatches(keras.utils.PyDataset):
         super().__init__()
         self.target, self.shape, self.batch_size = target, shape, batch_size
         self.chosen = np.arange(target.lengths["train"])
+        self.first = 0  # the place in the epoch's order of the first of these
+        self.augmentation: Augmentation | None = None
 
     def check(self, place: Place) -> None:
         """Raise ValueError if an epoch has more ticks than batches."""
@@ -44,11 +47,11 @@ class TrainingBatches(keras.utils.PyDataset):
                 "pass fewer ticks or a smaller batch_size"
             )
 
-    def take(self, order: np.ndarray, place: Place) -> None:
-        """Select the batches from the previous tick up to a place, in an epoch with the given order."""
+    def take(self, order: np.ndarray, place: Place, augmentation: "Augmentation | None" = None) -> None:
+        """Select the batches from the previous tick up to a place, in an epoch with the given order and augmentation."""
         count = math.ceil(len(order) / self.batch_size)
         first, last = (round(part * count / place.parts) * self.batch_size for part in (place.part - 1, place.part))
-        self.chosen = order[first:last]
+        self.chosen, self.first, self.augmentation = order[first:last], first, augmentation
 
     def __len__(self) -> int:
         """The number of batches; the last one may be smaller."""
@@ -56,5 +59,6 @@ class TrainingBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch `index`: images (b, h, w, c), labels (b,)."""
-        chosen = self.chosen[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.target.read("train", chosen, self.shape)
+        start = index * self.batch_size
+        images, labels = self.target.read("train", self.chosen[start : start + self.batch_size], self.shape)
+        return (self.augmentation(images, self.first + start) if self.augmentation else images), labels

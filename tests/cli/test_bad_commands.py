@@ -72,6 +72,19 @@ def targets(command):
     ]
 
 
+def splits(command):
+    return [
+        *(
+            Wrong(
+                command, f"--{name}", value, (f"{name} must be a share between 0 and 1, such as 0.2", f"got {value!r}")
+            )
+            for name in ("validation", "test")
+            for value in ("0", "1.5", "-3", "nan", "many", "")
+        ),
+        Wrong(command, "--on-bad", "skp", ("on_bad must be one of fail, skip, got 'skp'; did you mean 'skip'?",)),
+    ]
+
+
 def stores(command):
     return [
         Wrong(command, "--store", "text.db", ("text.db: not an ncap store, left untouched; pass another path",)),
@@ -122,6 +135,12 @@ def missing_stores(command):
 LIGHT = [
     *candidates("rank"),
     *targets("rank"),
+    *splits("rank"),
+    Wrong("rank", "--augment", "flip,rotate", ("augment must be one of flip, crop, got 'rotate'",)),
+    Wrong("rank", "--augment", "", ("augment must be one of flip, crop, got ''",)),
+    Wrong("rank", "--metric", "macro-f1", ("metric must be one of accuracy", "did you mean 'macro_f1'?")),
+    *splits("datasets"),
+    *ranges("datasets", "--seed", 0),
     *ranges("rank", "--epochs", 1),
     *ranges("rank", "--runs", 1),
     *ranges("rank", "--seed", 0),
@@ -275,6 +294,11 @@ def test_every_option_of_every_command_has_a_row():
     commands = {name: main.get_command(None, name) for name in main.list_commands(None)}
     for name, command in commands.items():
         for parameter in command.params:
+            if (name, parameter.name) == (
+                "datasets",
+                "name",
+            ):  # the one argument: a target, which has a test of its own
+                continue
             assert isinstance(parameter, click.Option)
             assert (name, parameter.opts[0]) in tabled, (name, parameter.opts[0])
     assert set(commands) == {row.command for row in LIGHT}
@@ -389,5 +413,14 @@ def test_a_data_folder_that_does_not_exist_is_named_with_the_remedy(monkeypatch)
     monkeypatch.setenv("NCAP_DATA", "/absent")
     done = call("bench", "--target", "fashion_mnist")
     assert done.exit_code == 2
-    assert "target 'fashion_mnist' cannot be reached: NCAP_DATA is '/absent', with no file" in done.stderr
+    assert "target 'fashion_mnist' cannot be reached: /absent (NCAP_DATA) has no file" in done.stderr
     assert "set NCAP_DATA to a folder with that file, or connect to a network once" in done.stderr
+
+
+@pytest.mark.parametrize("row", targets("datasets"), ids=lambda row: row.value)
+@pytest.mark.usefixtures("folder")
+def test_what_is_no_target_is_refused_by_the_command_that_describes_one(row):
+    done = call("datasets", row.value)
+    assert done.exit_code == 2
+    for fragment in row.fragments:
+        assert fragment in done.stderr
