@@ -15,6 +15,7 @@ SOURCES: Registry[Source] = Registry(
     "collection of candidates",
     {
         "mini": "ncap.candidates.mini:MINI",
+        "backbones": "ncap.candidates.backbones:BACKBONES",
     },
 )
 
