@@ -17,6 +17,7 @@ SOURCES: Registry[Source] = Registry(
         "mini": "ncap.candidates.mini:MINI",
         "applications": "ncap.candidates.applications:APPLICATIONS",
         "paper17": "ncap.candidates.applications:PAPER17",
+        "backbones": "ncap.candidates.backbones:BACKBONES",
         "timm": "ncap.candidates.timm_networks:TIMM",
         "hub": "ncap.candidates.hub_presets:HUB",
         "own_weights": "ncap.candidates.own_weights:OWN_WEIGHTS",
