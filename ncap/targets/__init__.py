@@ -22,6 +22,7 @@ NAMED: Registry[Source] = Registry(
 FORMATS: Registry[Format] = Registry(
     "format",
     {
+        "folder": "ncap.targets.folder:FORMAT",
         "npz": "ncap.targets.npz:FORMAT",  # last: it accepts, and then refuses, whatever exists
     },
 )

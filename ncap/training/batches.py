@@ -33,7 +33,7 @@ class TrainingBatches(keras.utils.PyDataset):
     def __init__(self, target: "Target", shape: tuple[int | None, int | None, int], batch_size: int) -> None:
         super().__init__()
         self.target, self.shape, self.batch_size = target, shape, batch_size
-        self.chosen = np.arange(target.lengths["train"])
+        self._select(np.arange(target.lengths["train"]))
 
     def check(self, place: Place) -> None:
         """Raise ValueError if an epoch has more ticks than batches."""
@@ -48,7 +48,13 @@ class TrainingBatches(keras.utils.PyDataset):
         """Select the batches from the previous tick up to a place, in an epoch with the given order."""
         count = math.ceil(len(order) / self.batch_size)
         first, last = (round(part * count / place.parts) * self.batch_size for part in (place.part - 1, place.part))
-        self.chosen = order[first:last]
+        self._select(order[first:last])
+
+    def _select(self, chosen: np.ndarray) -> None:
+        self.chosen = chosen
+        self._batches = self.target.sequence(
+            "train", chosen, self.batch_size, self.shape
+        )  # a stream reads a few of them ahead
 
     def __len__(self) -> int:
         """The number of batches; the last one may be smaller."""
@@ -56,5 +62,8 @@ class TrainingBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch `index`: images (b, h, w, c), labels (b,)."""
-        chosen = self.chosen[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.target.read("train", chosen, self.shape)
+        return self._batches[index]
+
+    def on_epoch_end(self) -> None:
+        """Keep nothing in memory while the model is read and evaluated."""
+        self._batches.forget()
