@@ -10,10 +10,10 @@ def cache_folder() -> Path:
 
     It need not exist, and can be deleted at any time.
 
-    >>> import os
-    >>> os.environ["NCAP_CACHE"] = "elsewhere"
-    >>> cache_folder().name
-    'elsewhere'
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, NCAP_CACHE="elsewhere"):
+    ...     print(cache_folder())
+    elsewhere
     """
     if own := os.environ.get("NCAP_CACHE"):
         return Path(own)

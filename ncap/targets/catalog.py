@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 def load(spec: str | os.PathLike[str] | Target, seed: int = 0) -> Target:
-    """The target that `spec` stands for: one of `names()`, the path of a .npz file, or a Target, returned as it is.
+    """The target that `spec` stands for: one of `names()`, the path of a .npz file or of a folder, or a Target, returned as it is.
 
     seed: from 0 to 2^32 - 1, decides the stratified splits of the parts that are missing. Raises ValueError for an unknown name,
-    with the nearest known one, for a file that does not fit (ncap.targets.npz.read) and for a data set that cannot be reached.
+    with the nearest known one, for a file or folder that does not fit (ncap.targets.npz.read,
+    ncap.targets.folder.read) and for a data set that cannot be reached.
 
     >>> load("digits").lengths
     {'train': 1078, 'val': 359, 'test': 360}
@@ -32,7 +33,8 @@ def resolve(spec: str | os.PathLike[str] | Target) -> Callable[[Loading], Target
 
     >>> resolve("digitz")
     Traceback (most recent call last):
-    ValueError: unknown target 'digitz'; did you mean 'digits'? known: digits, fashion_mnist, cifar10, or the path of a .npz file
+    ValueError: unknown target 'digitz'; did you mean 'digits'? known: digits, fashion_mnist, cifar10, or a folder of class folders, or the \
+path of a .npz file
     """
     if isinstance(spec, Target):
         return lambda _: spec

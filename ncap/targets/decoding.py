@@ -70,10 +70,10 @@ def decode(data: bytes, name: str = "") -> Picture:
 
     >>> from io import BytesIO
     >>> file = BytesIO()
-    >>> Image.new("LA", (4, 2), (0, 255)).save(file, "PNG")     # black, not transparent
+    >>> Image.new("LA", (2, 1), (0, 51)).save(file, "PNG")     # black, of which a fifth covers what is below
     >>> picture = decode(file.getvalue(), "black.jpg")
-    >>> picture.pixels.shape, picture.done
-    ((2, 4, 1), ('transparent', 'extension'))
+    >>> picture.pixels.shape, picture.pixels.ravel(), picture.done
+    ((1, 2, 1), array([204, 204], dtype=uint8), ('transparent', 'extension'))
     """
     if not data:
         raise DamagedError("it is empty")

@@ -229,20 +229,19 @@ def _duplicates(target: FolderTarget) -> list[str]:
     """Files of a part whose bytes are also in one before it."""
     said = []
     for one, two in combinations(target.parts, 2):
-        known = {
-            facts.digest: path for path, facts in zip(target.files[one].paths, target.files[one].facts, strict=True)
-        }
-        pairs = [
-            (path, known[facts.digest])
-            for path, facts in zip(target.files[two].paths, target.files[two].facts, strict=True)
-            if facts.digest in known
-        ]
+        known = {digest: path for path, digest in _digests(target.files[one])}
+        pairs = [(path, known[digest]) for path, digest in _digests(target.files[two]) if digest in known]
         if pairs:
+            many = "files of {} have" if len(pairs) > 1 else "file of {} has"
             said.append(
-                f"{len(pairs)} {'file' if len(pairs) == 1 else 'files'} of {two} {'has' if len(pairs) == 1 else 'have'} the same bytes as one "
-                f"of {one} ({pairs[0][0]} and {pairs[0][1]}): accuracies on them say less, so leave one copy out"
+                f"{len(pairs)} {many.format(two)} the same bytes as one of {one} ({pairs[0][0]} and {pairs[0][1]}): accuracies on them say "
+                "less, so leave one copy out"
             )
     return said
+
+
+def _digests(files: Files) -> list[tuple[str, str]]:
+    return [(path, facts.digest) for path, facts in zip(files.paths, files.facts, strict=True)]
 
 
 def _damaged(bad: Mapping[str, str]) -> str:
@@ -258,7 +257,7 @@ def _some(files: Sequence[str]) -> str:
 
 
 def _accepts(path: Path) -> bool:
-    return len(str(path)) < 4096 and path.is_dir()
+    return os.path.isdir(path)  # noqa: PTH112  Path.is_dir raises for a name that is too long
 
 
 def _check(path: Path) -> None:

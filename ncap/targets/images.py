@@ -1,5 +1,6 @@
 """Images as ncap passes them: shape (n, h, w, c), values 0..255, float32 in the shape that a candidate takes."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from ncap.arguments import as_array, whole_number
 OwnShape = tuple[int | None, int | None, int]  # a side is None where images differ in it
 
 _CHUNK = 2**18  # pixels that are interpolated at a time, 2 MiB in float64: a few images stay in the cache
+_SHORT = 16  # values beside each other that numpy takes one by one
 
 
 def as_images(x: ArrayLike, name: str) -> np.ndarray:
@@ -179,7 +181,14 @@ def _stretch(x: np.ndarray, axis: int, length: int, span: float) -> np.ndarray:
         return x
     at = np.clip((np.arange(length) + 0.5) * span / length - 0.5, 0, old - 1)
     low = np.minimum(at.astype(np.int64), max(old - 2, 0))
-    start = x.take(low, axis).astype(np.float64)
-    step = x.take(np.minimum(low + 1, old - 1), axis) - start
-    step *= (at - low).reshape([-1 if dimension == axis else 1 for dimension in range(x.ndim)])
-    return start + step
+    high, share = np.minimum(low + 1, old - 1), at - low
+    inside = math.prod(x.shape[axis + 1 :])
+    if inside < _SHORT:  # one index for each value: numpy takes single numbers faster than runs of a few
+        low, high = ((each[:, np.newaxis] * inside + np.arange(inside)).ravel() for each in (low, high))
+        share, old, inside = np.repeat(share, inside), old * inside, 1
+    rows = x.reshape(-1, old, inside).astype(np.float64)
+    start, step = rows.take(low, 1), rows.take(high, 1)
+    step -= start
+    step *= share[:, np.newaxis]
+    start += step
+    return start.reshape(*x.shape[:axis], length, *x.shape[axis + 1 :])

@@ -72,7 +72,7 @@ def inspect_file(path: str) -> Facts:
         return Facts(size, changed, digest, damage=str(error))
     except OSError as error:
         return Facts(size, changed, digest, damage=f"it cannot be opened ({error.strerror})")
-    return Facts(size, changed, digest, *pixels.shape, done)
+    return Facts(size, changed, digest, pixels.shape[0], pixels.shape[1], pixels.shape[2], done)
 
 
 def inspect(folder: Path, paths: Sequence[str]) -> dict[str, Facts]:
