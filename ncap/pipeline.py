@@ -58,7 +58,8 @@ def rank(
     Args:
         candidates: names (`ncap models` lists them), as a list or separated by commas, or {name: factory}; a factory takes no arguments
             and returns a fresh pre-trained keras.Model without its head, whose first layer normalises raw 0..255 images.
-        target: a name (`ncap datasets` lists them), the path of a .npz file, or a Target. Images are resized to the candidate's input.
+        target: a name (`ncap datasets` lists them), the path of a folder of class folders or of a .npz file, or a Target. Images are
+            resized to the candidate's input.
         store: SQLite file of the records, created if it is missing.
         out: folder for ranking.csv, report.html and the figures; with None, nothing is written.
         rule: what predicts from the records; `ncap rules` lists the names. It does not affect training.

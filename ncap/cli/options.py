@@ -25,7 +25,9 @@ PATH = PathOption(path_type=Path)
 candidates = click.option(
     "--candidates", default="mini", help="Candidates or collections, by name, separated by commas."
 )
-target = click.option("--target", default="digits", help="Name of a data set, or path of a .npz file.")
+target = click.option(
+    "--target", default="digits", help="Name of a data set, or path of a folder of class folders or of a .npz file."
+)
 out = click.option("--out", type=PATH, default=Path("out"), help="Folder for ranking.csv, report.html and the figures.")
 rule = click.option("--rule", default="capacitance", help="Rule that predicts; `ncap rules` lists them.")
 horizon = click.option(

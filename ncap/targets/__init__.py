@@ -31,6 +31,7 @@ FORMATS: Registry[Format] = Registry(
     {
         "tfds": "ncap.targets.tfds:FORMAT",
         "svhn": "ncap.targets.svhn:FORMAT",
+        "folder": "ncap.targets.folder:FORMAT",
         "npz": "ncap.targets.npz:FORMAT",  # last: it accepts, and then refuses, whatever exists
     },
 )

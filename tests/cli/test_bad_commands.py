@@ -63,9 +63,7 @@ def targets(command):
         Wrong(command, "--target", "Digits", ("unknown target 'Digits'; did you mean 'digits'?",)),
         Wrong(command, "--target", "imagenet", ("unknown target 'imagenet'; known: digits", "the path of a .npz file")),
         Wrong(command, "--target", "", ("unknown target ''",)),
-        Wrong(
-            command, "--target", "folder", ("folder: cannot be read (Is a directory); pass the path of a .npz file",)
-        ),
+        Wrong(command, "--target", "folder", ("folder: has 0 class folders, and two are needed; pass one folder of",)),
         Wrong(command, "--target", "missing.npz", ("missing.npz: cannot be read (No such file or directory); pass",)),
         Wrong(command, "--target", "text.npz", ("text.npz: not an .npz archive; save it with numpy.savez_compressed",)),
         Wrong(command, "--target", "keys.npz", ("keys.npz: the keys must be x_train", "got ['images', 'labels']")),
