@@ -129,6 +129,7 @@ def image_model():
 
 
 IMAGE_MODEL = image_model()
+keras.utils.set_random_seed(0)  # a dead layer would be warned of
 FLAT_MODEL = ncap.attach_probe(body_of(layers.Dense(3, "relu"), shape=(2,)), 2, hidden=(5, 4))
 
 

@@ -308,7 +308,8 @@ def test_what_was_done_is_counted_and_said_once(tmp_path):
     (tmp_path / "tulip" / "0.png").rename(tmp_path / "tulip" / "0.jpg")
     with pytest.warns(
         UserWarning,
-        match="of 22 images, 1 in CMYK, converted to RGB; 2 with transparency, laid on white; 1 turned as their EXIF data say; 1 of another kind",
+        match="of 22 images, 1 in CMYK, converted to RGB; 2 with transparency, laid on white; 1 turned as their EXIF data say; "
+        "1 of another kind",
     ) as caught:
         target = targets.load(tmp_path)
     assert len(caught) == 1
@@ -324,7 +325,7 @@ def damage(folder):
     (folder / "rose" / "0.png").write_bytes(whole[: len(whole) * 2 // 3])
     (folder / "rose" / "1.png").write_text("<html>not found</html>")
     (folder / "tulip" / "1.png").symlink_to("nowhere")
-    os.remove(folder / "tulip" / "0.png")
+    (folder / "tulip" / "0.png").unlink()
     (folder / "tulip" / "0.png").mkdir()
 
 
@@ -334,7 +335,8 @@ def test_damaged_files_are_named_before_training_or_left_out(tmp_path):
     damage(tmp_path)
     with pytest.raises(
         ValueError,
-        match=r"5 damaged files, daisy/0.png \(it is empty\), rose/0.png \(.*\), rose/1.png \(it is no JPEG.*\) and 2 more; repair .*--on-bad skip",
+        match=r"5 damaged files, daisy/0.png \(it is empty\), rose/0.png \(.*\), rose/1.png \(it is no JPEG.*\) and 2 more; "
+        r"repair .*--on-bad skip",
     ):
         targets.load(tmp_path)
     with pytest.warns(UserWarning, match="left out: 5 damaged files, daisy/0.png"):
