@@ -26,6 +26,7 @@ def datasets(name: str | None, export: Path | None, format: str, **loading: Any)
     from ncap.targets.catalog import part_table
     from ncap.targets.contract import Loading
 
+    chosen = Loading(**loading)
     if name is None:
         if export is not None:
             raise ValueError(
@@ -33,7 +34,7 @@ def datasets(name: str | None, export: Path | None, format: str, **loading: Any)
             )
         print_table(targets.list_targets(), format)
         return
-    target = targets.resolve(name)(Loading(**loading))
+    target = targets.resolve(name)(chosen)
     if export is not None:
         from ncap.targets.export import export_folder
 

@@ -120,7 +120,7 @@ def make(*folders):
             r"val: class 'c' has no folder in .*train, so nothing could learn it",
         ),
         (make("train/a:1.png", "train/b:1.png", "val/a"), "val: none of its folders has an image"),
-        (make("a:1.png", "b:1.png"), "a stratified split needs at least 5 samples of each class"),
+        (make("a:1.png", "b:1.png"), r"a stratified split \(.*\) needs at least 5 samples of each class"),
     ],
 )
 def test_other_layouts_are_refused_with_the_remedy(tmp_path, build, message):
