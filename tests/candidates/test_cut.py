@@ -119,12 +119,10 @@ def test_the_head_on_what_is_kept_gives_the_whole_model(case):
 @pytest.mark.parametrize("case", UNCLEAR)
 def test_a_head_is_refused_with_the_names_of_the_layers_where_it_is_not_clear(case):
     model = UNCLEAR[case]()
-    with pytest.raises(
-        ValueError, match="that is a head, and it is not clear where the features below it end"
-    ) as caught:
+    with pytest.raises(ValueError, match="that is a head, and it is not clear where the features end") as caught:
         without_head(model)
     head, *below = [layer.name for layer in reversed(model.layers)]
-    named = str(caught.value).split("output): ")[1].split(", ")
+    named = str(caught.value).split("at one of ")[1].split(", ")
     assert below[0] in named
     assert head not in named
 
