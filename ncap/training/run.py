@@ -27,6 +27,7 @@ from ncap.training.failure import TrainingFailedError, describe
 from ncap.training.fingerprint import body_fingerprint, fingerprint, same_body
 from ncap.training.seeds import derived_seed
 from ncap.training.tick import Start, State, Tick
+from ncap.training.unkept import check_nothing_unkept
 
 if TYPE_CHECKING:
     from ncap.candidates import Candidate
@@ -96,6 +97,7 @@ class Training:
         weights = {id(variable) for variable in self.model.weights}
         own = [variable for variable in self.model.variables if id(variable) not in weights]
         self.generators = [*own, *_shared_generator()]
+        check_nothing_unkept(body, [*self.model.variables, *self.generators])
 
     def check_body(self, stored: str) -> None:
         """Raise ValueError if the run started from another body than this; "" means that none is known."""
