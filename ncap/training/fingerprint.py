@@ -40,7 +40,10 @@ def body_fingerprint(body: "keras.Model") -> str:
     """
     import keras
 
-    return f"{fingerprint(body.get_weights())}:{keras.__version__}:{architecture_fingerprint(body)}"
+    from ncap.training.buffers import buffers
+
+    held = [keras.ops.convert_to_numpy(buffer.value) for buffer in buffers(body)]
+    return f"{fingerprint([*body.get_weights(), *held])}:{keras.__version__}:{architecture_fingerprint(body)}"
 
 
 def same_body(stored: str, own: str) -> bool:
