@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary, ref
 
 import keras
 import numpy as np
@@ -16,6 +18,7 @@ from ncap.arguments import numbers, whole_number
 from ncap.framework import quiet_tracing
 from ncap.measure import readings as table
 from ncap.measure.closed_form import error_cancellation
+from ncap.measure.description import described_model
 from ncap.measure.method import Measure, ProbeData
 from ncap.measure.precision import matmul_precision
 from ncap.measure.probe import Probe, body_under, find_probe
@@ -380,6 +383,7 @@ def _snake_case(name: str) -> str:
 def _features(model: keras.Model, probe: Probe, x: np.ndarray, batch_size: int) -> np.ndarray:
     """z_0 of every sample, shape (N, n_0), in the probe's dtype: the one forward pass of the body."""
     body = body_under(model, probe)
+    _forget_what_has_changed(body)
     features = np.concatenate(
         [_batch_features(body, probe, x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
     )
@@ -393,6 +397,23 @@ def _features(model: keras.Model, probe: Probe, x: np.ndarray, batch_size: int) 
         )
         features = features.astype(computed)
     return features
+
+
+# Body -> its description and its predict function, weakly, when Keras last ran it for a reading.
+_TRACED: "WeakKeyDictionary[keras.Model, tuple[str, ref[Any]]]" = WeakKeyDictionary()
+
+
+def _forget_what_has_changed(body: keras.Model) -> None:
+    """Have Keras trace the body anew if it may have changed since: a traced function keeps the attributes that layers had then."""
+    description = ""
+    with suppress(Exception):  # a user's get_config may return anything
+        description = described_model(body)
+    known, function = _TRACED.get(body, ("", None))
+    if not description or known != description or function is None or function() is not body.predict_function:
+        body.predict_function = None
+    body.make_predict_function()
+    with suppress(TypeError):  # what cannot be referred to weakly is traced anew
+        _TRACED[body] = description, ref(body.predict_function)
 
 
 def _batch_features(body: keras.Model, probe: Probe, x: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ncap.training.description import described_layer
+from ncap.measure.description import described_layer
 
 _REMEDY = "draw with keras.random and seed=self.seed, a keras.random.SeedGenerator made in __init__"
 
