@@ -100,7 +100,12 @@ def described_layer(layer: Any) -> list[Any]:
         for name, value in vars(layer).items()
         if name in kept or (name in read and isinstance(value, _VALUES)) or _is_of_the_user(value)
     }
-    own = {name: value for kind in reversed(classes) for name, value in vars(kind).items() if name in read and isinstance(value, _VALUES)}
+    own = {
+        name: value
+        for kind in reversed(classes)
+        for name, value in vars(kind).items()
+        if name in read and isinstance(value, _VALUES)
+    }
     return [*map(described, classes), described(own | values)] if classes or values else []
 
 
@@ -167,9 +172,7 @@ def _read(function: FunctionType) -> dict[str, Any]:
     read = _names(function.__code__, "LOAD_GLOBAL") - _names(function.__code__, "STORE_GLOBAL")
     found |= {name: function.__globals__[name] for name in read if name in function.__globals__}
     return {
-        name: value
-        for name, value in found.items()
-        if isinstance(value, (*_VALUES, type)) or inspect.isroutine(value)
+        name: value for name, value in found.items() if isinstance(value, (*_VALUES, type)) or inspect.isroutine(value)
     }
 
 

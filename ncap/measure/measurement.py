@@ -266,7 +266,10 @@ def check_data(model: keras.Model, x: Any, y: Any, loss: str | None) -> tuple[Pr
     """The probe, inputs (N, ...), targets (N, classes) and loss; TypeError or ValueError where they do not fit. The body is not run."""
     probe = find_probe(model)
     _check_not_quantized(probe)
-    loss = _compiled_loss(model) if loss is None else loss
+    if loss is None:
+        loss = _compiled_loss(model)
+    else:
+        _warn_of_another_loss(model, loss)
     x, expected = x if _is_view(x) else numbers("x", x), tuple(model.input_shape[1:])
     if not _fits(x.shape, expected):
         channels_last = x.shape[:1] + x.shape[2:] + x.shape[1:2]
@@ -324,6 +327,10 @@ def _check_weights(model: keras.Model) -> None:
         )
 
 
+_CLASSES = {
+    "cross_entropy": ("SparseCategoricalCrossentropy", "CategoricalCrossentropy"),
+    "squared_error": ("MeanSquaredError",),
+}
 _MULTI_LABEL = ("BinaryCrossentropy", "BinaryFocalCrossentropy")
 _SUPPORTED = (
     "beta_eff is read of one loss, softmax cross-entropy or mean squared error, since its errors are p - y: read as either, another loss "
@@ -341,7 +348,7 @@ def _compiled_loss(model: keras.Model) -> str:
     except (TypeError, ValueError):  # a list or dictionary, for models of several outputs
         raise ValueError(f"the model's compiled loss {compiled!r:.80} is not one loss; {_SUPPORTED}") from None
     name = getattr(loss, "name", None) or getattr(loss, "__name__", repr(loss))
-    if _is_one_of(loss, ("SparseCategoricalCrossentropy", "CategoricalCrossentropy")):
+    if _is_one_of(loss, _CLASSES["cross_entropy"]):
         settings = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
         if settings.get("label_smoothing"):
             raise ValueError(
@@ -364,10 +371,25 @@ def _compiled_loss(model: keras.Model) -> str:
                 stacklevel=4,
             )
         return "cross_entropy"
-    if _is_one_of(loss, ("MeanSquaredError",)):
+    if _is_one_of(loss, _CLASSES["squared_error"]):
         return "squared_error"
     multi_label = " over labels that do not exclude each other" if _is_one_of(loss, _MULTI_LABEL) else ""
     raise ValueError(f"the model's compiled loss {name!r}{multi_label} is not supported; {_SUPPORTED}")
+
+
+def _warn_of_another_loss(model: keras.Model, loss: str) -> None:
+    """Warn where the loss that is passed is not the compiled one, label smoothing and left-out classes apart."""
+    compiled = getattr(model, "loss", None)
+    if compiled is None:
+        return
+    with suppress(TypeError, ValueError):
+        if _is_one_of(keras.losses.get(compiled), _CLASSES[loss]):
+            return
+    warnings.warn(
+        f"loss={loss!r} is passed, but the model is compiled with {getattr(compiled, 'name', compiled)!r:.80}: beta_eff is of the loss "
+        "passed, and not of the training; compile the model with it",
+        stacklevel=4,
+    )
 
 
 def _is_one_of(loss: Any, classes: tuple[str, ...]) -> bool:
@@ -400,7 +422,7 @@ def _features(model: keras.Model, probe: Probe, x: np.ndarray, batch_size: int) 
 
 
 # Body -> its description and its predict function, weakly, when Keras last ran it for a reading.
-_TRACED: "WeakKeyDictionary[keras.Model, tuple[str, ref[Any]]]" = WeakKeyDictionary()
+_TRACED: WeakKeyDictionary[keras.Model, tuple[str, ref[Any]]] = WeakKeyDictionary()
 
 
 def _forget_what_has_changed(body: keras.Model) -> None:

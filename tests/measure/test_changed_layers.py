@@ -69,4 +69,6 @@ def test_a_reading_is_of_the_network_as_it_is(change, monkeypatch):
     fresh = ncap.capacitance(ncap.attach_probe(changed, classes=2, hidden=(5, 4)), x, y).beta_eff
     assert ncap.capacitance(model, x, y).beta_eff == pytest.approx(fresh, rel=1e-6)
     assert fresh != pytest.approx(before, rel=1e-2)
-    assert described_model(made) == described_model(changed) != description  # nor is a store's old number of the changed body
+    assert (
+        described_model(made) == described_model(changed) != description
+    )  # nor is a store's old number of the changed body
