@@ -1,9 +1,10 @@
 """Candidates that were trained for different numbers of epochs: what is compared then is said."""
 
 import pytest
-from made_records import line, records
+from made_records import line, records, tables
 
 from ncap.ranking.order import rank_records
+from ncap.ranking.prediction import predict
 
 
 def test_a_candidate_that_was_observed_less_long_than_others_has_a_note():
@@ -24,3 +25,15 @@ def test_ends_after_different_epochs_are_no_truth_without_a_warning(recwarn):
     recwarn.clear()
     uneven.of(epochs=4).truth()
     assert not recwarn.list
+
+
+def test_runs_that_do_not_compare_tick_by_tick_have_a_note():
+    """Such runs were averaged, tick by tick, and nothing was said."""
+    made = tables(a=line(0.8), a_1=line(0.9), b=line(0.7))
+    assert "do not compare" not in " ".join(predict(made)["note"])
+    later = made["observations"]["run"] == 1
+    made["observations"].loc[later, "epoch"] *= 2
+    for rule in ("capacitance", "last_seen"):
+        notes = predict(made, rule).set_index("candidate")["note"]
+        assert "mean over runs that do not compare: tick 1 is epoch 1 of one and 2 of another" in notes["a"]
+        assert "compare" not in notes["b"]
