@@ -1,0 +1,206 @@
+"""The check before training: every candidate is built once, put under its probe and run on a few real images, before the first one trains.
+
+What would end a run in its first epoch is found in the first seconds, for all candidates together; and what a candidate costs is known.
+"""
+
+import shutil
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+from ncap.candidates.multiply_adds import multiply_adds
+from ncap.candidates.raw_pixels import raw_pixels_at
+from ncap.interrupt import check
+from ncap.measure.probe import detach_probe
+from ncap.records.candidate_facts import KEY, CandidateFacts
+from ncap.records.schema import RunKey
+from ncap.training.failure import describe
+from ncap.training.run import Training
+
+if TYPE_CHECKING:
+    from ncap.candidates import Candidate
+    from ncap.candidates.limits import Limits
+    from ncap.engines.progress import JobProgress
+    from ncap.job import Job
+    from ncap.records.store import Store
+    from ncap.targets import Target
+
+IMAGES = 16  # real training images that a candidate is tried on, as one batch
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What the check of one candidate found.
+
+    Attributes:
+        facts: what is known of it; None if it failed.
+        failure: why it cannot be trained, in one line; "" if it can.
+        checkpoint_bytes: size of a run's checkpoint: every weight, and what the optimizer keeps of each.
+    """
+
+    facts: CandidateFacts | None = None
+    failure: str = ""
+    checkpoint_bytes: int = 0
+
+
+def inspect(job: "Job", candidate: "Candidate", target: "Target") -> Inspection:
+    """Build a candidate as its first run will, run it on a few training images, and forget it again; nothing is trained.
+
+    It fails whatever would raise in a run before its first batch, a head that was left on among it, and where features are not finite.
+    Doubts, which fail nothing, are pixels that reach the first weights as they are, and features that are the same for all images.
+    """
+    try:
+        return _inspected(Training(job, candidate, target), candidate)
+    except (Exception, SystemExit) as error:  # whatever a user's factory or layers raise
+        return Inspection(failure=describe(error))
+    finally:
+        keras.utils.clear_session()
+
+
+def _inspected(training: Training, candidate: "Candidate") -> Inspection:
+    rows = training.target.sample_rows("train", IMAGES, training.job.seed)
+    images, _ = training.target.read("train", rows, training.shape)
+    body = detach_probe(training.model)
+    features, milliseconds = _timed(body, images)
+    if not np.isfinite(features).all():
+        return Inspection(
+            failure=f"its features are NaN or infinite on {_unusual(features)} of {len(images)} training images"
+        )
+    height, width, channels = map(int, images.shape[1:])
+    shape = height, width, channels
+    facts = CandidateFacts(
+        family=candidate.family,
+        source=candidate.source,
+        input_shape=shape,
+        parameters=int(body.count_params()),
+        multiply_adds=candidate.multiply_adds if candidate.input_shape == shape else multiply_adds(body),
+        milliseconds=milliseconds,
+        licence=candidate.licence,
+        notes=getattr(candidate, "notes", ""),
+        doubts="; ".join(_doubts(body, features, shape)),
+    )
+    state = training.state()
+    size = sum(array.nbytes for array in (*state.weights, *state.optimizer, *state.generators))
+    return Inspection(facts, checkpoint_bytes=size)
+
+
+def _timed(body: keras.Model, images: np.ndarray) -> tuple[np.ndarray, float]:
+    """Features (n, ...) of a batch, and the milliseconds that one of its images took, after a first batch that compiles."""
+    model = keras.Model(body.inputs[0], body.outputs[0])  # compiling the body itself would leave a mark on it
+    model.compile(jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")  # as in training
+    model.predict_on_batch(images)
+    started = time.perf_counter()
+    features = np.asarray(model.predict_on_batch(images))
+    return features, 1e3 * (time.perf_counter() - started) / len(images)
+
+
+def _unusual(features: np.ndarray) -> int:
+    """The number of images that have a feature which is not finite."""
+    return int((~np.isfinite(features)).reshape(len(features), -1).any(axis=1).sum())
+
+
+def _doubts(body: keras.Model, features: np.ndarray, shape: tuple[int, int, int]) -> Iterator[str]:
+    if layer := raw_pixels_at(body, shape):
+        yield (
+            f"pixels 0..255 reach its first weights, a {layer}, as they are: unless it was trained so, begin it with "
+            "keras.layers.Rescaling(1 / 255), or with the preprocessing of its kind"
+        )
+    if len(features) > 1 and (features == features[:1]).all():
+        yield f"its features are the same for {len(features)} different images"
+
+
+def inspect_all(
+    job: "Job",
+    candidates: "Mapping[str, Candidate]",
+    target: "Target",
+    store: "Store",
+    settings: str,
+    progress: "JobProgress",
+    limits: "Limits",
+) -> tuple[list[str], dict[str, str]]:
+    """Check all candidates of a job that need it; the facts of those that pass are kept in the store.
+
+    A candidate needs no check whose runs are complete, or have all begun after a check. Warns of every candidate in doubt.
+
+    Returns: the names of those within the limits, and of those that cannot be trained the reason.
+
+    Raises: ValueError where none is within the limits, OSError where the checkpoints do not fit on the disk.
+    """
+    runs = {name: [RunKey(settings, target.name, name, run) for run in range(job.runs)] for name in candidates}
+    known = {name: CandidateFacts.of({KEY: store.candidate_facts(settings)}, name) for name in candidates}
+    found = {}
+    for name, candidate in candidates.items():
+        if _needs_check(job, store, runs[name], known[name], limits):
+            check()
+            progress.check_candidate(name)
+            found[name] = inspect(job, candidate, target)
+    facts = {name: _measured_once(one.facts, known[name]) for name, one in found.items() if one.facts is not None}
+    store.add_candidate_facts(settings, {name: one.values() for name, one in facts.items()})
+    for name, one in facts.items():
+        if one.doubts:
+            warnings.warn(f"candidate {name!r}: {one.doubts}", stacklevel=4)
+    kept = _within(limits, {**known, **facts}, progress)
+    needed = {name: found[name].checkpoint_bytes * job.runs for name in kept if name in facts}
+    check_space(
+        store.checkpoints.parent, needed, sum(store.checkpoint_bytes(key) for name in needed for key in runs[name])
+    )
+    return kept, {name: one.failure for name, one in found.items() if one.failure}
+
+
+def _needs_check(
+    job: "Job", store: "Store", runs: Sequence[RunKey], known: CandidateFacts | None, limits: "Limits"
+) -> bool:
+    done = [store.done(key, job.readings) for key in runs]
+    if known is None:
+        return bool(limits.measured) or min(done) < len(job.places())
+    return min(done) == 0
+
+
+def _measured_once(facts: CandidateFacts, before: CandidateFacts | None) -> CandidateFacts:
+    """The facts with the time that was measured first: a job that is repeated must not lose a candidate to a busy moment."""
+    return facts if before is None or before.milliseconds is None else replace(facts, milliseconds=before.milliseconds)
+
+
+def _within(limits: "Limits", facts: Mapping[str, CandidateFacts | None], progress: "JobProgress") -> list[str]:
+    """The candidates that the facts do not forbid; those without facts, which cannot be trained, stay: they are reported as failed."""
+    why = {name: "" if one is None else limits.forbid(one, built=True) for name, one in facts.items()}
+    left_out = {name: reason for name, reason in why.items() if reason}
+    kept = [name for name in facts if name not in left_out]
+    limits.check_any(kept, left_out)
+    for name, reason in left_out.items():
+        progress.leave_out(name, reason)
+    return kept
+
+
+def check_space(folder: Path, needed: Mapping[str, int], kept: int) -> None:
+    """Raise OSError where the checkpoints of a job do not fit on the disk of a folder that exists.
+
+    needed: bytes that the runs of each candidate will need; kept: bytes of their checkpoints that are there already.
+    A checkpoint is written beside the one that it replaces, so the largest is counted once more.
+    """
+    total = sum(needed.values()) + max(needed.values(), default=0) - kept
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:  # a file system that does not tell
+        return
+    if total > free:
+        largest = max(needed, key=lambda name: needed[name])
+        raise OSError(
+            f"{folder}: the checkpoints of this job need {_size(total)}, the most for {largest} ({_size(needed[largest])}), and "
+            f"{_size(free)} are free; free some space, put the store on another disk, or leave out large candidates (max_parameters)"
+        )
+
+
+def _size(number: float) -> str:
+    """Bytes for a person.
+
+    >>> _size(1.5e9), _size(2e6)
+    ('1.5 GB', '2.0 MB')
+    """
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"
