@@ -63,7 +63,7 @@ class Limits:
             if value is None and built:
                 return f"its {_WORDS[fact]} cannot be told, and max_{fact}={_written(most)}"
         if self.licences and known.licence.lower() not in self.licences:
-            return f"licence {known.licence or 'not known'}, none of {', '.join(self.licences)}"
+            return f"licence {known.licence or 'not known'}, not one of licences={','.join(self.licences)}"
         return ""
 
     def split(self, candidates: "Mapping[str, Candidate]") -> "tuple[dict[str, Candidate], dict[str, str]]":

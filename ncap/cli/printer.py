@@ -59,6 +59,10 @@ def _plain(rows: "pd.DataFrame") -> Any:
 
 
 def _cell(value: Any) -> str:
+    if (
+        type(value).__name__ == "NAType"
+    ):  # a number that is missing in a column of whole numbers; pandas is not loaded for it
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
