@@ -155,12 +155,11 @@ def inspect_all(
     store.add_candidate_facts(settings, {name: one.values() for name, one in facts.items()})
     for name, one in facts.items():
         if one.doubts:
-            warnings.warn(f"candidate {name!r}: {one.doubts}", stacklevel=4)
+            warnings.warn(f"candidate {name!r}: {one.doubts}", stacklevel=5)
     kept = _within(limits, {**known, **facts}, progress)
-    needed = {name: found[name].checkpoint_bytes * job.runs for name in kept if name in facts}
-    check_space(
-        store.checkpoints.parent, needed, sum(store.checkpoint_bytes(key) for name in needed for key in runs[name])
-    )
+    sizes = {name: found[name].checkpoint_bytes for name in kept if name in facts}
+    there = sum(store.checkpoint_bytes(key) for name in sizes for key in runs[name])
+    check_space(store.checkpoints.parent, sizes, job.runs, there)
     return kept, {name: one.failure for name, one in found.items() if one.failure}
 
 
@@ -189,21 +188,21 @@ def _within(limits: "Limits", facts: Mapping[str, CandidateFacts | None], progre
     return kept
 
 
-def check_space(folder: Path, needed: Mapping[str, int], kept: int) -> None:
+def check_space(folder: Path, sizes: Mapping[str, int], runs: int, kept: int) -> None:
     """Raise OSError where the checkpoints of a job do not fit on the disk of a folder that exists.
 
-    needed: bytes that the runs of each candidate will need; kept: bytes of their checkpoints that are there already.
+    sizes: bytes of one checkpoint of each candidate, of which every run keeps one; kept: bytes of those that are there already.
     A checkpoint is written beside the one that it replaces, so the largest is counted once more.
     """
-    total = sum(needed.values()) + max(needed.values(), default=0) - kept
+    total = runs * sum(sizes.values()) + max(sizes.values(), default=0) - kept
     try:
         free = shutil.disk_usage(folder).free
     except OSError:  # a file system that does not tell
         return
     if total > free:
-        largest = max(needed, key=lambda name: needed[name])
+        largest = max(sizes, key=lambda name: sizes[name])
         raise OSError(
-            f"{folder}: the checkpoints of this job need {_size(total)}, the most for {largest} ({_size(needed[largest])}), and "
+            f"{folder}: the checkpoints of this job need {_size(total)}, the most for {largest} ({_size(sizes[largest])} a run), and "
             f"{_size(free)} are free; free some space, put the store on another disk, or leave out large candidates (max_parameters)"
         )
 

@@ -348,12 +348,13 @@ class Store:
         added = {}
         with self._transaction() as db:
             for name, (table, rows) in self._without_overtaken(db, tables).items():
-                before = db.total_changes
+                added[name] = 0
                 for row in rows.to_dict("records"):
                     values = storable(table, {str(name): value for name, value in row.items()})
-                    if not db.execute(insert(table), values).rowcount:
+                    if db.execute(insert(table), values).rowcount:
+                        added[name] += 1
+                    else:
                         self._check_equal(db, table, values)
-                added[name] = db.total_changes - before
             self._check_jobs(db)
         return added
 
