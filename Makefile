@@ -6,6 +6,9 @@ export TF_CPP_MIN_LOG_LEVEL
 # The tests that run on every Keras backend.
 ON_KERAS := tests/measure/test_conformance.py tests/measure/test_probe.py tests/measure/test_measurement.py \
 	tests/measure/test_precision.py tests/measure/test_callback.py tests/measure/test_saturation.py
+# The tests that run on PyTorch alone, and those of keras_hub, which is installed beside it.
+ON_TORCH := tests/measure/test_torch_modules.py tests/candidates/test_torch_candidates.py tests/candidates/test_torch_elsewhere.py \
+	tests/candidates/test_timm_candidates.py tests/candidates/test_hub_candidates.py
 
 .PHONY: demo tour test lint proofs proven unit jax torch heavy bench wheel wheel-test mutation clean
 
@@ -39,8 +42,8 @@ jax: .venv/tested
 	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(BIN)/pytest -m "not heavy" $(ON_KERAS)
 
 # Not part of `make test`, because PyTorch is another large framework. A CPU build is enough; pip's default on Linux brings 6 GB of CUDA.
-torch: .venv-torch/tested        ## the Keras tests on PyTorch, with a PyTorch network as a candidate, in a separate environment
-	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -m "not heavy" $(ON_KERAS) tests/measure/test_torch_modules.py
+torch: .venv-torch/tested        ## the Keras tests on PyTorch, with candidates from PyTorch, timm and keras_hub, in a separate environment
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -m "not heavy" $(ON_KERAS) $(ON_TORCH)
 
 heavy: .venv/tested              ## long property tests: 10,000 examples for the oracle, 1,000 with Keras; killed jobs
 	NCAP_HYPOTHESIS=long $(BIN)/pytest tests/reference
@@ -89,7 +92,7 @@ wheel-test: wheel                ## test the installed wheel, from a folder with
 	$(BIN)/python -m venv .venv-torch
 	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > .venv-torch/tested.pth
 	mv .venv-torch/tested.pth "$$(.venv-torch/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
-	.venv-torch/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	.venv-torch/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch timm keras-hub
 	touch $@
 
 .venv/mutation: pyproject.toml constraints.txt

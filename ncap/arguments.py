@@ -57,6 +57,49 @@ def rate(name: str, value: Any) -> float:
     return number
 
 
+def part_size(name: str, value: Any) -> "float | int | None":
+    """How much is split off for a part: a share (between 0 and 1), a number of images (1 or more), or None for the usual share.
+
+    A text is read as the command line writes it, "0.2" or "15000". Raises ValueError.
+
+    >>> part_size("validation", "15000"), part_size("validation", 0.2), part_size("test", None)
+    (15000, 0.2, None)
+    >>> part_size("validation", 1.5)
+    Traceback (most recent call last):
+    ValueError: validation must be a share between 0 and 1, such as 0.2, or a whole number of images, such as 15000, got 1.5
+    """
+    if value is None:
+        return None
+    given = value
+    if isinstance(value, str):
+        for kind in (int, float):
+            with suppress(ValueError):
+                value = kind(value)
+                break
+    if isinstance(value, Real) and not isinstance(value, bool):
+        if 0 < float(value) < 1:
+            return float(value)
+        with suppress(TypeError):
+            if operator.index(value) >= 1:  # type: ignore[arg-type]
+                return operator.index(value)  # type: ignore[arg-type]
+    raise ValueError(
+        f"{name} must be a share between 0 and 1, such as 0.2, or a whole number of images, such as 15000, got {given!r:.80}"
+    )
+
+
+def one_of(name: str, value: Any, known: Sequence[str]) -> str:
+    """One of the known words. Raises ValueError, with the nearest one.
+
+    >>> one_of("on_bad", "skp", ["fail", "skip"])
+    Traceback (most recent call last):
+    ValueError: on_bad must be one of fail, skip, got 'skp'; did you mean 'skip'?
+    """
+    if isinstance(value, str) and value in known:
+        return value
+    nearest = suggestion(value, known).rstrip() if isinstance(value, str) else ""
+    raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r:.80}{'; ' * bool(nearest)}{nearest}")
+
+
 def hidden_widths(value: Any) -> tuple[int, ...]:
     """The widths of a probe's hidden layers, two or more. Raises ValueError.
 
@@ -160,6 +203,9 @@ def suggestion(word: str, known: Sequence[str]) -> str:
 
     >>> suggestion("Digit", ["digits", "cifar10"])
     "did you mean 'digits'? "
+    >>> suggestion("resnet50", ["ResNet50"])
+    "did you mean 'ResNet50'? "
     """
-    nearest = get_close_matches(word.strip().lower(), known, n=1)
-    return f"did you mean {nearest[0]!r}? " if nearest else ""
+    spelled = {name.lower(): name for name in known}
+    nearest = get_close_matches(word.strip().lower(), spelled, n=1)
+    return f"did you mean {spelled[nearest[0]]!r}? " if nearest else ""

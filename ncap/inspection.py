@@ -87,7 +87,7 @@ def _inspected(training: Training, candidate: "Candidate") -> Inspection:
         multiply_adds=(candidate.multiply_adds if candidate.input_shape == shape else None) or multiply_adds(body),
         milliseconds=milliseconds,
         licence=candidate.licence,
-        notes=getattr(candidate, "notes", ""),
+        notes=candidate.notes,
         doubts="; ".join(_doubts(body, features, shape)),
     )
     state = training.state()

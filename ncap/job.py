@@ -12,7 +12,8 @@ from inspect import Parameter, signature
 from numbers import Real
 from typing import Any, NamedTuple
 
-from ncap.arguments import hidden_widths, rate, seed_number, suggestion, switch, whole_number
+from ncap import metrics
+from ncap.arguments import hidden_widths, one_of, part_size, rate, seed_number, suggestion, switch, whole_number
 
 DEFAULT_READING = "explicit/magnitude/unit"
 
@@ -79,6 +80,18 @@ def _readings(name: str, value: Any) -> tuple[str, ...]:
     if len(set(words)) < len(words):
         raise ValueError(f"{name}: name every reading once, got {list(words)}")
     return tuple(words)
+
+
+AUGMENTATIONS = ("flip", "crop")
+
+
+def _augmentations(name: str, value: Any) -> tuple[str, ...]:
+    words = [word.strip() for word in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
+        raise TypeError(f"{name} must be a list of {' and '.join(AUGMENTATIONS)}, or empty, got {value!r:.80}")
+    for word in words:
+        one_of(name, word, AUGMENTATIONS)
+    return tuple(kind for kind in AUGMENTATIONS if kind in words)  # "crop, flip" is the same job as "flip, crop"
 
 
 def _ticks(name: str, value: Any) -> tuple[int, ...]:
@@ -168,6 +181,41 @@ class Job:
         lambda name, value: None if value is None else _positive(name, value),
         stored="changed",
         cli={"least": 1},
+    )
+    augment: Sequence[str] = setting(
+        (),
+        "Random changes of the training images: flip (left to right; not for digits or letters), crop (moved by up to an eighth).",
+        _augmentations,
+        stored="changed",
+        cli={},
+    )
+    metric: str = setting(
+        "accuracy",
+        "What counts as accuracy: accuracy, balanced_accuracy (mean recall of the classes) or macro_f1.",
+        metrics.checked,
+        stored="changed",
+        cli={},
+    )
+    validation: float | int | None = setting(
+        None,
+        "Validation images split off data that has no such part: a share below 1, or a number.  [default: 0.2]",
+        part_size,
+        stored="no",
+        cli={},
+    )
+    test: float | int | None = setting(
+        None,
+        "Test images split off likewise.  [default: 0.2 of data that is one part, else none]",
+        part_size,
+        stored="no",
+        cli={},
+    )
+    on_bad: str = setting(
+        "fail",
+        "What to do with damaged files in a folder of images: fail, naming them, or skip them.",
+        lambda name, value: one_of(name, value, ("fail", "skip")),
+        stored="no",
+        cli={},
     )
     readings: Sequence[str] = setting(
         (),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ncap import metrics
 from ncap.interrupt import kept_until_safe
 from ncap.job import Job, with_settings
 from ncap.records.schema import RunKey
@@ -63,7 +64,8 @@ def rank(
     Args:
         candidates: names (`ncap models` lists them), as a list or separated by commas, or {name: factory}; a factory takes no arguments
             and returns a fresh pre-trained keras.Model without its head, whose first layer normalises raw 0..255 images.
-        target: a name (`ncap datasets` lists them), the path of a .npz file, or a Target. Images are resized to the candidate's input.
+        target: a name (`ncap datasets` lists them), the path of a folder of class folders or of a .npz file, or a Target. Images are
+            resized to the candidate's input.
         store: SQLite file of the records, created if it is missing.
         out: folder for ranking.csv, report.html and the figures; with None, nothing is written.
         rule: what predicts from the records; `ncap rules` lists the names. It does not affect training.
@@ -109,11 +111,11 @@ def rank(
     from ncap.engines.progress import JobProgress
     from ncap.targets.contract import Loading
 
-    loaded = load(Loading(job.seed))
+    loaded = load(Loading(job.seed, job.validation, job.test, job.on_bad))
     with (
         kept_until_safe("ncap.rank was interrupted; the same call goes on from here"),
         Store(store) as opened,
-        JobProgress(len(job.places()), job.runs, quiet=not progress) as shown,
+        JobProgress(len(job.places()), job.runs, quiet=not progress, metric=metrics.METRICS[job.metric].words) as shown,
     ):
         for name, reason in left_out.items():
             shown.leave_out(name, reason)
@@ -131,7 +133,7 @@ def rank(
     if progress:
         from ncap.report.terminal import ranking_table
 
-        shown.console.print(ranking_table(ranking.table))
+        shown.console.print(ranking_table(ranking.table, metrics.of_facts(ranking.facts)))
     return ranking
 
 
@@ -184,7 +186,7 @@ def observe_within(
     check_backend()
     make_optimizer(job)
     parameters = job.parameters(keras.backend.backend(), target.fingerprint)
-    settings = store.add_settings(parameters, environment() | _chance(store, parameters, target))
+    settings = store.add_settings(parameters, environment() | _facts(store, parameters, target))
     with framework.quiet_tracing():
         kept, failures = inspect_all(job, candidates, target, store, settings, progress, limits)
         names = sorted(kept, key=lambda name: name not in failures)  # what is known to fail is said first
@@ -199,18 +201,29 @@ def observe_within(
     return settings, kept
 
 
-def _chance(store: Store, parameters: Mapping[str, Any], target: "Target") -> dict[str, Any]:
-    """What guessing gets on the target, for the facts of a job that is new: an older one keeps those that it began with."""
+def _facts(store: Store, parameters: Mapping[str, Any], target: "Target") -> dict[str, Any]:
+    """What a reader must know of the target: what guessing gets, how even its classes are, and how many images are in two parts.
+
+    A job that is not new keeps the facts that it began with, and gets none that an earlier version did not know.
+    """
     import numpy as np
 
+    from ncap.balance import Balance
     from ncap.records.migrations import settings_hash
+    from ncap.targets import ArrayTarget
+    from ncap.targets.duplicates import shared_images, words
 
-    settings, _ = settings_hash(dict(parameters))
-    if any(job["settings"] == settings and "classes" not in job["environment"] for job in store.jobs()):
-        return {}
     labels = target.labels("val")
-    return {
+    facts: dict[str, Any] = {
         "classes": int(target.classes),
         "validation_images": len(labels),
         "most_frequent_class": float(np.bincount(labels).max() / len(labels)),
+        **Balance.of_labels(target.labels("train")).facts,
     }
+    if isinstance(target, ArrayTarget) and (shared := shared_images(target)):
+        facts["images_in_two_parts"] = words(shared)
+    settings, _ = settings_hash(dict(parameters))
+    for job in store.jobs():
+        if job["settings"] == settings:
+            return {name: value for name, value in facts.items() if name in job["environment"]}
+    return facts

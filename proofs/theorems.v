@@ -5,6 +5,7 @@
 From mathcomp Require Import all_ssreflect all_algebra.
 From Capacitance Require Import sum line_graph degrees network derivative gradient hessian vanishing euler softmax.
 From Capacitance Require Import cross_entropy counterexamples relative rescaling bounds.
+From Capacitance Require Import sampling invariance hessian_bounds prediction.
 Set Implicit Arguments.
 Unset Strict Implicit.
 Unset Printing Implicit Defensive.
@@ -80,6 +81,12 @@ Theorem T1_norm (a : nat -> nat -> nat -> R) (before after : nat -> nat -> R) :
      s l.+1 n i = after l.+1 i * step (a l.+1 n i) * before l.+1 i) -> alive L w N z s.
 Proof. exact: scaled_relu_alive. Qed.
 
+(** ... and so has a point that no batch of B samples moves, whichever samples are drawn, if B is smaller than N ... *)
+Theorem T1_SGD (b : nat -> nat -> R) B : (0 < B < N)%N ->
+  relu_forward L w N b (@no_shift R) z s W -> @every_batch_flat R L w N z g B ->
+  [/\ A L w (P N z s g) = 0, D L w (P N z s g) = 0 & beta_eff L w (P N z s g) = 0].
+Proof. by move=> B_in /relu_alive live; apply: beta_vanishes_for_batches. Qed.
+
 (** ... but not with a shift. *)
 Theorem T1_shift : exists b h : nat -> nat -> R, exists z s g : nat -> nat -> nat -> R,
   exists W : node -> R, exists y : nat -> nat -> R,
@@ -143,6 +150,21 @@ Theorem T2_limit (kappa : nat -> R) (om B eps delta : R) : 0 <= B -> 1 <= om -> 
   `|A L w (P N z s g) / (D L w (P N z s g) + eps)| <= delta.
 Proof. by move=> B0 om1 eps0 delta0; exact: (signed_vanishes L w N kappa B0 om1 eps0 delta0). Qed.
 
+(** T2, hessian reading of softmax with one-hot targets: every entry is linear in the largest error r of a sample, and
+    the curvature that it starts from is. *)
+Theorem T2_one_hot_curvature m (p : nat -> R) j r k h : (forall q, (q < m)%N -> 0 <= p q) -> sum m p = 1 ->
+  (forall q, (q < m)%N -> `|p q - one_hot R j q| <= r) -> (k < m)%N -> (h < m)%N ->
+  `|(if h == k then p h else 0) - p k * p h| <= r.
+Proof. by move=> pos one small k_in h_in; apply: (one_hot_curvature pos one small). Qed.
+
+Theorem T2_hessian H (kappa : nat -> R) (om B r : R) : 1 <= om -> 0 <= r -> 0 <= B ->
+  curved L w N s W H -> backprop L w N s g W ->
+  (forall l n j, (l < L)%N -> (n < N)%N -> (j < w l)%N -> `|z l n j| <= B) ->
+  slopes_below L w N s 1 kappa -> rows_below L w W 1 om -> errors_below L w N g r -> curvature_top L w N H r ->
+  forall x y, inside L w x -> inside L w y -> `|hessian_P w N z s g W H x y| <=
+  gain L kappa 1 * B * (growth L kappa om + B * om * growth L kappa om ^+ 2) * r.
+Proof. by move=> om1 r0 B0; apply: hessian_entry_bounded. Qed.
+
 (** T3: softmax with at most three kernels makes signed A and beta_eff zero, in the explicit and in the hessian
     reading. *)
 Theorem T3_softmax (e : R -> R) m a y : (forall x, 0 < e x) -> (0 < m)%N -> sum m y = 1 ->
@@ -162,6 +184,25 @@ Proof. exact: A_zero_hessian. Qed.
 Theorem T3_curvature m (p : nat -> R) k : sum m p = 1 -> (k < m)%N ->
   sum m (fun h => (if h == k then p h else 0) - p k * p h) = 0.
 Proof. exact: softmax_curvature_flat. Qed.
+
+(** T3 in general: what leaves the loss unchanged receives nothing in sum, in any network.  theta is all of its
+    parameters, of any type T; moving one of them commutes with the shift. *)
+Theorem T3_any_loss (T : Type) (C : T -> R) (shift move : R -> T -> T) (theta : T) (G : T -> R) m (sent : nat -> R) :
+  (forall t theta, C (shift t theta) = C theta) ->
+  (forall u t theta, move u (shift t theta) = shift t (move u theta)) ->
+  (forall t, derivative (fun u => C (move u (shift t theta))) (G (shift t theta))) ->
+  derivative (fun u => C (move u theta)) (G theta) ->
+  derivative (fun t => G (shift t theta)) (sum m sent) -> sum m sent = 0.
+Proof. by move=> same commute; apply: (sent_sums_to_zero same commute). Qed.
+
+Theorem T3_any_network (e ln : R -> R) m (y : nat -> nat -> R) (T : Type) (outputs : T -> nat -> nat -> R)
+  (shift move : R -> T -> T) (raise : T -> nat -> R) (theta : T) (G : T -> R) p (sent : nat -> R) :
+  exponential e -> raises N outputs shift raise ->
+  (forall u t theta, move u (shift t theta) = shift t (move u theta)) ->
+  (forall t, derivative (fun u => loss_of e ln m N y outputs (move u (shift t theta))) (G (shift t theta))) ->
+  derivative (fun u => loss_of e ln m N y outputs (move u theta)) (G theta) ->
+  derivative (fun t => G (shift t theta)) (sum p sent) -> sum p sent = 0.
+Proof. exact: softmax_sends_zero. Qed.
 
 (** T4: a zero gradient does not make beta_eff zero. *)
 Theorem T4_squared_error (t : R) :
@@ -258,6 +299,32 @@ Proof.
 move=> pos; have [eb em] := relative_beta_rescaled L w N z s g W pos.
 by split=> //; apply: gradient_form_rescaled => l i; rewrite lt0r_neq0.
 Qed.
+
+(** T8: how far h(0) can be from alpha, if acc = alpha - kappa beta + e with |e| <= eta, and the line is fitted by ridge
+    with penalty lam on centred beta; and how large kappa can be. *)
+Theorem T8_error T (lam alpha kappa : R) (b e acc : nat -> R) : (0 < T)%N -> 0 < spread T b + lam ->
+  (forall t, (t < T)%N -> acc t = alpha - kappa * b t + e t) ->
+  at_zero T lam b acc - alpha = mean T e - mean T b * (kappa * lam + along T b e) / (spread T b + lam).
+Proof. exact: prediction_error. Qed.
+
+Theorem T8_bound T (lam alpha kappa : R) (b e acc : nat -> R) eta :
+  (0 < T)%N -> 0 <= lam -> 0 < spread T b + lam ->
+  (forall t, (t < T)%N -> acc t = alpha - kappa * b t + e t) -> (forall t, (t < T)%N -> `|e t| <= eta) ->
+  `|at_zero T lam b acc - alpha| <=
+  eta * (1 + `|mean T b| * deviations T b / (spread T b + lam)) + `|kappa * mean T b| * lam / (spread T b + lam).
+Proof. by move=> T_pos lam_ge0 total_pos line; apply: prediction_bounded. Qed.
+
+Theorem T8_slope T (lam alpha kappa : R) (b e acc : nat -> R) eta : (0 < T)%N -> 0 < spread T b + lam ->
+  (forall t, (t < T)%N -> acc t = alpha - kappa * b t + e t) -> (forall t, (t < T)%N -> `|e t| <= eta) ->
+  0 < spread T b ->
+  `|kappa| <= (`|slope T lam b acc| * (spread T b + lam) + eta * deviations T b) / spread T b.
+Proof. by move=> T_pos total_pos line; apply: (slope_bounds T_pos total_pos line). Qed.
+
+(** T9: the mean over all sets of m samples of the squared difference between a subsample's mean and that of all. *)
+Theorem T9 (n m : nat) (f : 'I_n -> R) : (0 < m)%N -> (1 < n)%N -> (m <= n)%N ->
+  over_subsets m (fun S => (m%:R^-1 * (\sum_(i in S) f i) - centre f) ^+ 2) =
+  (n - m)%:R / (m%:R * n.-1%:R) * variance f.
+Proof. exact: subsample_variance. Qed.
 
 (** The gradient is the gradient: the mean of activation times error, with backprop's errors, is the derivative of
     the loss along every direction V and by every weight, if g_L is the gradient of the loss by the outputs.  So it is

@@ -129,6 +129,7 @@ def image_model():
 
 
 IMAGE_MODEL = image_model()
+keras.utils.set_random_seed(0)  # a dead layer would be warned of
 FLAT_MODEL = ncap.attach_probe(body_of(layers.Dense(3, "relu"), shape=(2,)), 2, hidden=(5, 4))
 
 
@@ -461,12 +462,18 @@ def endless(folder):
 
 NAMES = [
     ("spec", Made(endless), ValueError, "endless.npz: cannot be read (Too many levels of symbolic links)"),
+    ("spec", "cifar-100", ValueError, "did you mean 'cifar100'?", "or tfds:NAME, or a folder with SVHN's .mat files"),
     ("spec", "Digits", ValueError, "unknown target 'Digits'; did you mean 'digits'?", "or the path of a .npz file"),
     ("spec", "fashion-mnist", ValueError, "did you mean 'fashion_mnist'?"),
     ("spec", "imagenet", ValueError, "unknown target 'imagenet'; known: digits, fashion_mnist, cifar10"),
     ("spec", "", ValueError, "unknown target ''"),
     ("spec", "x" * 300, ValueError, "unknown target 'xxx"),
-    ("spec", Made(lambda folder: folder), ValueError, "cannot be read (Is a directory); pass the path of a .npz file"),
+    (
+        "spec",
+        Made(lambda folder: folder),
+        ValueError,
+        "has 0 class folders, and two are needed; pass one folder of images per class",
+    ),
     (
         "spec",
         Made(lambda folder: folder / "absent.npz"),
@@ -486,6 +493,20 @@ NAMES = [
     ("spec", None, TypeError, "target must be a name, the path of a .npz file or an ncap.targets.Target, got NoneType"),
     ("spec", (X, Y), TypeError, "got tuple; save arrays with numpy.savez(path, x=x, y=y)"),
     ("spec", {"x": X, "y": Y}, TypeError, "got dict", "Target.from_parts(name, {'all': (x, y)}, seed=0)"),
+]
+SIZES = [
+    (
+        name,
+        value,
+        ValueError,
+        f"{name} must be a share between 0 and 1, such as 0.2, or a whole number of images, such as 15000, got {value!r}",
+    )
+    for name in ("validation", "test")
+    for value in (0, 1.5, -0.2, -3, np.nan, np.inf, "many", "", "0", True, [0.2])
+]
+ON_BAD = [
+    ("on_bad", "skp", ValueError, "on_bad must be one of fail, skip, got 'skp'; did you mean 'skip'?"),
+    ("on_bad", None, ValueError, "got None"),
 ]
 LAYOUT = "keys must be x_train, y_train[, x_val, y_val][, x_test, y_test], or x, y; got "
 FILES = [
@@ -530,6 +551,26 @@ FILES = [
     ("spec", npz(x=X[:2], y=Y[:2]), ValueError, "at least 5 samples of each class, class 0 has 1"),
     ("spec", npz(x=X[:, 0], y=Y), ValueError, "x: images must have shape (n, h, w) or (n, h, w, c)", "got (30, 8)"),
     ("spec", npz(x=np.stack([X] * 3, axis=1), y=Y), ValueError, "got (30, 3, 8, 8)", "pass x.transpose(0, 2, 3, 1)"),
+    (
+        "spec",
+        npz(x_train=X / 255, y_train=Y, x_val=X / 250, y_val=Y),
+        ValueError,
+        "mine.npz: x_val: its largest value is 1.02, just above 1: neither fractions of white nor values in 0..255",
+        "clip every part to 1",
+    ),
+    (
+        "spec",
+        npz(x_train=X / 255, y_train=Y, x_val=X, y_val=Y),
+        ValueError,
+        "x_train: its values lie in 0..1, but those of x_val reach 255; save all parts in one scale, 0..255",
+    ),
+    (
+        "spec",
+        npz(x=X, y=np.where(Y == 1, np.uint64(2**64 - 1), Y.astype(np.uint64))),
+        ValueError,
+        "got 18446744073709551615",
+        NUMBER,
+    ),
     (
         "spec",
         npz(x=X / 127.5 - 1, y=Y),
@@ -593,7 +634,18 @@ def part_rows(part):
 
 
 TABLES |= {
-    "targets.load": Table(targets.load, {"spec": "digits"}, [*SEEDS]),
+    "targets.load": Table(
+        targets.load,
+        {"spec": "digits"},
+        [
+            *SEEDS,
+            *SIZES,
+            *ON_BAD,
+            ("validation", 1437, ValueError, "1437 for validation, 360 for test of 1797 images leave 0 to train on"),
+            ("validation", 9, ValueError, "9 for validation, 360 for test are fewer than the 10 classes; hold out more"),
+            ("test", 0.001, ValueError, "2 for test) needs at least 1000 samples of each class, class 8 has 174; pass x_val, y_val"),
+        ],
+    ),
     "targets.load of names": Table(targets.load, {"spec": "digits"}, NAMES + FILES, own_words=False),
     "targets.resolve": Table(targets.resolve, {"spec": "digits"}, NAMES, own_words=False),
     "targets.stratified_subset": Table(
@@ -629,6 +681,7 @@ TABLES |= {
         {"name": "whole", "parts": {"all": (X, Y)}, "seed": 0},
         [
             *SEEDS,
+            *SIZES,
             ("name", 3, ValueError, "name: a target is named by a text that is not empty, got 3"),
             ("parts", None, ValueError, f"{PARTS}None"),
             ("parts", {}, ValueError, f"{PARTS}{{}}"),
@@ -690,7 +743,7 @@ TABLES |= {
 
 # candidates
 
-UNKNOWN = "known: mini (all of them), plain, batch_norm"
+UNKNOWN = "known: mini (all of them), "
 FACTORY = "candidates: {name: function that returns a body} is needed, got "
 LIST = "candidates: a list of names, or {name: function that returns a body}, is needed, got "
 CANDIDATES = [
@@ -699,7 +752,7 @@ CANDIDATES = [
     (
         "resnet50",
         ValueError,
-        f"unknown candidate 'resnet50'; {UNKNOWN}",
+        f"unknown candidate 'resnet50'; did you mean 'ResNet50'? {UNKNOWN}",
         "passed from Python, ncap.rank({name: function}",
     ),
     ("mlp,,plain", ValueError, "unknown candidate ''"),
@@ -899,6 +952,15 @@ TABLES |= {
             ("rule", "last_sen", ValueError, "unknown rule 'last_sen'; did you mean 'last_seen'?"),
             ("horizon", -1, ValueError, "horizon must be a positive number of epochs, got -1"),
             *LIMITS,
+            *SIZES,
+            *ON_BAD,
+            ("validation", 30, ValueError, "validation=30: the target 'digits' is given with its parts, and nothing is split off"),
+            ("augment", "flip,rotate", ValueError, "augment must be one of flip, crop, got 'rotate'"),
+            ("augment", ["crops"], ValueError, "did you mean 'crop'?"),
+            ("augment", True, TypeError, "augment must be a list of flip and crop, or empty, got True"),
+            ("augment", [1], TypeError, "got [1]"),
+            ("metric", "balanced", ValueError, "metric must be one of accuracy, balanced_accuracy, macro_f1, got 'balanced'"),
+            ("metric", None, ValueError, "got None"),
             ("readings", ["explicit"], ValueError, "unknown reading 'explicit'"),
             ("readings", ["hessian/magnitude/unit"], ValueError, "reading 'hessian/magnitude/unit' is taken by the oracle alone"),
             ("readings", ["gradient"] * 2, ValueError, "readings: name every reading once, got ['gradient', 'gradient']"),

@@ -33,7 +33,11 @@ def normalised(*own, shape=(8, 8, 1)):
 
 
 def headed():
-    return normalised(layers.Flatten(), layers.Dense(10, "softmax", name="top"))
+    """A head that nobody can cut off: what is below it are two branches."""
+    inputs = keras.Input((8, 8, 1))
+    flat = layers.Flatten()(layers.Rescaling(1 / 255)(inputs))
+    both = layers.Concatenate()([layers.Dense(4)(flat), layers.Dense(3)(flat)])
+    return keras.Model(inputs, layers.Dense(10, "softmax", name="top")(both))
 
 
 def raw():
@@ -91,6 +95,15 @@ def test_a_body_that_can_be_trained_is_described():
     assert found.facts.parameters == body.count_params()
     assert found.facts.multiply_adds == multiply_adds(body) > 0
     assert found.facts.milliseconds > 0
+
+
+def test_where_a_head_was_cut_is_known():
+    found = inspected(
+        lambda: normalised(layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(10, "softmax", name="top"))
+    )
+    assert found.facts.notes.startswith("cut at layer 'conv2d")
+    assert found.facts.notes.endswith(", top")
+    assert found.facts.parameters == 40
 
 
 @pytest.mark.parametrize(

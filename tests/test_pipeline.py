@@ -71,7 +71,7 @@ def test_the_facts_of_a_job_say_what_chance_is(undisturbed):
 @pytest.mark.filterwarnings("error:.*another environment")
 def test_a_job_that_was_begun_without_them_goes_on_without_them_and_without_a_warning(tmp_path, monkeypatch):
     with monkeypatch.context() as older:
-        older.setattr("ncap.pipeline._chance", lambda *_: {})
+        older.setattr("ncap.pipeline._facts", lambda *_: {})
         assert "classes" not in ranked(tmp_path / "runs.db", runs=1, epochs=1).facts
     assert "classes" not in ranked(tmp_path / "runs.db", runs=1, epochs=2).facts
     assert "classes" in ranked(tmp_path / "new.db", runs=1, epochs=1).facts

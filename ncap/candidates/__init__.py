@@ -1,7 +1,7 @@
 """Candidates: the pre-trained networks that are ranked.
 
-A new source of them is a file here, or anywhere, with `names()` and `candidate(name)`, and one line below; its name stands for all its
-candidates.
+A new source of them is a file here, or anywhere, with the methods of `Source`, and one line below. The name of a source that lists
+candidates stands for all of them; one that lists none is a way of naming networks, such as paths.
 
 >>> from ncap import candidates
 >>> list(candidates.resolve("residual,mlp"))
@@ -12,14 +12,24 @@ from ncap.candidates.contract import Source
 from ncap.registry import Registry
 
 SOURCES: Registry[Source] = Registry(
-    "collection of candidates",
+    "source of candidates",
     {
         "mini": "ncap.candidates.mini:MINI",
+        "applications": "ncap.candidates.applications:APPLICATIONS",
+        "paper17": "ncap.candidates.applications:PAPER17",
+        "backbones": "ncap.candidates.backbones:BACKBONES",
+        "timm": "ncap.candidates.timm_networks:TIMM",
+        "hub": "ncap.candidates.hub_presets:HUB",
+        "own_weights": "ncap.candidates.own_weights:OWN_WEIGHTS",
+        "files": "ncap.candidates.files:FILES",
+        # The last, because it accepts every "word:word".
+        "functions": "ncap.candidates.functions:FUNCTIONS",
     },
 )
 
 from ncap.candidates.catalog import describe, list_candidates, names, resolve  # noqa: E402  reads the registry above
 from ncap.candidates.contract import Candidate  # noqa: E402
 from ncap.candidates.factory import FactoryCandidate  # noqa: E402
+from ncap.candidates.torch_modules import from_torch  # noqa: E402
 
-__all__ = ["Candidate", "FactoryCandidate", "Source", "describe", "list_candidates", "names", "resolve"]
+__all__ = ["Candidate", "FactoryCandidate", "Source", "describe", "from_torch", "list_candidates", "names", "resolve"]

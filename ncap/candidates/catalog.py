@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from ncap.arguments import suggestion
+from ncap.arguments import is_name, suggestion
 from ncap.candidates import SOURCES
 from ncap.candidates.contract import Candidate
 from ncap.candidates.factory import FactoryCandidate
@@ -16,12 +16,12 @@ Factory = Callable[[], "keras.Model"]
 
 
 def names() -> list[str]:
-    """The candidates that can be named, of every collection.
+    """The candidates that can be listed, of every collection; each once, although it may belong to several.
 
-    >>> len(names())
-    10
+    >>> names()[:2], "ResNet50" in names()
+    (['plain', 'batch_norm'], True)
     """
-    return [name for source in SOURCES.members().values() for name in source.names()]
+    return list(dict.fromkeys(name for source in SOURCES.members().values() for name in source.names()))
 
 
 class Description(NamedTuple):
@@ -92,7 +92,7 @@ def resolve(spec: str | Sequence[str] | Mapping[str, Factory | Candidate] | Cand
     list or separated by commas, a dictionary {name: function that returns a fresh body, or Candidate}, or one Candidate. Raises
     ValueError for an unknown name, with the nearest known one, and where there is no candidate at all; TypeError for anything else.
 
-    >>> list(resolve("mini")) == names()
+    >>> list(resolve("mini")) == names()[:10]
     True
     """
     if isinstance(spec, Candidate):
@@ -107,9 +107,26 @@ def resolve(spec: str | Sequence[str] | Mapping[str, Factory | Candidate] | Cand
             raise TypeError(
                 f"candidates: a list of names, or {{name: function that returns a body}}, is needed, got {spec!r:.80}"
             )
-        chosen = {one.name: one for word in words for one in _named(word.strip())}
+        chosen = _by_name([one for word in words for one in _named(word.strip())])
     if not chosen:
         raise ValueError(f"candidates: at least one is needed, got {spec!r}")
+    return chosen
+
+
+def _by_name(named: list[Candidate]) -> dict[str, Candidate]:
+    """Each candidate once. Raises ValueError where two differ and have one name, such as two files, and for a name of odd bytes."""
+    chosen: dict[str, Candidate] = {}
+    for one in named:
+        if not is_name(one.name):
+            raise ValueError(
+                f"candidates: the name {one.name!r} cannot be written as UTF-8; name it yourself, ncap.rank({{name: candidate}}, ...)"
+            )
+        other = chosen.setdefault(one.name, one)
+        if type(other) is not type(one) or vars(other) != vars(one):
+            raise ValueError(
+                f"candidates: two different ones are called {one.name!r}; rename a file, or name them yourself, "
+                "ncap.rank({name: candidate}, ...)"
+            )
     return chosen
 
 
@@ -123,10 +140,12 @@ def _named(word: str) -> list[Candidate]:
     for source in sources.values():
         if source.accepts(word):
             return [source.candidate(word)]
-    collections = ", ".join(f"{name} (all of them)" for name in sources)
+    listed = [name for name, source in sources.items() if source.names()]
+    collections = ", ".join(f"{name} (all of them)" for name in listed)
     raise ValueError(
-        f"unknown candidate {word!r:.80}; {suggestion(word, [*sources, *names()])}known: {collections}, {', '.join(names())}; "
-        "networks of your own are passed from Python, ncap.rank({name: function}, ...)"
+        f"unknown candidate {word!r:.80}; {suggestion(word, [*listed, *names()])}known: {collections}, and their members, which "
+        "`ncap models` lists; a network of your own is path/model.keras, NAME=weights.h5 with the name of one of these, "
+        "package.module:function, or passed from Python, ncap.rank({name: function}, ...)"
     )
 
 

@@ -29,6 +29,7 @@ class Candidate(ABC):
         multiply_adds: of one image through the body; None where it is not known.
         source_accuracy: on the test images of `source`, in 0..1; None where it is not known.
         licence: of the weights; "" where it is not known.
+        notes: what a reader must know of the body, such as where a head was cut off; filled by build(), "" before.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Candidate(ABC):
     multiply_adds: int | None = None
     source_accuracy: float | None = None
     licence: str = ""
+    notes: str = ""
 
     @abstractmethod
     def build(self) -> "keras.Model":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncap.arguments import is_name
 from ncap.candidates.contract import Candidate
+from ncap.heads import head_of
 
 if TYPE_CHECKING:
     import keras
@@ -16,7 +17,8 @@ class FactoryCandidate(Candidate):
 
     Args:
         name: what tables and stores call it.
-        factory: takes no argument and returns a fresh pre-trained keras.Model without its head, whose first layer takes raw images 0..255.
+        factory: takes no argument and returns a fresh pre-trained keras.Model, whose first layer takes raw images 0..255. A head is cut off
+            where it is clear where the features end, and refused where it is not.
 
     Raises: TypeError for a name that is not a text and for anything but such a function, a model itself among it.
 
@@ -38,8 +40,13 @@ class FactoryCandidate(Candidate):
         self.name, self.factory = name, factory
 
     def build(self) -> "keras.Model":
-        """What the function returns."""
-        return self.factory()
+        """What the function returns; without its head, if it has one and it is clear where the features end, which `notes` then says."""
+        model = self.factory()
+        if head_of(model):
+            from ncap.candidates.cut import without_head
+
+            model, self.notes = without_head(model)
+        return model
 
 
 def _takes_no_argument(factory: Callable[..., Any]) -> bool:

@@ -34,8 +34,10 @@ def save_weights(model: keras.Model, path: Path) -> None:
             file.create_dataset(name, data=np.asarray(variable, np.float32), track_times=False)
 
 
-def load_weights(model: keras.Model, path: Path) -> None:
+def load_weights(model: keras.Model, path: Path, whole: bool = True) -> list[str]:
     """Set every weight of the model to the array of the same path in the file; nothing is read or set unless everything fits.
+
+    whole: whether the file may hold nothing else; if it may, the paths of what was not read are returned.
 
     Raises ValueError when the file is missing, is not HDF5, or lacks an array, holds one too many, one of another shape or one that does
     not lie in it.
@@ -43,20 +45,21 @@ def load_weights(model: keras.Model, path: Path) -> None:
     wanted = variables(model)
     try:
         with reading.opened(path) as file:
-            stored = _arrays(file, wanted)
+            stored, beyond = _arrays(file, wanted, whole)
     except _MisfitError as error:
         raise ValueError(f"{path} does not fit the model: {error}") from None
     except reading.HDF5Error as error:
         raise ValueError(f"{path}: no weights can be read ({error})") from error
     for variable, array in zip(wanted.values(), stored, strict=True):
         variable.assign(array)
+    return beyond
 
 
 class _MisfitError(reading.HDF5Error):
     """The arrays are not those of the model."""
 
 
-def _arrays(file: h5py.File, wanted: dict[str, keras.Variable]) -> list[np.ndarray]:
+def _arrays(file: h5py.File, wanted: dict[str, keras.Variable], whole: bool) -> tuple[list[np.ndarray], list[str]]:
     stored: dict[str, h5py.Dataset] = {}
 
     def note(name: str, item: h5py.Dataset | h5py.Group) -> None:
@@ -64,10 +67,10 @@ def _arrays(file: h5py.File, wanted: dict[str, keras.Variable]) -> list[np.ndarr
             stored[name] = item
 
     file.visititems(note)  # links are not followed
-    unmatched = sorted(stored.keys() ^ wanted.keys())
+    unmatched = sorted(stored.keys() ^ wanted.keys() if whole else wanted.keys() - stored.keys())
     if unmatched:
         raise _MisfitError(f"{unmatched[0]} is only in the {'file' if unmatched[0] in stored else 'model'}")
     for name, variable in wanted.items():
         if stored[name].shape != tuple(variable.shape):
             raise _MisfitError(f"{name} has shape {stored[name].shape}, the model's {tuple(variable.shape)}")
-    return reading.read([reading.plain(stored[name]) for name in wanted])
+    return reading.read([reading.plain(stored[name]) for name in wanted]), sorted(stored.keys() - wanted.keys())

@@ -25,7 +25,9 @@ PATH = PathOption(path_type=Path)
 candidates = click.option(
     "--candidates", default="mini", help="Candidates or collections, by name, separated by commas."
 )
-target = click.option("--target", default="digits", help="Name of a data set, or path of a .npz file.")
+target = click.option(
+    "--target", default="digits", help="Name of a data set, or path of a folder of class folders or of a .npz file."
+)
 out = click.option("--out", type=PATH, default=Path("out"), help="Folder for ranking.csv, report.html and the figures.")
 rule = click.option("--rule", default="capacitance", help="Rule that predicts; `ncap rules` lists them.")
 horizon = click.option(
@@ -60,6 +62,13 @@ def store(help: str, of_job: bool = False) -> Decorator:
 def seed(of: str) -> Decorator:
     """The option --seed."""
     return click.option("--seed", type=click.IntRange(0), default=0, help=f"Seed of {of}.")
+
+
+def splits(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options --validation, --test and --on-bad, which say how a target is loaded."""
+    from ncap.job import settings as all_settings
+
+    return _all([_option(all_settings()[name]) for name in ("validation", "test", "on_bad")])(function)
 
 
 def settings() -> Decorator:

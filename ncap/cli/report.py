@@ -29,6 +29,7 @@ def report(
     format: str,
 ) -> None:
     """Rank and report again from a store, by any rule and reading, without training."""
+    from ncap.metrics import of_facts
     from ncap.ranking.order import rank_records
     from ncap.records.store import Store
     from ncap.report import write_report
@@ -40,7 +41,8 @@ def report(
         records, jobs = opened.records(settings, target), opened.jobs()
     ranking = rank_records(records.of(epochs=epochs), chosen, reading, horizon)
     page = write_report(ranking, out)
-    print_table(ranking.table, format, ranking_table)
+    metric = of_facts(ranking.facts)
+    print_table(ranking.table, format, lambda table: ranking_table(table, metric))
     if format == "table":
         say(page)
     others = [job for job in jobs if (job["settings"], job["target"]) != (records.settings, records.target)]

@@ -28,13 +28,15 @@ def make_streams_safe() -> None:
 
 @contextmanager
 def printable_warnings() -> Iterator[None]:
-    """For the length of the block, a warning with a name in it has nothing that a terminal obeys."""
+    """For the length of the block, a warning is one line without the place in the code, and with nothing that a terminal obeys."""
     before: Any = warnings.formatwarning
 
-    def format_warning(*arguments: Any, **options: Any) -> str:
+    def format_warning(message: Warning | str, *place: Any, **options: Any) -> str:
         from ncap.terminal import printable
 
-        return printable(before(*arguments, **options))
+        if os.environ.get("NCAP_DEBUG") == "1":
+            return printable(before(message, *place, **options))
+        return f"warning: {printable(str(message))}\n"
 
     warnings.formatwarning = format_warning
     try:

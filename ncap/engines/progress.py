@@ -16,8 +16,8 @@ class JobProgress:
     Candidate names are data: they are printed as plain text, never interpreted as markup.
     """
 
-    def __init__(self, ticks: int, runs: int, quiet: bool = False) -> None:
-        self.ticks, self.runs = ticks, runs
+    def __init__(self, ticks: int, runs: int, quiet: bool = False, metric: str = "accuracy") -> None:
+        self.ticks, self.runs, self.metric = ticks, runs, metric
         self.console = open_console(quiet)
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
@@ -57,7 +57,7 @@ class JobProgress:
 
     def end_tick(self, val_accuracy: float, beta_eff: float) -> None:
         """A tick has been committed."""
-        self._bars.update(self._task, advance=1, state=f"val accuracy {val_accuracy:.3f}  beta_eff {beta_eff:.3g}")
+        self._bars.update(self._task, advance=1, state=f"val {self.metric} {val_accuracy:.3f}  beta_eff {beta_eff:.3g}")
 
     def wait(self, runs: Sequence[RunKey]) -> None:
         """The only runs left are being trained by other processes."""

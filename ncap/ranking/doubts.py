@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from ncap.balance import Balance
+from ncap.metrics import METRICS, Metric, of_facts
 from ncap.rules.contract import Curve, Prediction
 
 if TYPE_CHECKING:
@@ -22,32 +24,55 @@ CONVERGED = 0.9
 
 
 class Chance(NamedTuple):
-    """What guessing gets on the validation images: the share of their most frequent class, which is at least 1 / classes.
+    """What guessing gets on the validation images.
+
+    Of accuracy, the share of their most frequent class, which is at least 1 / classes. Of balanced accuracy, 1 / C for C classes: a guess
+    that does not look at the image has recalls that add up to 1. Of macro F1, at most 1 / C: F1 is the harmonic mean of precision and
+    recall, at most their mean, and a guess has as precisions the shares of the classes.
 
     >>> round(Chance.of({"classes": 5, "most_frequent_class": 0.25, "validation_images": 100}).level, 4)
     0.3366
+    >>> print(Chance.of({"classes": 5, "most_frequent_class": 0.25, "validation_images": 100, "metric": "macro_f1"}))
+    guessing has a macro F1 of at most 0.200 on 5 classes
     """
 
     classes: int
-    share: float
-    images: int
+    most_frequent: float
+    images: float
+    metric: Metric = METRICS["accuracy"]
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self | None:
         """From the facts of a job; None where they do not tell, as with tables that were put together by hand."""
         try:
-            chance = cls(int(facts["classes"]), float(facts["most_frequent_class"]), int(facts["validation_images"]))
+            classes, share, images = (
+                float(facts[name]) for name in ("classes", "most_frequent_class", "validation_images")
+            )
         except (KeyError, TypeError, ValueError):
             return None
-        return chance if chance.images > 0 and 0 < chance.share <= 1 else None
+        metric, balance = of_facts(facts), Balance.of_facts(facts)
+        if metric.name != "accuracy" and balance is not None:
+            images *= min(
+                1.0, classes * balance.rarest
+            )  # as if every class had as few images as the rarest: the widest deviation
+        chance = cls(int(classes), share, images, metric)
+        return chance if chance.classes > 0 and chance.images > 0 and 0 < chance.most_frequent <= 1 else None
+
+    @property
+    def share(self) -> float:
+        """The value of the metric that guessing has, in the mean over many images."""
+        return self.most_frequent if self.metric.name == "accuracy" else 1 / self.classes
 
     @property
     def level(self) -> float:
-        """The accuracy up to which guessing explains it: the share and two of its standard deviations over the images."""
+        """The value up to which guessing explains it: the share and two of its standard deviations over the images."""
         return self.share + 2 * sqrt(self.share * (1 - self.share) / self.images)
 
     def __str__(self) -> str:
         """In words."""
+        if self.metric.name != "accuracy":
+            most = "at most " if self.metric.name == "macro_f1" else ""
+            return f"guessing has a {self.metric.words} of {most}{self.share:.3f} on {self.classes} classes"
         return f"guessing the most frequent of {self.classes} classes is right for {self.share:.3f} of the validation images"
 
 
@@ -59,7 +84,7 @@ def doubts(curve: Curve, prediction: Prediction, rows: "pd.DataFrame", chance: C
     seen = curve.val_accuracy[np.isfinite(curve.val_accuracy)]
     found = []
     if len(seen) and chance is not None and seen.max() <= chance.level:
-        found.append(f"no accuracy above chance: {chance}")
+        found.append(f"no {chance.metric.words} above chance: {chance}")
     if len(seen) and prediction.is_accuracy and prediction.status == "ok" and prediction.order < seen.min():
         found.append(f"below every accuracy seen ({seen.min():.3f} to {seen.max():.3f})")
     if reads_beta:

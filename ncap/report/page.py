@@ -13,7 +13,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from ncap.arguments import make_folder
+from ncap.balance import Balance
 from ncap.files import write_new
+from ncap.metrics import of_facts as metric_of
 from ncap.ranking.doubts import Chance
 from ncap.ranking.order import COLUMNS, Ranking
 from ncap.records.candidate_facts import KEY as CANDIDATES
@@ -80,7 +82,7 @@ def write_report(
     known = None if truth is None else truth_of(ranking, truth, rules)
     folder = make_folder("out", out)
     series = by_rank(ranking)
-    content = Content(series, canvas.colours([one.candidate for one in series]), known)
+    content = Content(series, canvas.colours([one.candidate for one in series]), known, metric_of(ranking.facts))
     page = folder / "report.html"
     try:
         write_new(folder / "ranking.csv", _csv(ranking.table[COLUMNS]))
@@ -114,7 +116,8 @@ def _draw(folder: Path, content: Content) -> dict[str, _Picture]:
             write_new(file, image)
             source = f"data:image/png;base64,{base64.b64encode(image).decode()}"
             width = round(figure.get_figwidth() * 106)
-            pictures[drawing.name] = _Picture(drawing.name, drawing.heading, drawing.caption, source, width)
+            heading, caption = (drawing.said(text, content.metric) for text in (drawing.heading, drawing.caption))
+            pictures[drawing.name] = _Picture(drawing.name, heading, caption, source, width)
     return pictures
 
 
@@ -150,6 +153,8 @@ def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], t
         facts={name: value for name, value in ranking.facts.items() if name != CANDIDATES},
         candidates=_candidates(ranking),
         chance=Chance.of(ranking.facts),
+        metric=content.metric,
+        balance=Balance.of_facts(ranking.facts),
     )
 
 

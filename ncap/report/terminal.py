@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from ncap.metrics import METRICS, Metric
 from ncap.ranking.order import Ranking, ties
 from ncap.report.numbers import accuracy, beta, seconds, whole, with_deviation
 from ncap.rules.contract import Rule
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
 _STATUS_STYLE = {"ok": "green", "fallback": "yellow", "failed": "red"}
 
 
-def ranking_table(table: "pd.DataFrame") -> Table:
+def ranking_table(table: "pd.DataFrame", metric: Metric = METRICS["accuracy"]) -> Table:
     """The ranking as a rich table, one line per candidate and within 80 columns; ties and notes stand below it.
+
+    metric: what its accuracies are; one that is not plain accuracy stands in the heading.
 
     best_seen_accuracy, epochs and runs are in ranking.csv and on the page only.
     """
-    shown = _table(_title(table), ["rank", "predicted", "last seen", "beta_eff", "train s", "beta s"])
+    shown = _table(_title(table, metric), ["rank", "predicted", "last seen", "beta_eff", "train s", "beta s"])
     shown.add_column("status", no_wrap=True, vertical="bottom")
     for row in table.to_dict("records"):
         shown.add_row(
@@ -89,11 +92,12 @@ def _value(cell: "dict[str, object] | None") -> str:
     return accuracy(value) if cell["is_accuracy"] else beta(value)
 
 
-def _title(table: "pd.DataFrame") -> str:
-    """The heading with rule and reading, where they are the same for all, as in a ranking."""
+def _title(table: "pd.DataFrame", metric: Metric) -> str:
+    """The heading with the metric, and rule and reading where they are the same for all, as in a ranking."""
     rules, readings = sorted(set(table["rule"])), sorted({reading for reading in table["reading"] if reading})
     words = [f"rule {rule}" for rule in rules] + [f"reading {reading}" for reading in readings]
-    return f"Predicted order: {', '.join(words)}" if words else "Predicted order"
+    order = "Predicted order" if metric.name == "accuracy" else f"Predicted order by {metric.words}"
+    return f"{order}: {', '.join(words)}" if words else order
 
 
 def _table(title: str, headings: list[str], padding: int = 1) -> Table:

@@ -14,14 +14,24 @@ NAMED: Registry[Source] = Registry(
     "target",
     {
         "digits": "ncap.targets.digits:SOURCE",
-        "fashion_mnist": "ncap.targets.keras_images:FASHION_MNIST",
-        "cifar10": "ncap.targets.keras_images:CIFAR10",
+        "fashion_mnist": "ncap.targets.keras_datasets:FASHION_MNIST",
+        "cifar10": "ncap.targets.keras_datasets:CIFAR10",
+        "cifar100": "ncap.targets.keras_datasets:CIFAR100",
+        "mnist": "ncap.targets.keras_datasets:MNIST",
+        "svhn": "ncap.targets.svhn:SOURCE",
+        "svhn_small": "ncap.targets.npz_copies:SVHN_SMALL",
+        "birds": "ncap.targets.npz_copies:BIRDS",
+        "flowers": "ncap.targets.npz_copies:FLOWERS",
+        "streetletters": "ncap.targets.npz_copies:STREETLETTERS",
     },
 )
 # The first format that accepts a path reads it.
 FORMATS: Registry[Format] = Registry(
     "format",
     {
+        "tfds": "ncap.targets.tfds:FORMAT",
+        "svhn": "ncap.targets.svhn:FORMAT",
+        "folder": "ncap.targets.folder:FORMAT",
         "npz": "ncap.targets.npz:FORMAT",  # last: it accepts, and then refuses, whatever exists
     },
 )

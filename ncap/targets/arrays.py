@@ -1,6 +1,5 @@
 """ArrayTarget: a target whose images are arrays in memory."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
@@ -8,11 +7,10 @@ from typing import Self
 import numpy as np
 
 from ncap.arguments import is_name, whole_number
-from ncap.targets.contract import Target
+from ncap.targets.contract import Loading, Target
 from ncap.targets.labels import as_labels, count_classes
 from ncap.targets.parts import Part, as_part, complete
-
-_DARK = 32  # an eighth of white: no part of photographs or drawings has nothing brighter
+from ncap.targets.scales import one_scale, warn_of_scales
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,32 +50,30 @@ class ArrayTarget(Target):
                 raise ValueError(f"{x_name}: images of shape {x.shape[1:]}, but x_train has {self.input_shape}")
             if y.max() >= self.classes:
                 raise ValueError(f"{y_name}: label {y.max()}, but the classes of y_train are 0..{self.classes - 1}")
-        self._warn_of_scales()
-
-    def _warn_of_scales(self) -> None:
-        """Warn of parts that a network which takes 0..255 would see black: in 0..1, or in another scale than the training part."""
-        largest = {part: float(getattr(self, f"x_{part}").max()) for part in self.parts}
-        for part, value in largest.items():
-            if 0 < value < _DARK:
-                rest = "" if part == "train" else f", that of x_train {largest['train']:g}"
-                warnings.warn(
-                    f"x_{part}: its largest value is {value:g}{rest}, but candidates take 0..255 and will see it almost black; multiply it "
-                    "if it is in another scale",
-                    stacklevel=4,
-                )
+        warn_of_scales({part: getattr(self, f"x_{part}") for part in self.parts})
 
     @classmethod
-    def from_parts(cls, name: str, parts: Mapping[str, Part], seed: int) -> Self:
+    def from_parts(
+        cls,
+        name: str,
+        parts: Mapping[str, Part],
+        seed: int,
+        *,
+        validation: float | int | None = None,
+        test: float | int | None = None,
+    ) -> Self:
         """The target made of (images, labels) under "train"[, "val"][, "test"], or "all"; `seed` splits off the rest.
 
         Stratified: "all" alone is split into 60 % training, 20 % validation and 20 % test; without "val", 20 % of "train" is held out;
-        without "test" there is no test part. Raises ValueError as the class does, and when a class is too small to be split.
+        without "test" there is no test part. `validation` and `test` give another share, or a number of images; with `test`, a test part
+        is split off "train" too. Raises ValueError as the class does, for the size of a part that is there, and when a class is too rare
+        to be split.
 
         >>> x, y = np.zeros((20, 8, 8), np.uint8), np.repeat([0, 1], 10)
         >>> ArrayTarget.from_parts("black", {"train": (x, y)}, seed=0)
         Target('black', 16 training, 4 validation, no test images of shape (8, 8, 1), 2 classes)
         """
-        whole = complete(parts, seed)
+        whole = complete(parts, seed, validation, test)
         x_test, y_test = whole.get("test", (None, None))
         classes = count_classes(as_labels(whole["train"][1], "y_train"), "y_train")
         return cls(name, *whole["train"], *whole["val"], x_test, y_test, classes)
@@ -106,3 +102,13 @@ class ArrayTarget(Target):
     def with_training_rows(self, rows: np.ndarray) -> Self:
         """The target whose training part is its `rows`, which are copied."""
         return replace(self, x_train=self.x_train[rows], y_train=self.y_train[rows])
+
+
+def load_arrays(name: str, parts: Mapping[str, Part], loading: Loading) -> ArrayTarget:
+    """The target made of arrays that were read from somewhere: in one scale, and split as `loading` says.
+
+    Raises ValueError as `ArrayTarget.from_parts` and `ncap.targets.scales.one_scale` do.
+    """
+    return ArrayTarget.from_parts(
+        name, one_scale(parts), loading.seed, validation=loading.validation, test=loading.test
+    )

@@ -6,10 +6,13 @@ Laws, tested over every member by `ncap.testing.targets.check_target`:
 2. `batches` yields float32 images (b, h, w, c) with values 0..255 and int64 labels (b,), in the order asked for, each index once;
    only the last batch may be smaller.
 3. A pixel does not depend on how it is read: alone, in a batch of any size, in any order, twice.
-4. Images are converted batch by batch: channels first, then the size. Nothing of the size of a whole part is made in the shape asked for.
-5. The fingerprint is a function of the images and labels of all parts, and of nothing else: arrays and a stream of them share one.
+4. Images are converted batch by batch, as `ncap.targets.images.convert` does: channels first, then the size. Nothing of the size of a
+   whole part is made in the shape asked for. Images that differ in size are read in a shape that says both sides, and in no other.
+5. Equal fingerprints mean equal images and labels in all parts, and the same content from the same kind of source has the same
+   fingerprint. By default it is that of the pixels, which arrays and a stream of them share; a folder has that of its files' bytes.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +23,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from ncap.arguments import as_array, seed_number, whole_number
+from ncap.arguments import as_array, one_of, part_size, seed_number, whole_number
+from ncap.targets.ahead import Ahead
 from ncap.targets.fingerprint import content_fingerprint
-from ncap.targets.images import complete_shape, convert
+from ncap.targets.images import OwnShape, complete_shape, convert
 from ncap.targets.parts import Part
 from ncap.targets.splits import stratified_subset
 
@@ -33,15 +37,22 @@ class Target(ABC):
     """One data set, split for training, validation and test: what a member defines, and what follows from it.
 
     A member defines `name`, `classes`, `input_shape`, `parts`, `labels`, `images` and `with_training_rows`; everything else is derived.
+    One that decodes its images overrides `converted`, to do so in parallel.
+
+    Attributes:
+        class_names: what the classes are called, in the order of their labels; () where they have no names.
+        read_ahead: how many batches are read before they are asked for, in a thread of their own; 0 for data in memory.
     """
 
     name: str
     classes: int
+    class_names: tuple[str, ...] = ()
+    read_ahead: int = 0
 
     @property
     @abstractmethod
-    def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of an image as it is stored."""
+    def input_shape(self) -> OwnShape:
+        """Height, width and channels of an image as it is stored; None for a side in which the images differ."""
 
     @property
     @abstractmethod
@@ -54,24 +65,39 @@ class Target(ABC):
 
     @abstractmethod
     def images(self, part: str, rows: np.ndarray) -> np.ndarray:
-        """The images of a part at `rows` (b,), in that order, (b, h, w, c) of any number type, values 0..255."""
+        """The images of a part at `rows` (b,), in that order, (b, h, w, c) of any number type, values 0..255.
+
+        Raises ValueError where images differ in size.
+        """
+
+    def converted(self, part: str, rows: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+        """The images of a part at `rows` (b,), in that order, each as `convert` makes it of the stored one: float32 (b, *shape)."""
+        return convert(self.images(part, rows), shape)
 
     @abstractmethod
     def with_training_rows(self, rows: np.ndarray) -> Self:
         """The target whose training part is its `rows` (b,), in that order; the other parts are the same."""
 
     @classmethod
-    def from_parts(cls, name: str, parts: Mapping[str, Part], seed: int) -> "Target":
+    def from_parts(
+        cls,
+        name: str,
+        parts: Mapping[str, Part],
+        seed: int,
+        *,
+        validation: float | int | None = None,
+        test: float | int | None = None,
+    ) -> "Target":
         """A target of arrays in memory: {"train": (images, labels)[, "val"][, "test"]} or {"all": (images, labels)}.
 
-        `seed` splits off what is missing: see `ncap.targets.ArrayTarget.from_parts`.
+        `seed` splits off what is missing, as much as `validation` and `test` say: see `ncap.targets.ArrayTarget.from_parts`.
 
         >>> x, y = np.zeros((20, 8, 8), np.uint8), np.repeat([0, 1], 10)
         >>> Target.from_parts("black", {"all": (x, y)}, seed=0)
         Target('black', 12 training, 4 validation, 4 test images of shape (8, 8, 1), 2 classes)
         """
         arrays = import_module("ncap.targets.arrays")  # by name: the contract does not depend on its members
-        target: Target = arrays.ArrayTarget.from_parts(name, parts, seed)
+        target: Target = arrays.ArrayTarget.from_parts(name, parts, seed, validation=validation, test=test)
         return target
 
     def __repr__(self) -> str:
@@ -105,10 +131,12 @@ class Target(ABC):
         Args:
             part: "train", "val" or "test".
             rows: indices from 0 to `lengths[part]` - 1, in any order.
-            shape: (h, w, c) to convert to: one channel is repeated, several are averaged into one, and the size is interpolated bilinearly;
-                None for h or w keeps the image's own, None for the whole keeps all three.
+            shape: (h, w, c) to convert to: one channel is repeated, several are averaged into one, and the size is interpolated bilinearly,
+                after averaging over boxes where it shrinks to a half or less; None for h or w keeps the image's own, None for the whole
+                keeps all three.
 
-        Raises: ValueError for a part that is missing, rows out of range, and a shape that the images cannot take.
+        Raises: ValueError for a part that is missing, rows out of range, and a shape that the images cannot take, or that keeps a side in
+        which they differ.
 
         >>> from ncap import targets
         >>> x, y = targets.load("digits").read("train", [5, 0], shape=(16, 16, 3))
@@ -117,7 +145,7 @@ class Target(ABC):
         """
         rows = self._rows(part, rows, "rows")
         shape = complete_shape(self.input_shape, shape)
-        return convert(self.images(part, rows), shape), self.labels(part)[rows]
+        return self.converted(part, rows, shape), self.labels(part)[rows]
 
     def batches(self, part: str, order: Any = None, size: int = 64, shape: Shape | None = None) -> Iterator[Part]:
         """The samples of a part, `size` at a time, as `read` returns them.
@@ -135,9 +163,23 @@ class Target(ABC):
         >>> [len(y) for x, y in digits.batches("val", size=200)]
         [200, 159]
         """
+        return iter(self.sequence(part, order, size, shape))
+
+    def sequence(self, part: str, order: Any = None, size: int = 64, shape: Shape | None = None) -> Ahead[Part]:
+        """The same batches by number: a sequence, quickest to read from the first to the last.
+
+        >>> from ncap import targets
+        >>> batches = targets.load("digits").sequence("val", size=200)
+        >>> len(batches), len(batches[1][1])
+        (2, 159)
+        """
         rows, size = self._rows(part, order, "order"), whole_number("size", size, least=1)
         whole = complete_shape(self.input_shape, shape)
-        return (self.read(part, rows[start : start + size], whole) for start in range(0, len(rows), size))
+
+        def batch(number: int) -> Part:
+            return self.read(part, rows[number * size : (number + 1) * size], whole)
+
+        return Ahead(batch, math.ceil(len(rows) / size), self.read_ahead)
 
     def sample_rows(self, part: str, n: int, seed: int) -> np.ndarray:
         """Sorted indices of min(n, length) samples of a part in which each class keeps its share; `seed` decides which."""
@@ -239,17 +281,19 @@ class Loading:
     on_bad: str = "fail"
 
     def __post_init__(self) -> None:
-        """Check the seed and the choice."""
+        """Check every field."""
         seed_number(self.seed)
-        if self.on_bad not in ("fail", "skip"):
-            raise ValueError(f"on_bad must be 'fail' or 'skip', got {self.on_bad!r:.80}")
+        for part in ("validation", "test"):
+            object.__setattr__(self, part, part_size(part, getattr(self, part)))
+        one_of("on_bad", self.on_bad, ("fail", "skip"))
 
 
 @dataclass(frozen=True)
 class Source:
     """A target that can be loaded by name, described without reading it.
 
-    `input_shape` is (h, w, c), `source` says where the data comes from.
+    `input_shape` is (h, w, c), `source` says where the data comes from, and `licence` under which terms. `at_hand()` is a word on whether
+    loading needs a network: "yes", "to download", or "no" where nothing can be downloaded.
     """
 
     name: str
@@ -257,6 +301,8 @@ class Source:
     classes: int
     source: str
     load: Callable[[Loading], Target]
+    licence: str = ""
+    at_hand: Callable[[], str] = lambda: "yes"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ncap.targets.arrays import ArrayTarget
+from ncap.targets.arrays import load_arrays
 from ncap.targets.contract import Loading, Source, Target
 
 
@@ -12,7 +12,7 @@ def load(loading: Loading) -> Target:
 
     images, labels = load_digits(return_X_y=True)
     pixels = (images.reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.float32)
-    return ArrayTarget.from_parts("digits", {"all": (pixels, labels)}, loading.seed)
+    return load_arrays("digits", {"all": (pixels, labels)}, loading)
 
 
-SOURCE = Source("digits", (8, 8, 1), 10, "scikit-learn, offline", load)
+SOURCE = Source("digits", (8, 8, 1), 10, "scikit-learn, offline", load, "CC BY 4.0 (UCI, Alpaydin and Kaynak 1998)")

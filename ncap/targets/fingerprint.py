@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ncap.targets.images import complete_shape
+
 if TYPE_CHECKING:
     from ncap.targets.contract import Target
 
@@ -30,7 +32,7 @@ def content_fingerprint(target: "Target") -> str:
 
 
 def _add_images(digest: "hashlib._Hash", target: "Target", part: str) -> None:
-    shape = (len(target.labels(part)), *target.input_shape)
+    shape = (len(target.labels(part)), *complete_shape(target.input_shape, None))
     digest.update(f"{np.dtype(np.float32).str}{shape}".encode())
     step = max(1, _CHUNK_BYTES // (4 * int(np.prod(shape[1:]))))
     for start in range(0, shape[0], step):

@@ -1,5 +1,6 @@
 """Images as ncap passes them: shape (n, h, w, c), values 0..255, float32 in the shape that a candidate takes."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,7 +8,10 @@ from numpy.typing import ArrayLike
 
 from ncap.arguments import as_array, whole_number
 
+OwnShape = tuple[int | None, int | None, int]  # a side is None where images differ in it
+
 _CHUNK = 2**18  # pixels that are interpolated at a time, 2 MiB in float64: a few images stay in the cache
+_SHORT = 16  # values beside each other that numpy takes one by one
 
 
 def as_images(x: ArrayLike, name: str) -> np.ndarray:
@@ -40,20 +44,30 @@ def as_images(x: ArrayLike, name: str) -> np.ndarray:
     return x if x.ndim == 4 else x[..., np.newaxis]
 
 
-def complete_shape(own: tuple[int, int, int], shape: Sequence[int | None] | None) -> tuple[int, int, int]:
+def complete_shape(own: OwnShape, shape: Sequence[int | None] | None) -> tuple[int, int, int]:
     """The shape (h, w, c) that images of the shape `own` are converted to; None keeps h, w, or all three.
 
-    Raises ValueError for a shape that is not three positive integers, and for channels that cannot be converted: which ones to drop from
-    four, for instance, is not ours to guess.
+    own: None for a side that is not the same for all images; such a side cannot be kept. Raises ValueError where it would be, for a shape
+    that is not three positive integers, and for channels that cannot be converted: which ones to drop from four, for instance, is not ours
+    to guess.
 
-    >>> complete_shape((8, 8, 1), (None, 16, 3))
-    (8, 16, 3)
+    >>> complete_shape((8, 8, 1), (None, 16, 3)), complete_shape((None, None, 3), (32, 32, 3))
+    ((8, 16, 3), (32, 32, 3))
+    >>> complete_shape((None, None, 3), (None, None, 3))
+    Traceback (most recent call last):
+    ValueError: shape: the images are of several sizes, and what reads them takes any, got (None, None, 3); say which side they are to \
+have, such as --size 224 (from Python size=224, or shape=(224, 224, 3))
     """
     if shape is None:
-        return own
+        shape = own
     if isinstance(shape, str) or not isinstance(shape, Sequence | np.ndarray) or len(shape) != 3:
         raise ValueError(f"shape: images have the shape (h, w, c), got {shape!r:.80}")
     sides = [mine if side is None else side for mine, side in zip(own[:2], shape, strict=False)]
+    if None in sides:
+        raise ValueError(
+            f"shape: the images are of several sizes, and what reads them takes any, got {tuple(shape)}; say which side they are to have, "
+            "such as --size 224 (from Python size=224, or shape=(224, 224, 3))"
+        )
     try:
         height, width, channels = (whole_number("side", n, least=1) for n in (*sides, shape[2]))
     except ValueError:
@@ -70,9 +84,58 @@ def complete_shape(own: tuple[int, int, int], shape: Sequence[int | None] | None
 
 
 def convert(x: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Images x (b, h, w, c) of any number type as float32 (b, *shape): first the channels, then the size."""
+    """Images x (b, h, w, c) of any number type as float32 (b, *shape): first the channels, then the size.
+
+    What shrinks to a half or less is averaged over boxes first, so that no pixel is skipped, and the rest of the way is interpolated: see
+    `average` and `resize`. Along a side that shrinks to more than a half, or grows, this is bilinear interpolation alone.
+
+    >>> stripes = np.tile(np.array([0, 90, 0], np.uint8), 4).reshape(1, 1, 12, 1)
+    >>> convert(stripes, (1, 4, 1)).ravel(), resize(stripes.astype(np.float32), 1, 4).ravel()      # by interpolation alone, all white
+    (array([30., 30., 30., 30.], dtype=float32), array([90., 90., 90., 90.], dtype=float32))
+    """
     height, width, channels = shape
-    return resize(with_channels(np.asarray(x, np.float32), channels), height, width)
+    old = x.shape[1:3]
+    boxes = max(1, old[0] // height), max(1, old[1] // width)
+    if channels < x.shape[-1]:
+        x = with_channels(np.asarray(x, np.float32), channels)
+    smaller = average(x, *boxes)
+    spans = old[0] / boxes[0], old[1] / boxes[1]
+    return resize(with_channels(np.asarray(smaller, np.float32), channels), height, width, spans)
+
+
+def average(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """The means over boxes of rows x columns pixels; the last ones, where the sides are no multiples, are of fewer.
+
+    x: (n, h, w, c) -> (n, ceil(h / rows), ceil(w / columns), c), float32; x itself for boxes of one pixel. Bytes are summed exactly.
+
+    >>> average(np.array([0, 10, 20, 60, 40], np.uint8).reshape(1, 1, 5, 1), 1, 2).ravel()
+    array([ 5., 40., 40.], dtype=float32)
+    """
+    if rows == columns == 1:
+        return x
+    sums = _sum(_sum(x, 1, rows), 2, columns)
+    counts = np.multiply.outer(_lengths(x.shape[1], rows), _lengths(x.shape[2], columns))
+    return (sums / counts[:, :, np.newaxis]).astype(np.float32)
+
+
+def _sum(x: np.ndarray, axis: int, length: int) -> np.ndarray:
+    """Sums of `length` neighbours along an axis; the last may be of fewer."""
+    if length == 1:
+        return x
+    # Two bytes hold the sum of 257 bytes, four that of any box.
+    kind = {1: np.uint16, 2: np.uint32}.get(x.dtype.itemsize, np.uint64) if x.dtype.kind == "u" else np.float64
+    if x.dtype.kind == "u" and length > 257:
+        kind = np.uint64
+    along = (slice(None),) * axis
+    sums = x[(*along, slice(0, None, length))].astype(kind)
+    for start in range(1, length):
+        step = x[(*along, slice(start, None, length))]
+        sums[(*along, slice(0, step.shape[axis]))] += step
+    return sums
+
+
+def _lengths(length: int, box: int) -> np.ndarray:
+    return np.minimum(box, length - np.arange(0, length, box))
 
 
 def with_channels(x: np.ndarray, channels: int) -> np.ndarray:
@@ -88,34 +151,44 @@ def with_channels(x: np.ndarray, channels: int) -> np.ndarray:
     return np.asarray(x.mean(axis=-1, keepdims=True))
 
 
-def resize(x: np.ndarray, height: int, width: int) -> np.ndarray:
+def resize(x: np.ndarray, height: int, width: int, spans: tuple[float, float] | None = None) -> np.ndarray:
     """Bilinear interpolation at half-pixel centres, edges repeated, no smoothing before shrinking.
 
     Output pixel i reads the input at p = (i + 1/2) h_in / h_out - 1/2, clipped to 0..h_in-1, as keras.ops.image.resize does:
     (1 - t) x[k] + t x[k+1] with k = floor(p), t = p - k. Computed here in float64, one axis after the other, so that a pixel depends
     neither on Keras' backend nor on the images beside it. x: float32 (n, h, w, c) -> float32 (n, height, width, c).
 
+    spans: h_in and w_in in the formula where they are not those of x: the last pixel may be a part of one.
+
     >>> resize(np.array([0, 100], np.float32).reshape(1, 1, 2, 1), 1, 4).ravel()
     array([  0.,  25.,  75., 100.], dtype=float32)
     """
-    if x.shape[1:3] == (height, width):
+    spans = spans or (float(x.shape[1]), float(x.shape[2]))
+    if x.shape[1:3] == (height, width) == spans:
         return x
     n, channels = len(x), x.shape[3]
     resized = np.empty((n, height, width, channels), np.float32)
     step = max(1, _CHUNK // (height * width * channels))
     for start in range(0, n, step):
         chunk = slice(start, start + step)
-        resized[chunk] = _stretch(_stretch(x[chunk], 1, height), 2, width)
+        resized[chunk] = _stretch(_stretch(x[chunk], 1, height, spans[0]), 2, width, spans[1])
     return resized
 
 
-def _stretch(x: np.ndarray, axis: int, length: int) -> np.ndarray:
+def _stretch(x: np.ndarray, axis: int, length: int, span: float) -> np.ndarray:
     old = x.shape[axis]
-    if old == length:
+    if old == length == span:
         return x
-    at = np.clip((np.arange(length) + 0.5) * old / length - 0.5, 0, old - 1)
+    at = np.clip((np.arange(length) + 0.5) * span / length - 0.5, 0, old - 1)
     low = np.minimum(at.astype(np.int64), max(old - 2, 0))
-    start = x.take(low, axis).astype(np.float64)
-    step = x.take(np.minimum(low + 1, old - 1), axis) - start
-    step *= (at - low).reshape([-1 if dimension == axis else 1 for dimension in range(x.ndim)])
-    return start + step
+    high, share = np.minimum(low + 1, old - 1), at - low
+    inside = math.prod(x.shape[axis + 1 :])
+    if inside < _SHORT:  # one index for each value: numpy takes single numbers faster than runs of a few
+        low, high = ((each[:, np.newaxis] * inside + np.arange(inside)).ravel() for each in (low, high))
+        share, old, inside = np.repeat(share, inside), old * inside, 1
+    rows = x.reshape(-1, old, inside).astype(np.float64)
+    start, step = rows.take(low, 1), rows.take(high, 1)
+    step -= start
+    step *= share[:, np.newaxis]
+    start += step
+    return start.reshape(*x.shape[:axis], length, *x.shape[axis + 1 :])

@@ -1,14 +1,13 @@
 """Targets in .npz files."""
 
 import math
-import warnings
 import zipfile
 from io import SEEK_END, BytesIO
 from pathlib import Path
 
 import numpy as np
 
-from ncap.targets.arrays import ArrayTarget
+from ncap.targets.arrays import ArrayTarget, load_arrays
 from ncap.targets.contract import Format, Loading
 from ncap.targets.parts import Part
 
@@ -23,18 +22,18 @@ _UNSUSPICIOUS, _MOST_PACKED = (
 _PARTS = {"all": ("x", "y")} | {part: (f"x_{part}", f"y_{part}") for part in ("train", "val", "test")}
 
 
-def read(path: str | Path, loading: Loading) -> ArrayTarget:
-    """The target in the .npz file at `path`, named by the file's stem; missing parts are split off as `loading` says.
+def read(path: str | Path, loading: Loading, name: str | None = None) -> ArrayTarget:
+    """The target in the .npz file at `path`, named by the file's stem unless named; missing parts are split off as `loading` says.
 
     Keys: x_train, y_train[, x_val, y_val][, x_test, y_test], or x, y; others are ignored unless they begin with x_ or y_.
-    Images (n, h, w[, c]), integers or floats from 0 to 255 (floats in 0..1 are multiplied by 255, with a warning); labels the
-    integers 0..C-1. Pickled (object) arrays are never loaded. Raises ValueError, naming file, key and remedy, for anything else.
+    Images (n, h, w[, c]), integers or floats from 0 to 255 (if all parts lie in 0..1, floats are multiplied by 255, with a warning);
+    labels the integers 0..C-1. Pickled (object) arrays are never loaded. Raises ValueError, naming file, key and remedy, for anything else.
     """
     path = Path(path)
     check_file(path)
-    name = path.stem.encode("utf-8", "backslashreplace").decode()  # what a store can keep
+    stem = path.stem.encode("utf-8", "backslashreplace").decode()  # what a store can keep
     try:
-        return ArrayTarget.from_parts(name, _parts(path), loading.seed)
+        return load_arrays(name or stem, _parts(path), loading)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -69,7 +68,7 @@ def _parts(path: Path) -> dict[str, Part]:
         _check_keys(set(archive.files))
         pairs = {part: pair for part, pair in _PARTS.items() if pair[0] in archive.files}
         _check_sizes(archive.zip, list(pairs.values()), path.stat().st_size)
-        return {part: (_images(archive, x), _array(archive, y)) for part, (x, y) in pairs.items()}
+        return {part: (_array(archive, x), _array(archive, y)) for part, (x, y) in pairs.items()}
 
 
 def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
@@ -130,16 +129,6 @@ def _check_keys(keys: set[str]) -> None:
             raise ValueError(f"{pair[0]} and {pair[1]} must be given together, got {sorted(used)}")
     if used != {"x", "y"} and ("x" in used or "x_train" not in used):
         raise ValueError(f"the keys must be {_LAYOUT}; got {sorted(keys)}")
-
-
-def _images(archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
-    x = _array(archive, key)
-    if x.dtype.kind == "f" and x.size and x.min() >= 0 and x.max() <= 1:
-        warnings.warn(
-            f"{key}: floats in 0..1 are read as fractions of 255, as images are passed as 0..255", stacklevel=2
-        )
-        x = x * 255
-    return x
 
 
 def _array(archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:

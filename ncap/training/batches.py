@@ -10,6 +10,7 @@ from ncap.job import Place
 
 if TYPE_CHECKING:
     from ncap.targets import Target
+    from ncap.training.augmentation import Augmentation
 
 
 class TrainingBatches(keras.utils.PyDataset):
@@ -33,7 +34,9 @@ class TrainingBatches(keras.utils.PyDataset):
     def __init__(self, target: "Target", shape: tuple[int | None, int | None, int], batch_size: int) -> None:
         super().__init__()
         self.target, self.shape, self.batch_size = target, shape, batch_size
-        self.chosen = np.arange(target.lengths["train"])
+        self.first = 0  # the place in the epoch's order of the first of these
+        self.augmentation: Augmentation | None = None
+        self._select(np.arange(target.lengths["train"]))
 
     def check(self, place: Place) -> None:
         """Raise ValueError if an epoch has more ticks than batches."""
@@ -44,11 +47,17 @@ class TrainingBatches(keras.utils.PyDataset):
                 "pass fewer ticks or a smaller batch_size"
             )
 
-    def take(self, order: np.ndarray, place: Place) -> None:
-        """Select the batches from the previous tick up to a place, in an epoch with the given order."""
+    def take(self, order: np.ndarray, place: Place, augmentation: "Augmentation | None" = None) -> None:
+        """Select the batches from the previous tick up to a place, in an epoch with the given order and augmentation."""
         count = math.ceil(len(order) / self.batch_size)
         first, last = (round(part * count / place.parts) * self.batch_size for part in (place.part - 1, place.part))
-        self.chosen = order[first:last]
+        self.first, self.augmentation = first, augmentation
+        self._select(order[first:last])
+
+    def _select(self, chosen: np.ndarray) -> None:
+        self.chosen = chosen
+        # A stream reads a few of them ahead.
+        self._batches = self.target.sequence("train", chosen, self.batch_size, self.shape)
 
     def __len__(self) -> int:
         """The number of batches; the last one may be smaller."""
@@ -56,5 +65,11 @@ class TrainingBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch `index`: images (b, h, w, c), labels (b,)."""
-        chosen = self.chosen[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.target.read("train", chosen, self.shape)
+        images, labels = self._batches[index]
+        if self.augmentation is not None:
+            images = self.augmentation(images, self.first + index * self.batch_size)
+        return images, labels
+
+    def on_epoch_end(self) -> None:
+        """Keep nothing in memory while the model is read and evaluated."""
+        self._batches.forget()

@@ -13,7 +13,10 @@ import numpy as np
 
 _DEEPEST = 6  # objects inside objects, and functions that functions call
 # What these define is told by its name: their versions are in a job's environment.
-_LIBRARIES = {*sys.stdlib_module_names, "keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "scipy", "ncap"}
+_LIBRARIES = {
+    *sys.stdlib_module_names,
+    *("keras", "keras_hub", "tensorflow", "jax", "jaxlib", "torch", "torchvision", "timm", "numpy", "scipy", "ncap"),
+}
 
 
 def described(value: Any, depth: int = 0) -> Any:
@@ -50,6 +53,36 @@ def described_layer(layer: Any) -> list[Any]:
     }
     values = {name: value for name, value in vars(layer).items() if name in kept or _is_of_the_user(value)}
     return [*map(described, classes), described(values)] if classes or values else []
+
+
+def described_module(module: Any) -> list[Any]:
+    """A torch.nn.Module: what it prints, and of the user's classes in it their code and attributes; not its weights.
+
+    Buffers that are no part of its state, such as a table of positions, are told by their fingerprints.
+    """
+    inside = dict(module.named_modules())
+    classes = {kind for one in inside.values() for kind in type(one).__mro__ if not _of_a_library(kind)}
+    kept = {name: values for name, one in inside.items() if (values := _kept_by_module(one))}
+    return [repr(module), [described(kind) for kind in sorted(classes, key=lambda kind: kind.__qualname__)], kept]
+
+
+def _kept_by_module(module: Any) -> dict[str, Any]:
+    own = any(not _of_a_library(kind) for kind in type(module).__mro__)
+    values = {
+        name: described(value)
+        for name, value in vars(module).items()
+        if (own and not name.startswith("_") and name != "training") or _is_of_the_user(value)
+    }
+    hooks = [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]
+    fixed = {name: _tensor(module._buffers[name]) for name in sorted(module._non_persistent_buffers_set)}
+    return values | ({"hooks": described(hooks)} if hooks else {}) | ({"buffers": fixed} if fixed else {})
+
+
+def _tensor(tensor: Any) -> Any:
+    if tensor is None:
+        return None
+    tensor = tensor.double() if tensor.dtype.is_floating_point else tensor  # numpy has no bfloat16
+    return _array(np.ascontiguousarray(tensor.detach().cpu().numpy()))
 
 
 def _is_of_the_user(value: Any) -> bool:

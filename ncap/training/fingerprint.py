@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ncap.training.description import described, described_layer
+from ncap.training.description import described, described_layer, described_module
 
 if TYPE_CHECKING:
     import keras
@@ -67,10 +67,12 @@ def _described(layer: "keras.layers.Layer") -> Any:
 
     Keras saves no argument that it cannot serialize, such as an array, and of a class of the user's perhaps nothing at all.
     """
+    import keras
+
     kind = type(layer)
     config: Any = None
-    if hasattr(layer, "module") and kind.__name__ == "TorchModuleWrapper":  # its config is its pickled weights
-        config = repr(layer.module)
+    if isinstance(layer, keras.layers.TorchModuleWrapper):  # its config is its pickled weights
+        config = [described_module(layer.module), getattr(layer, "features", "")]
     else:
         with suppress(Exception):  # a user's get_config may do anything
             config = layer.get_config()

@@ -21,7 +21,9 @@ from ncap.job import Job, Place
 from ncap.measure.measurement import take
 from ncap.measure.probe import attach_probe
 from ncap.reference.verdict import CapacitanceWarning
+from ncap.training.augmentation import Augmentation
 from ncap.training.batches import TrainingBatches
+from ncap.training.confusion import ConfusionMetric
 from ncap.training.evaluation import evaluate
 from ncap.training.failure import TrainingFailedError, describe
 from ncap.training.fingerprint import body_fingerprint, fingerprint, same_body
@@ -126,7 +128,7 @@ class Training:
         _remember(self._own)
         if place.part == 1:
             self._reseed(place.epoch)
-        self.batches.take(self._order(place.epoch), place)
+        self.batches.take(self._order(place.epoch), place, self._augmentation(place.epoch))
         history = self.model.fit(self.batches, shuffle=False, verbose=0, callbacks=[_Interruptible()]).history
         return {name: values[-1] for name, values in history.items()}
 
@@ -143,7 +145,7 @@ class Training:
         observation = {
             "tick": number,
             "epoch": place.epochs,
-            "train_accuracy": logs["accuracy"],
+            "train_accuracy": logs[self.job.metric],
             "train_loss": logs["loss"],
             "val_accuracy": val["accuracy"],
             "val_loss": val["loss"],
@@ -178,12 +180,19 @@ class Training:
 
     def _evaluate(self, part: str) -> dict[str, float]:
         known = part in self.target.parts
-        return evaluate(self.model, self.target.batches(part, size=EVALUATION_BATCH, shape=self.shape) if known else ())
+        batches = self.target.batches(part, size=EVALUATION_BATCH, shape=self.shape) if known else ()
+        return evaluate(self.model, batches, self.job.metric)
 
     def _order(self, epoch: int) -> np.ndarray:
         """The order of the training samples in an epoch, whatever its ticks."""
         rng = np.random.default_rng(derived_seed(*self._parts(epoch), "order"))
         return rng.permutation(self.target.lengths["train"])
+
+    def _augmentation(self, epoch: int) -> Augmentation | None:
+        """What becomes of the training images in an epoch, whatever its ticks; None where they stay as they are."""
+        if not self.job.augment:
+            return None
+        return Augmentation.drawn(self.job.augment, self.target.lengths["train"], *self._parts(epoch), "augment")
 
     def _parts(self, epoch: int) -> tuple[str | int, ...]:
         """What the random numbers of an epoch are derived from."""
@@ -276,7 +285,7 @@ def _compiled(job: Job, body: keras.Model, classes: int, seed: int) -> keras.Mod
     model.compile(
         make_optimizer(job),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        metrics=["accuracy" if job.metric == "accuracy" else ConfusionMetric(job.metric, classes)],
         # XLA recompiles for every batch shape, which does not pay off in a few epochs; Keras on JAX has no other compiled mode.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )

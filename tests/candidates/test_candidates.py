@@ -74,7 +74,7 @@ def test_the_card_lists_the_bodies_as_they_are(built):
     assert [
         (one.name, one.family, one.source, one.parameters, one.input) for one in candidates.describe("mini")
     ] == described
-    assert candidates.names() == NAMES
+    assert candidates.resolve("mini").keys() == set(NAMES)
 
 
 def test_candidates_are_of_different_families_and_alike_in_size(built):
@@ -255,7 +255,7 @@ def test_a_collection_is_one_line(monkeypatch):
     assert listed.loc["b", ["family", "source", "input"]].tolist() == ["", "", ""]
     assert listed["parameters"].isna().sum() == 2
     with pytest.raises(
-        ValueError, match=r"did you mean 'own'\? known: mini \(all of them\), own \(all of them\), plain"
+        ValueError, match=r"did you mean 'own'\? known: mini \(all of them\), own \(all of them\), and their"
     ):
         candidates.resolve("owm")
 

@@ -16,7 +16,7 @@ from ncap.records.schema import OBSERVATIONS, READINGS, RunKey
 from ncap.records.store import Store
 
 LONGEST = 500  # characters on stderr, click's two lines of usage among them
-UNKNOWN = "known: mini (all of them), plain"
+UNKNOWN = "known: mini (all of them), "
 
 
 class Wrong(NamedTuple):
@@ -63,12 +63,23 @@ def targets(command):
         Wrong(command, "--target", "Digits", ("unknown target 'Digits'; did you mean 'digits'?",)),
         Wrong(command, "--target", "imagenet", ("unknown target 'imagenet'; known: digits", "the path of a .npz file")),
         Wrong(command, "--target", "", ("unknown target ''",)),
-        Wrong(
-            command, "--target", "folder", ("folder: cannot be read (Is a directory); pass the path of a .npz file",)
-        ),
+        Wrong(command, "--target", "folder", ("folder: has 0 class folders, and two are needed; pass one folder of",)),
         Wrong(command, "--target", "missing.npz", ("missing.npz: cannot be read (No such file or directory); pass",)),
         Wrong(command, "--target", "text.npz", ("text.npz: not an .npz archive; save it with numpy.savez_compressed",)),
         Wrong(command, "--target", "keys.npz", ("keys.npz: the keys must be x_train", "got ['images', 'labels']")),
+    ]
+
+
+def splits(command):
+    return [
+        *(
+            Wrong(
+                command, f"--{name}", value, (f"{name} must be a share between 0 and 1, such as 0.2", f"got {value!r}")
+            )
+            for name in ("validation", "test")
+            for value in ("0", "1.5", "-3", "nan", "many", "")
+        ),
+        Wrong(command, "--on-bad", "skp", ("on_bad must be one of fail, skip, got 'skp'; did you mean 'skip'?",)),
     ]
 
 
@@ -135,6 +146,12 @@ LIGHT = [
         "1",
         ("none is within the limits (plain: 23,296 parameters, more than max_parameters=1;",),
     ),
+    *splits("rank"),
+    Wrong("rank", "--augment", "flip,rotate", ("augment must be one of flip, crop, got 'rotate'",)),
+    Wrong("rank", "--augment", "", ("augment must be one of flip, crop, got ''",)),
+    Wrong("rank", "--metric", "macro-f1", ("metric must be one of accuracy", "did you mean 'macro_f1'?")),
+    *splits("datasets"),
+    *ranges("datasets", "--seed", 0),
     *ranges("rank", "--epochs", 1),
     *ranges("rank", "--runs", 1),
     *ranges("rank", "--seed", 0),
@@ -288,8 +305,8 @@ def test_every_option_of_every_command_has_a_row():
     commands = {name: main.get_command(None, name) for name in main.list_commands(None)}
     for name, command in commands.items():
         for parameter in command.params:
-            if isinstance(parameter, click.Argument):  # what is listed, with tests of its own
-                assert name == "models"
+            if isinstance(parameter, click.Argument):  # a target, or what is listed, with tests of its own
+                assert name in ("datasets", "models")
                 continue
             assert isinstance(parameter, click.Option)
             assert (name, parameter.opts[0]) in tabled, (name, parameter.opts[0])
@@ -405,5 +422,14 @@ def test_a_data_folder_that_does_not_exist_is_named_with_the_remedy(monkeypatch)
     monkeypatch.setenv("NCAP_DATA", "/absent")
     done = call("bench", "--target", "fashion_mnist")
     assert done.exit_code == 2
-    assert "target 'fashion_mnist' cannot be reached: NCAP_DATA is '/absent', with no file" in done.stderr
+    assert "target 'fashion_mnist' cannot be reached: /absent (NCAP_DATA) has no file" in done.stderr
     assert "set NCAP_DATA to a folder with that file, or connect to a network once" in done.stderr
+
+
+@pytest.mark.parametrize("row", targets("datasets"), ids=lambda row: row.value)
+@pytest.mark.usefixtures("folder")
+def test_what_is_no_target_is_refused_by_the_command_that_describes_one(row):
+    done = call("datasets", row.value)
+    assert done.exit_code == 2
+    for fragment in row.fragments:
+        assert fragment in done.stderr

@@ -100,6 +100,25 @@ def test_a_limit_of_the_command_line_leaves_candidates_out(tmp_path, images):
     assert "none is within the limits" in refused.stderr
 
 
+def test_one_data_set_is_described_part_by_part(tmp_path):
+    digits = call("datasets", "digits", "--validation", "500", "--format", "json")
+    assert [(row["part"], row["images"]) for row in json.loads(digits.stdout)] == [
+        ("train", 937),
+        ("val", 500),
+        ("test", 360),
+    ]
+    printed = call("datasets", "digits").stdout
+    assert "Target('digits', 1078 training, 359 validation, 360 test images" in printed
+    assert "The classes are balanced: the most frequent has 1.06 times as many training images as the rarest" in printed
+    x = np.random.default_rng(0).integers(0, 256, (60, 4, 4), np.uint8)
+    np.savez(tmp_path / "uneven.npz", x=x, y=np.repeat([0, 1], [50, 10]))
+    uneven = call("datasets", str(tmp_path / "uneven.npz"))
+    assert "The classes are imbalanced: of the training images, the rarest class has 0.167" in uneven.stdout
+    table = pd.read_csv(io.StringIO(call("datasets", str(tmp_path / "uneven.npz"), "--format", "csv").stdout))
+    assert table["rarest_class"].tolist() == [1, 1, 1]
+    assert table["most_frequent_share"].tolist() == pytest.approx([5 / 6] * 3)
+
+
 V1 = Path(__file__).parents[1] / "records" / "v1"
 
 

@@ -175,7 +175,9 @@ def test_a_format_is_one_line(monkeypatch, tmp_path):
         targets_catalog, "FORMATS", Registry("format", {"folder": f"{__name__}:FORM", "npz": "ncap.targets.npz:FORMAT"})
     )
     assert targets.load(tmp_path / "my.folder", seed=4) == (tmp_path / "my.folder", 4)
-    with pytest.raises(ValueError, match=r"cifar10, or a folder that ends in \.folder, or the path of a \.npz file$"):
+    with pytest.raises(
+        ValueError, match=r"streetletters, or a folder that ends in \.folder, or the path of a \.npz file$"
+    ):
         targets.load("digit")
 
 
@@ -186,9 +188,11 @@ def test_a_long_path_is_taken_for_a_path():
 
 def test_the_table_lists_the_known_targets():
     table = ncap.list_targets()
-    assert list(table) == ["name", "images", "classes", "source"]
+    assert list(table) == ["name", "images", "classes", "source", "licence", "at_hand"]
     assert table["name"].tolist() == targets.names()
-    assert table["images"].tolist() == ["8 x 8 x 1", "28 x 28 x 1", "32 x 32 x 3"]
+    assert table["images"].tolist()[:3] == ["8 x 8 x 1", "28 x 28 x 1", "32 x 32 x 3"]
+    assert (table["licence"] != "").all()
+    assert set(table["at_hand"]) <= {"yes", "no", "to download"}
 
 
 @pytest.mark.parametrize(

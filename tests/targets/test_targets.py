@@ -200,10 +200,15 @@ X, Y = labelled((6, 6, 6))
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float64])
 @pytest.mark.parametrize("shape", [(4, 3), (4, 3, 1), (4, 3, 3)])
 def test_npz_with_and_without_parts(tmp_path, keys, sizes, dtype, shape):
-    x, y = labelled((10, 10), shape)
-    path = tmp_path / "mine.npz"
     suffixes = ["" if key == "all" else f"_{key}" for key in keys]
-    np.savez(path, **{f"x{s}": x.astype(dtype) for s in suffixes}, **{f"y{s}": y for s in suffixes}, classes=["a", "b"])
+    given = {suffix: labelled((10, 10), shape, seed) for seed, suffix in enumerate(suffixes)}
+    path = tmp_path / "mine.npz"
+    np.savez(
+        path,
+        **{f"x{suffix}": x.astype(dtype) for suffix, (x, _) in given.items()},
+        **{f"y{suffix}": y for suffix, (_, y) in given.items()},
+        classes=["a", "b"],
+    )
     target = targets.load(path, seed=0)
     assert target.name == "mine"
     assert target.classes == 2
@@ -212,7 +217,9 @@ def test_npz_with_and_without_parts(tmp_path, keys, sizes, dtype, shape):
     assert tuple(None if y is None else len(y) for y in labels) == sizes
     # the pixels are passed as they are: every one of the file is in one of the parts
     images = [x for x in (target.x_train, target.x_val, target.x_test) if x is not None]
-    np.testing.assert_array_equal(np.sort(np.concatenate(images), axis=None), np.sort([x] * len(keys), axis=None))
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate(images), axis=None), np.sort([x for x, _ in given.values()], axis=None)
+    )
 
 
 def test_a_pickle_in_an_npz_is_never_executed(tmp_path):
@@ -257,12 +264,12 @@ def test_named_targets_are_what_their_description_says():
     assert (digits.name, digits.input_shape, digits.classes) == (name, input_shape, classes)
 
 
-@pytest.mark.parametrize("name", ["fashion_mnist", "cifar10"])
+@pytest.mark.parametrize("name", ["fashion_mnist", "cifar10", "mnist"])
 def test_a_folder_of_images_comes_before_a_download(tmp_path, monkeypatch, name):
     _, input_shape, _, _ = targets.describe()[targets.names().index(name)]
-    x, y = labelled((10,) * 10, input_shape)
+    (x, y), (x_test, y_test) = (labelled((10,) * 10, input_shape, seed) for seed in (0, 1))
     (tmp_path / "images").mkdir()
-    np.savez(tmp_path / "images" / f"{name}.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    np.savez(tmp_path / "images" / f"{name}.npz", x_train=x, y_train=y, x_test=x_test, y_test=y_test)
     monkeypatch.setenv("NCAP_DATA", str(tmp_path))
     assert repr(targets.load(name)) == (
         f"Target('{name}', 80 training, 20 validation, 100 test images of shape {input_shape}, 10 classes)"
@@ -275,7 +282,7 @@ def test_a_data_set_out_of_reach_names_both_ways(tmp_path, monkeypatch):
 
     monkeypatch.setattr(keras.datasets.fashion_mnist, "load_data", refuse)
     monkeypatch.setenv("NCAP_DATA", str(tmp_path))
-    with pytest.raises(ValueError, match=r"no file images/fashion_mnist\.npz, and keras\.datasets.*set NCAP_DATA"):
+    with pytest.raises(ValueError, match=r"has no file images/fashion_mnist\.npz, and keras\.datasets.*set NCAP_DATA"):
         targets.load("fashion_mnist")
 
 

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from ncap.metrics import METRICS, Metric
 from ncap.report.series import Series
 from ncap.report.truth import Truth
 
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What figures draw: the candidates, best first, in their colours, and what came true, None where that is not known."""
+    """What figures draw: the candidates, best first, in their colours; what came true, None where that is not known; the job's metric."""
 
     series: Sequence[Series]
     colours: dict[str, str]
     truth: Truth | None = None
+    metric: Metric = METRICS["accuracy"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Drawing:
     Attributes:
         name: stem of its file.
         heading: of its section; "" for a figure in the section on what came true.
-        caption: what is seen, and how to read it.
+        caption: what is seen, and how to read it. In both, {metric} stands for the words of the job's metric, {Metric} at the beginning
+            of a sentence.
         draw: makes it; None where there is nothing to draw. It fits nothing: a prediction carries its fit.
     """
 
@@ -33,3 +36,7 @@ class Drawing:
     heading: str
     caption: str
     draw: Callable[[Content], Figure | None]
+
+    def said(self, text: str, metric: Metric) -> str:
+        """The heading or the caption with the words of a metric in it."""
+        return text.replace("{metric}", metric.words).replace("{Metric}", metric.heading)

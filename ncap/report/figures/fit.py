@@ -25,7 +25,7 @@ def draw(content: Content) -> Figure | None:
         canvas.short_numbers(ax.xaxis)
     axes[0].set_ylim(*_limits(shown))
     figure.supxlabel("beta_eff (own scale per panel)")
-    figure.supylabel("validation accuracy")
+    figure.supylabel(f"validation {content.metric.words}")
     later = any(len(s.points_afterwards()) for s in shown)
     label = next((s.fit.label for s in shown if s.fit and s.fit.line), "h")
     diamond = {"marker": "D", "linestyle": "", "markersize": 5, "markeredgecolor": canvas.INK}
@@ -91,8 +91,8 @@ def _limits(shown: Sequence[Series]) -> tuple[float, float]:
 
 DRAWING = Drawing(
     "fit",
-    "The fit of accuracy on beta_eff",
-    "Accuracy against beta_eff, mean over runs. The line h is continued to the beta_eff at which the rule reads it; its value there, the "
+    "The fit of {metric} on beta_eff",
+    "{Metric} against beta_eff, mean over runs. The line h is continued to the beta_eff at which the rule reads it; its value there, the "
     "diamond, is the prediction. The wider the gap between the points and the diamond, the less the diamond rests on data.",
     draw,
 )

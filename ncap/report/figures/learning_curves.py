@@ -27,7 +27,7 @@ def draw(content: Content) -> Figure | None:
     canvas.epoch_axis(axes, [s.rows["epoch"] for s in shown])
     axes[0].set_ylim(*_limits(shown))
     figure.supxlabel("epoch")
-    figure.supylabel("validation accuracy")
+    figure.supylabel(f"validation {content.metric.words}")
     canvas.legend(figure, _entries(shown))
     return figure
 
@@ -80,7 +80,7 @@ def _limits(shown: Sequence[Series]) -> tuple[float, float]:
 DRAWING = Drawing(
     "learning_curves",
     "Learning curves",
-    "Validation accuracy by epoch, one panel per candidate in predicted order. The thick line is what the rule read, and the dotted line "
+    "Validation {metric} by epoch, one panel per candidate in predicted order. The thick line is what the rule read, and the dotted line "
     "what it predicts; where training went on, compare that with the end of the dashed line.",
     draw,
 )

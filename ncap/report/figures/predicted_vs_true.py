@@ -20,7 +20,7 @@ def draw(content: Content) -> Figure | None:
     truth, count = content.truth, len(content.truth.rows)
     figure = canvas.sheet(10.5, max(4.9, 0.26 * count + 1.2))
     scatter, orders = figure.subplots(1, 2, width_ratios=(1.15, 1))
-    _scatter(scatter, truth, content.colours)
+    _scatter(scatter, truth, content.colours, content.metric.words)
     _orders(orders, truth, content.colours)
     rhos = ", ".join(f"{rule} {rho_text(rho)}" for rule, rho in truth.rhos.items())
     title = f"Spearman's rho with the true order ({count} candidate{'s'[: count != 1]}): {rhos}"
@@ -45,7 +45,7 @@ def _accuracies(truth: Truth) -> bool:
     return bool(truth.rows["is_accuracy"].all())
 
 
-def _scatter(ax: Axes, truth: Truth, colours: dict[str, str]) -> None:
+def _scatter(ax: Axes, truth: Truth, colours: dict[str, str], metric: str) -> None:
     rows = truth.rows
     size = 12 if len(rows) <= 12 else 9
     rival = truth.beside[truth.beside["rule"] == RIVAL].set_index("candidate")["value"] if _has_rival(truth) else None
@@ -68,11 +68,11 @@ def _scatter(ax: Axes, truth: Truth, colours: dict[str, str]) -> None:
         )  # fmt: skip
     ax.set_xlim(*_limits([rows["true_accuracy"]]))
     if not _accuracies(truth):
-        ax.set(xlabel="true accuracy", ylabel=f"{truth.rule}: a score that orders")
+        ax.set(xlabel=f"true {metric}", ylabel=f"{truth.rule}: a score that orders")
         return
     ax.axline((0.0, 0.0), slope=1.0, color=canvas.FAINT, linewidth=1.0, linestyle="--", zorder=1)
     ax.set_ylim(*_limits([rows["value"], rows["true_accuracy"], *([] if rival is None else [rival])]))
-    ax.set(xlabel="true accuracy", ylabel="predicted accuracy (validation)")
+    ax.set(xlabel=f"true {metric}", ylabel=f"predicted {metric} (validation)")
 
 
 def _limits(columns: "list[pd.Series[float]]") -> tuple[float, float]:
@@ -102,6 +102,6 @@ DRAWING = Drawing(
     "predicted_vs_true",
     "",
     "Left: a marker on the dashed diagonal is a perfect prediction; the filled marker is the rule of this ranking, the hollow one the "
-    "last-seen accuracy. Right: two lines that cross are a pair in the wrong order.",
+    "last-seen {metric}. Right: two lines that cross are a pair in the wrong order.",
     draw,
 )
