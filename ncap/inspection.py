@@ -1,6 +1,6 @@
 """The check before training: every candidate is built once, put under its probe and run on a few real images, before the first one trains.
 
-What would end a run in its first epoch is found in the first seconds, for all candidates together; and what a candidate costs is known.
+What would end a run in its first epoch is found in the first seconds, for all candidates together, and so is what each of them costs.
 """
 
 import shutil
@@ -55,8 +55,8 @@ class Inspection:
 def inspect(job: "Job", candidate: "Candidate", target: "Target") -> Inspection:
     """Build a candidate as its first run will, run it on a few training images, and forget it again; nothing is trained.
 
-    It fails whatever would raise in a run before its first batch, a head that was left on among it, and where features are not finite.
-    Doubts, which fail nothing, are pixels that reach the first weights as they are, and features that are the same for all images.
+    A candidate fails where a run of it would raise before its first batch, because of a head that was left on for example, and where its
+    features are not finite. Raw pixels that reach the first weights, and features that are the same for all images, are doubts only.
     """
     found = None
     try:
@@ -119,8 +119,8 @@ def _unusual(features: np.ndarray) -> int:
 def _doubts(body: keras.Model, features: np.ndarray, shape: tuple[int, int, int]) -> Iterator[str]:
     if layer := raw_pixels_at(body, shape):
         yield (
-            f"pixels 0..255 reach its first weights, a {layer}, as they are: unless it was trained so, begin it with "
-            "keras.layers.Rescaling(1 / 255), or with the preprocessing of its kind"
+            f"raw pixels 0..255 reach its first layer with weights, a {layer}: unless it was trained that way, start it with "
+            "keras.layers.Rescaling(1 / 255) or with the preprocessing that it was trained with"
         )
     if len(features) > 1 and (features == features[:1]).all():
         yield f"its features are the same for {len(features)} different images"
@@ -137,7 +137,7 @@ def inspect_all(
 ) -> tuple[list[str], dict[str, str]]:
     """Check all candidates of a job that need it; the facts of those that pass are kept in the store.
 
-    A candidate needs no check whose runs are complete, or have all begun after a check. Warns of every candidate in doubt.
+    Candidates whose runs are complete, or have all begun after an earlier check, are not checked again. Warns of every doubt.
 
     Returns: the names of those within the limits, and of those that cannot be trained the reason.
 

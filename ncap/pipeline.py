@@ -56,7 +56,7 @@ def rank(
 
     First every candidate that has something to train is built once and checked, so that one which cannot be trained is known in the first
     seconds. Then, for each candidate and run: attach a probe, train for `epochs` epochs, and at every tick record the readings of beta_eff
-    and the validation accuracy I. At last the rule predicts from what was seen; by default it fits I = h(beta) to the mean over the runs
+    and the validation accuracy I. Finally the rule predicts from what was seen; by default it fits I = h(beta) to the mean over the runs
     and predicts I* = h(0) (MATHEMATICS.md, section 6). Every tick is committed to `store` with a checkpoint beside it: after an
     interruption the same call resumes, and a call with more epochs continues the training. Calls in several processes that use one store
     share the runs and end with the same table.

@@ -109,7 +109,10 @@ def test_where_a_head_was_cut_is_known():
 @pytest.mark.parametrize(
     ("factory", "doubt"),
     [
-        (raw, "pixels 0..255 reach its first weights, a Conv2D, as they are: unless it was trained so, begin it with"),
+        (
+            raw,
+            "raw pixels 0..255 reach its first layer with weights, a Conv2D: unless it was trained that way, start it with",
+        ),
         (constant, f"its features are the same for {IMAGES} different images"),
     ],
 )

@@ -26,8 +26,8 @@ def body():
     )
 
 
-# What the check before training says of a body that is given pixels as they are.
-RAW = "ignore:candidate .* pixels 0..255 reach its first weights:UserWarning"
+# What the check before training says of a body that does not normalise its images.
+RAW = "ignore:candidate .* raw pixels 0..255 reach its first layer:UserWarning"
 
 
 def narrow():

@@ -14,7 +14,7 @@ def raw_pixels_at(body: "keras.Model", shape: tuple[int, int, int]) -> str:
     """The kind of layer, such as "Conv2D", whose kernel is the first to be applied and gets pixels on their own scale; else "".
 
     A black and a white image (h, w, c) are followed to that layer. Pixels count as raw if they arrive without a negative value and more
-    than `SPAN` apart: any usual normalisation makes them small, or centres them, as for networks trained in Caffe. Where a layer with
+    than `SPAN` apart: any usual normalisation scales them down, or centres them as networks trained in Caffe expect. Where a layer with
     other weights comes first, such as batch norm, or one that is not Keras' own, the answer is "".
 
     >>> import keras
