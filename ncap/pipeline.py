@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import keras
 
     from ncap.candidates import Candidate
+    from ncap.candidates.limits import Limits
     from ncap.engines.progress import JobProgress
     from ncap.ranking.order import Ranking
     from ncap.rules.contract import Rule
@@ -45,15 +46,20 @@ def rank(
     horizon: float = 30.0,
     engine: str = "local",
     progress: bool = True,
+    max_parameters: int | str | None = None,
+    max_multiply_adds: int | str | None = None,
+    max_milliseconds: float | None = None,
+    licences: str | Sequence[str] | None = None,
     **settings: Any,
 ) -> "Ranking":
     """Rank pre-trained networks by the accuracy that a rule predicts from a few epochs (Algorithm 1).
 
-    For each candidate and run: attach a probe, train for `epochs` epochs, and at every tick record the readings of beta_eff and the
-    validation accuracy I. Then the rule predicts from what was seen; by default it fits I = h(beta) to the mean over the runs and
-    predicts I* = h(0) (MATHEMATICS.md, section 6). Every tick is committed to `store` with a checkpoint beside it: after an interruption
-    the same call resumes, and a call with more epochs continues the training. Calls in several processes that use one store share the
-    runs and end with the same table.
+    First every candidate that has something to train is built once and checked, so that one which cannot be trained is known in the first
+    seconds. Then, for each candidate and run: attach a probe, train for `epochs` epochs, and at every tick record the readings of beta_eff
+    and the validation accuracy I. Finally the rule predicts from what was seen; by default it fits I = h(beta) to the mean over the runs
+    and predicts I* = h(0) (MATHEMATICS.md, section 6). Every tick is committed to `store` with a checkpoint beside it: after an
+    interruption the same call resumes, and a call with more epochs continues the training. Calls in several processes that use one store
+    share the runs and end with the same table.
 
     Args:
         candidates: names (`ncap models` lists them), as a list or separated by commas, or {name: factory}; a factory takes no arguments
@@ -66,6 +72,9 @@ def rank(
         horizon: the epoch whose accuracy is predicted, for rules that extrapolate to a given epoch.
         engine: what distributes the runs; "local" trains in this process.
         progress: whether to show progress bars and a line per finished candidate.
+        max_parameters, max_multiply_adds: candidates with more are left out; a number, or a text such as "5M".
+        max_milliseconds: candidates that take longer for an image are left out, as the check measures it on a batch of 16 images.
+        licences: candidates whose weights have another licence, or one that is not known, are left out.
         {settings}
 
     On one machine, the same seed gives the same table; rank() reseeds Python, numpy and the backend.
@@ -73,23 +82,29 @@ def rank(
     Returns: Ranking. A candidate that raises, or whose loss is not finite, has status "failed" and comes last; the
     observations contain test accuracies, which no rule reads.
 
+    Warns of candidates that do not normalise their images, and of those whose features are the same for all.
+
     Ctrl-C ends the call after the current batch, as KeyboardInterrupt; what was committed stays, and the same call continues from there.
 
-    Raises: ValueError or TypeError for an argument that cannot be used, such as a file that is not a store; OSError if the store or the
-    report cannot be written; NothingRankedError if every candidate failed.
+    Raises: ValueError or TypeError for an argument that cannot be used, such as a file that is not a store, and where no candidate is
+    within the limits; OSError if the store or the report cannot be written, or the checkpoints will not fit on the disk;
+    NothingRankedError if every candidate failed.
     """
     from ncap import candidates as sources
     from ncap import framework, targets
     from ncap.arguments import make_folder, switch
+    from ncap.candidates.limits import Limits
     from ncap.engines import ENGINES
     from ncap.ranking.order import rank_records
     from ncap.rules import resolve as resolve_rule
 
     job, progress, chosen = Job(**settings), switch("progress", progress), resolve_rule(rule)
     ENGINES.check(engine)
+    limits = Limits(max_parameters, max_multiply_adds, max_milliseconds, licences)
     resolved, load = sources.resolve(candidates), targets.resolve(target)
     if job.size is not None:
         resolved = {name: candidate.at_size(job.size) for name, candidate in resolved.items()}
+    resolved, left_out = limits.split(resolved)
     if out is not None:
         make_folder("out", out)
     framework.load()
@@ -102,8 +117,10 @@ def rank(
         Store(store) as opened,
         JobProgress(len(job.places()), job.runs, quiet=not progress, metric=metrics.METRICS[job.metric].words) as shown,
     ):
-        hash_of_settings = observe(job, resolved, loaded, opened, shown, engine)
-        records = opened.records(hash_of_settings, loaded.name).of(list(resolved), job.runs, job.epochs)
+        for name, reason in left_out.items():
+            shown.leave_out(name, reason)
+        hash_of_settings, names = observe_within(limits, job, resolved, loaded, opened, shown, engine)
+        records = opened.records(hash_of_settings, loaded.name).of(names, job.runs, job.epochs)
     # If every candidate failed, there may be no reading to name.
     reading = job.readings[0] if job.readings[0] in set(records.readings["reading"]) else None
     ranking = rank_records(records, chosen, reading, horizon)
@@ -130,31 +147,58 @@ def observe(
 ) -> str:
     """Train whatever part of a job the store lacks, and return the hash of the job's settings.
 
-    A candidate that raises, or whose loss is not finite, is recorded as failed, and the others go on; it is tried again, from its
-    last checkpoint, when the job is repeated. Processes that share a store share the work: each run is trained by one of them.
+    Every candidate with something to train is checked first (`ncap.inspection`); those that cannot be trained are recorded as failed before
+    the others begin. A candidate that raises, or whose loss is not finite, is recorded as failed, and the others go on; it is tried again,
+    from its last checkpoint, when the job is repeated. Processes that share a store share the work: each run is trained by one of them.
 
-    Raises: ValueError for a setting that no candidate can be trained with; StoreWriteError if a tick cannot be saved.
+    Raises: ValueError for a setting that no candidate can be trained with; StoreWriteError if a tick cannot be saved; OSError where the
+    checkpoints will not fit on the disk.
+    """
+    from ncap.candidates.limits import Limits
+
+    settings, _ = observe_within(Limits(), job, candidates, target, store, progress, engine)
+    return settings
+
+
+def observe_within(
+    limits: "Limits",
+    job: Job,
+    candidates: "Mapping[str, Candidate]",
+    target: "Target",
+    store: Store,
+    progress: "JobProgress",
+    engine: str = "local",
+) -> tuple[str, list[str]]:
+    """As `observe`, without the candidates that are found to be beyond the limits; returns the names of the others too.
+
+    Raises: ValueError also where no candidate is within the limits.
     """
     import keras
 
     from ncap import framework
     from ncap.engines import ENGINES
     from ncap.engines.ledger import Ledger
+    from ncap.inspection import inspect_all
     from ncap.training.environment import check_backend, environment
+    from ncap.training.failure import TrainingFailedError
     from ncap.training.run import make_optimizer, train
 
     check_backend()
     make_optimizer(job)
     parameters = job.parameters(keras.backend.backend(), target.fingerprint)
     settings = store.add_settings(parameters, environment() | _facts(store, parameters, target))
-    runs = [RunKey(settings, target.name, candidate, index) for candidate in candidates for index in range(job.runs)]
-
-    def train_run(key: RunKey, start: "Start") -> "Iterator[Tick]":
-        return train(job, candidates[key.candidate], target, key.run, start)
-
     with framework.quiet_tracing():
+        kept, failures = inspect_all(job, candidates, target, store, settings, progress, limits)
+        names = sorted(kept, key=lambda name: name not in failures)  # what is known to fail is said first
+        runs = [RunKey(settings, target.name, name, index) for name in names for index in range(job.runs)]
+
+        def train_run(key: RunKey, start: "Start") -> "Iterator[Tick]":
+            if key.candidate in failures:
+                raise TrainingFailedError(1, failures[key.candidate])
+            return train(job, candidates[key.candidate], target, key.run, start)
+
         ENGINES.get(engine)().run(runs, train_run, Ledger(store, job, runs, progress))
-    return settings
+    return settings, kept
 
 
 def _facts(store: Store, parameters: Mapping[str, Any], target: "Target") -> dict[str, Any]:

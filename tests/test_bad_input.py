@@ -793,6 +793,12 @@ TABLES["FactoryCandidate"] = Table(
     ],
     own_words=False,
 )
+TABLES |= {
+    name: Table(
+        function, {"spec": "mlp"}, [("spec", *row) for row in CANDIDATES if row[0] is not None], own_words=False
+    )
+    for name, function in (("candidates.describe", candidates.describe), ("list_candidates", ncap.list_candidates))
+}
 # scores
 
 SCORES = "known: log_me"
@@ -877,6 +883,36 @@ STORES = [
     ),
 ]
 FAILED = "every candidate failed; mine in epoch 1: "
+LIMITS = [
+    *(
+        (
+            name,
+            value,
+            ValueError,
+            f"{name} must be a positive number, or one with a unit such as 5M or 300k, got {value!r}",
+        )
+        for name in ("max_parameters", "max_multiply_adds")
+        for value in (0, -1, "many", "5 X", "", True, np.nan, np.inf, [5])
+    ),
+    *(
+        (
+            "max_milliseconds",
+            value,
+            ValueError,
+            f"max_milliseconds must be a positive number of milliseconds an image, got {value!r}",
+        )
+        for value in (0, -1, "5", True, np.nan, np.inf)
+    ),
+    ("licences", 3, TypeError, "licences must be a list of licences such as ['MIT', 'Apache-2.0'], got 3"),
+    ("licences", [None], TypeError, "got [None]"),
+    (
+        "licences",
+        "MIT,,BSD",
+        ValueError,
+        "licences must name a licence in every place, such as 'MIT,Apache-2.0', got 'MIT,,BSD'",
+    ),
+    ("licences", "MIT", ValueError, "none is within the limits (mine: licence not known, not one of licences=mit)"),
+]
 RANK = {
     "candidates": {"mine": tiny.body}, "target": tiny.target(), "epochs": 1, "hidden": (4, 3), "out": None, "progress": False,
     "store": Made(lambda folder: folder / "runs.db"),
@@ -915,6 +951,7 @@ TABLES |= {
             ("engine", None, TypeError, "engine must be a name, got None; known: local"),
             ("rule", "last_sen", ValueError, "unknown rule 'last_sen'; did you mean 'last_seen'?"),
             ("horizon", -1, ValueError, "horizon must be a positive number of epochs, got -1"),
+            *LIMITS,
             *SIZES,
             *ON_BAD,
             ("validation", 30, ValueError, "validation=30: the target 'digits' is given with its parts, and nothing is split off"),
@@ -1128,7 +1165,8 @@ EXEMPT = {
 PUBLIC = {name: getattr(ncap, name) for name in ncap.__all__ if name != "__version__"} | {
     "targets.load": targets.load, "targets.resolve": targets.resolve, "targets.stratified_subset": targets.stratified_subset,
     "ArrayTarget": ArrayTarget, "Target.from_parts": Target.from_parts, "candidates.resolve": candidates.resolve,
-    "log_me": scores.log_me, "FactoryCandidate": candidates.FactoryCandidate, "Target.read": TARGET.read,
+    "log_me": scores.log_me, "FactoryCandidate": candidates.FactoryCandidate, "candidates.describe": candidates.describe,
+    "Target.read": TARGET.read,
     "Target.batches": TARGET.batches, "Target.sample": TARGET.sample,
     "Store": Store,
     "rank_records": rank_records, "write_report": write_report,
@@ -1150,10 +1188,12 @@ def test_every_parameter_of_a_public_function_has_a_row(name):
 
 
 def test_every_name_of_the_sources_packages_is_in_the_tables():
-    without_arguments = {"describe", "names", "list_candidates", "list_targets"}
+    without_arguments = {"names", "list_targets"}
     contracts = {"Target", "Candidate", "Source", "Format"}
     assert {*targets.__all__} - without_arguments - contracts == {"ArrayTarget", "load", "resolve", "stratified_subset"}
-    assert {*candidates.__all__} - without_arguments - contracts == {"FactoryCandidate", "resolve"}
+    assert {*candidates.__all__} - without_arguments - contracts == {
+        *("FactoryCandidate", "resolve", "describe", "list_candidates")
+    }
 
 
 @pytest.mark.parametrize("where", ["body", "probe"])

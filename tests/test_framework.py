@@ -15,7 +15,8 @@ from ncap import targets
 def factory(width):
     def build():
         import keras
-        return keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(width)])
+        layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(width)]
+        return keras.Sequential([keras.Input((8, 8, 1)), *layers])
     return build
 
 bodies = {f"dense{width}": factory(width) for width in range(2, 9)}

@@ -353,6 +353,7 @@ def test_another_body_under_a_stored_name_fails_instead_of_mixing(tmp_path):
         ranked(tmp_path / "runs.db", {"tiny": tiny.narrow}, runs=1)
 
 
+@pytest.mark.filterwarnings(tiny.RAW)
 def test_a_checkpoint_that_outlived_its_store_is_not_taken_for_another_body(tmp_path):
     ranked(tmp_path / "runs.db", runs=1, epochs=1)
     (tmp_path / "runs.db").unlink()
@@ -387,6 +388,7 @@ def test_a_disk_that_is_full_ends_the_job_and_is_no_candidates_fault(tmp_path, m
 V1 = Path(__file__).parent / "records" / "v1"
 
 
+@pytest.mark.filterwarnings(tiny.RAW)
 def test_a_job_of_0_1_goes_on_from_its_checkpoints(tmp_path, monkeypatch):
     """Trained by 0.1 for six epochs in two readings; two more equal an undisturbed job of eight."""
     shutil.copytree(V1, tmp_path, dirs_exist_ok=True)

@@ -26,6 +26,10 @@ def body():
     )
 
 
+# What the check before training says of a body that does not normalise its images.
+RAW = "ignore:candidate .* raw pixels 0..255 reach its first layer:UserWarning"
+
+
 def narrow():
     return keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(3)])
 

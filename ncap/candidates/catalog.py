@@ -1,7 +1,7 @@
 """The candidates that ncap knows by name, and what a description of candidates stands for. No framework is loaded here."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ncap.arguments import is_name, suggestion
 from ncap.candidates import SOURCES
@@ -24,27 +24,65 @@ def names() -> list[str]:
     return list(dict.fromkeys(name for source in SOURCES.members().values() for name in source.names()))
 
 
-def describe() -> list[tuple[str, str, str, int | None, tuple[int | None, int | None, int] | None]]:
-    """Per candidate: name, family, source, number of parameters, input shape (h, w, c); None where it is not known.
+class Description(NamedTuple):
+    """What is known of a candidate without building it; see `Candidate`, whose attributes these are. `weights` says where they are."""
 
-    >>> describe()[0]
-    ('plain', 'VGG', 'fashion_mnist', 23296, (16, 16, 1))
+    name: str
+    family: str
+    source: str
+    parameters: int | None
+    multiply_adds: int | None
+    input: tuple[int | None, int | None, int] | None
+    licence: str
+    weights: str
+
+    @classmethod
+    def of(cls, one: Candidate) -> Self:
+        """What a candidate says of itself."""
+        return cls(
+            one.name,
+            one.family,
+            one.source,
+            one.parameters,
+            one.multiply_adds,
+            one.input_shape,
+            one.licence,
+            one.weights(),
+        )
+
+
+def describe(spec: str | Sequence[str] | None = None) -> list[Description]:
+    """What is known of candidates without building any: of those that `spec` stands for, or of all that are listed.
+
+    Raises: as `resolve` does.
+
+    >>> describe("mini")[0][:4]
+    ('plain', 'VGG', 'fashion_mnist', 23296)
     """
-    return [(one.name, one.family, one.source, one.parameters, one.input_shape) for one in resolve(names()).values()]
+    return [Description.of(one) for one in resolve(names() if spec is None else spec).values()]
 
 
-def list_candidates() -> "pd.DataFrame":
-    """The candidates that can be named: columns name, family, source (data set), parameters, input ("h x w x c").
+def list_candidates(spec: str | Sequence[str] | None = None) -> "pd.DataFrame":
+    """The candidates that can be named, a row each; where a number or a word is not known, its cell is empty.
 
-    >>> list_candidates().loc[[0, 9], ["name", "family", "parameters", "input"]]
-        name                 family  parameters        input
-    0  plain                    VGG       23296  16 x 16 x 1
-    9    mlp  multilayer perceptron       51488  16 x 16 x 1
+    Columns: name, family, source (the data set that it was trained on), parameters, multiply_adds (of one image), input ("h x w x c"),
+    licence (of the weights), weights ("at hand", "to download" or "missing").
+
+    Args:
+        spec: a collection or candidates, as `ncap.rank` takes their names; None lists every collection.
+
+    Raises: TypeError or ValueError for a name that cannot be used.
+
+    >>> list_candidates("plain,mlp")[["name", "family", "parameters", "input", "weights"]]
+        name                 family  parameters        input  weights
+    0  plain                    VGG       23296  16 x 16 x 1  at hand
+    1    mlp  multilayer perceptron       51488  16 x 16 x 1  at hand
     """
     import pandas as pd
 
-    table = pd.DataFrame(describe(), columns=["name", "family", "source", "parameters", "input"])
-    return table.assign(parameters=table["parameters"].astype("Int64"), input=[_shape(one) for one in table["input"]])
+    table = pd.DataFrame(describe(spec), columns=Description._fields)
+    counts = {name: table[name].astype("Int64") for name in ("parameters", "multiply_adds")}
+    return table.assign(**counts, input=[_shape(one) for one in table["input"]])
 
 
 def resolve(spec: str | Sequence[str] | Mapping[str, Factory | Candidate] | Candidate) -> dict[str, Candidate]:

@@ -35,6 +35,18 @@ horizon = click.option(
 )  # fmt: skip
 
 
+def limits() -> Decorator:
+    """The options that leave out candidates which need too much, or whose weights have another licence."""
+    options: dict[str, dict[str, Any]] = {
+        "--max-parameters": {"metavar": "NUMBER", "help": "Leave out candidates with more parameters, such as 5M or 300k."},
+        "--max-multiply-adds": {"metavar": "NUMBER", "help": "Leave out those with more multiply-adds an image, such as 1G."},
+        "--max-milliseconds": {"type": float, "help": "Leave out those that take longer for an image, as measured before training."},
+        "--licence": {"multiple": True, "help": "Leave out those whose weights have none of these licences: MIT,Apache-2.0."},
+    }  # fmt: skip
+    names = {"--licence": ("licences",)}
+    return _all([click.option(option, *names.get(option, ()), **given) for option, given in options.items()])
+
+
 def store(help: str, of_job: bool = False) -> Decorator:
     """The option --store, and with `of_job` those that choose a job in it."""
     options = [click.option("--store", type=PATH, default=Path("runs.db"), help=help)]

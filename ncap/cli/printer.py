@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,12 +60,16 @@ def _plain(rows: "pd.DataFrame") -> Any:
 
 
 def _cell(value: Any) -> str:
+    if (
+        type(value).__name__ == "NAType"
+    ):  # a number that is missing in a column of whole numbers; pandas is not loaded for it
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return "-" if value != value else f"{value:.4g}"
-    if isinstance(value, int) and abs(value) >= 10_000:
-        return f"{value:,}"
+    if isinstance(value, Integral) and abs(int(value)) >= 10_000:
+        return f"{int(value):,}"
     if isinstance(value, tuple | list):
         return "x".join(map(str, value)) if all(isinstance(part, int) for part in value) else ", ".join(map(str, value))
     return str(value)

@@ -11,6 +11,7 @@ from ncap.cli.printer import format_option, print_table, say
 
 @click.command()
 @options.candidates
+@options.limits()
 @options.target
 @options.settings()
 @options.rule
@@ -26,7 +27,7 @@ def rank(out: Path, progress: bool, format: str, **settings: Any) -> None:
     """Train candidates for a few epochs and rank them. Repeat the command to resume; ask for more epochs or runs to continue."""
     from ncap.pipeline import rank as rank_candidates
 
-    given = {name: value for name, value in settings.items() if value is not None}
+    given = {name: value for name, value in settings.items() if value not in (None, ())}
     ranking = rank_candidates(out=out, progress=progress and format == "table", **given)
     if format != "table":
         print_table(ranking.table, format)

@@ -42,6 +42,14 @@ class JobProgress:
         """Remove the bars."""
         self._bars.stop()
 
+    def check_candidate(self, candidate: str) -> None:
+        """A candidate is being checked, before any is trained."""
+        self._bars.reset(self._task, total=None, visible=True, description=f"checking {candidate}", state="")
+
+    def leave_out(self, candidate: str, reason: str) -> None:
+        """A candidate takes no part in the job."""
+        self.console.print(Text(f"{candidate}: left out, {reason}"), soft_wrap=True)
+
     def start_run(self, candidate: str, run: int, done: int) -> None:
         """A run begins; `done` of its ticks come from the store."""
         name = self._name(candidate, run)

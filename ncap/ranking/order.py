@@ -103,11 +103,11 @@ def rank_records(
     horizon = checked_horizon(horizon)
     known = by_candidate(job, read, horizon)
     chance = Chance.of(job.facts)
-    predictions = {seen.candidate: predicted(seen, chosen, chance) for seen in known}
+    predictions = {seen.candidate: predicted(seen, chosen, chance, job.facts) for seen in known}
     lines = [_line(seen, predictions[seen.candidate], chosen.name) for seen in known]
     _note_lengths(lines, {seen.candidate: seen.curve.epoch for seen in known if not seen.failed})
     run_lines = [
-        {"run": run, **_line(alone, predicted(alone, chosen, chance), chosen.name)}
+        {"run": run, **_line(alone, predicted(alone, chosen, chance, job.facts), chosen.name)}
         for seen in known
         for run, alone in by_run(seen).items()
     ]

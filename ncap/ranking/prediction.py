@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ncap.arguments import whole_number
 from ncap.ranking.curves import Seen, by_candidate, checked_reading
 from ncap.ranking.doubts import Chance, doubts
+from ncap.records.candidate_facts import CandidateFacts
 from ncap.records.loading import load
 from ncap.records.schema import PREDICTIONS
 from ncap.records.tables import Records
@@ -59,14 +60,19 @@ def predict(
     job = load(records, settings, target).of(ticks=checked_ticks(ticks))
     known = by_candidate(job, checked_reading(job, reading), checked_horizon(horizon))
     chance = Chance.of(job.facts)
-    predictions = [(seen.candidate, predicted(seen, chosen, chance)) for seen in known]
+    predictions = [(seen.candidate, predicted(seen, chosen, chance, job.facts)) for seen in known]
     names = PREDICTIONS.names
     rows = [[name, *(getattr(prediction, column) for column in names[1:])] for name, prediction in predictions]
     return pd.DataFrame(rows, columns=list(names)).astype(PREDICTIONS.types) if rows else PREDICTIONS.empty()
 
 
-def predicted(seen: Seen, rule: Rule, chance: Chance | None = None) -> Prediction:
-    """The prediction for one candidate, with what the rule cannot know in its note: doubts, degenerate readings and failed runs."""
+def predicted(
+    seen: Seen, rule: Rule, chance: Chance | None = None, facts: Mapping[str, Any] | None = None
+) -> Prediction:
+    """The prediction for one candidate, with what the rule cannot know in its note: doubts, degenerate readings and failed runs.
+
+    facts: of the job; the doubts that the check before training had are among them.
+    """
     several = len({*seen.rows["run"], *seen.failures}) > 1
     failures = [
         f"{f'run {run} ' if several else ''}failed in {reason}" for run, reason in sorted(seen.failures.items())
@@ -77,7 +83,9 @@ def predicted(seen: Seen, rule: Rule, chance: Chance | None = None) -> Predictio
     reads_beta = "beta_eff" in rule.needs
     degenerate = degenerate_note(seen.finished) if reads_beta else ""
     doubted = doubts(seen.curve, prediction, seen.finished, chance, reads_beta)
-    return replace(prediction, note="; ".join(filter(None, [prediction.note, doubted, degenerate, *failures])))
+    known = CandidateFacts.of(facts or {}, seen.candidate)
+    notes = [prediction.note, known.doubts if known else "", doubted, degenerate, *failures]
+    return replace(prediction, note="; ".join(filter(None, notes)))
 
 
 def degenerate_note(rows: "pd.DataFrame") -> str:

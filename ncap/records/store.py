@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncap.arguments import path_text
 from ncap.records import integrity, migrations
+from ncap.records.candidate_facts import KEY as CANDIDATES
 from ncap.records.schema import FAILURES, OBSERVATIONS, READINGS, RECORDS, SCORES, RunKey, Table
 from ncap.records.sql import BODIES, SETTINGS, create_statements, insert, storable, where
 
@@ -205,6 +206,16 @@ class Store:
             )
         return settings
 
+    def candidate_facts(self, settings: str) -> dict[str, Any]:
+        """What is known of the candidates of a job, as `CandidateFacts.values` gives it; {} for a job of an older version."""
+        rows = self._query("SELECT environment FROM settings WHERE hash = ?", (settings,))
+        return next((_facts_of(json.loads(environment)) for (environment,) in rows), {})
+
+    def add_candidate_facts(self, settings: str, facts: Mapping[str, Mapping[str, Any]]) -> None:
+        """Commit what is known of some candidates of a job; of the same candidate, later facts replace earlier ones."""
+        with self._transaction() as db:
+            _add_facts(db, settings, facts)
+
     def jobs(self) -> list[dict[str, Any]]:
         """The jobs that have any rows, the last written last: settings, target, parameters, environment, first_used."""
         rows = self._query(
@@ -244,7 +255,7 @@ class Store:
                     "runs": len(records.runs()),
                     "ticks": len(observations),
                     "failures": len(records.failures),
-                    "checkpoint_mb": sum(map(self._checkpoint_bytes, records.runs())) / 1e6,
+                    "checkpoint_mb": sum(map(self.checkpoint_bytes, records.runs())) / 1e6,
                     "readings": ", ".join(dict.fromkeys(records.readings["reading"])),
                     "parameters": _differing(job["parameters"], [other["parameters"] for other in jobs]),
                 }
@@ -328,7 +339,8 @@ class Store:
 
         A failure that the run has got past on the other side is forgotten, as it would be had the run gone on here.
 
-        A job that began on another machine keeps the environment that it has here, with a warning where that differs.
+        A job that began on another machine keeps the environment that it has here, with a warning where that differs, and gets the facts
+        of candidates that are new here.
 
         Raises: ValueError for a row that the store has with other values, and for one of a job that neither has; nothing is written
         in that case.
@@ -336,12 +348,13 @@ class Store:
         added = {}
         with self._transaction() as db:
             for name, (table, rows) in self._without_overtaken(db, tables).items():
-                before = db.total_changes
+                added[name] = 0
                 for row in rows.to_dict("records"):
                     values = storable(table, {str(name): value for name, value in row.items()})
-                    if not db.execute(insert(table), values).rowcount:
+                    if db.execute(insert(table), values).rowcount:
+                        added[name] += 1
+                    else:
                         self._check_equal(db, table, values)
-                added[name] = db.total_changes - before
             self._check_jobs(db)
         return added
 
@@ -380,6 +393,7 @@ class Store:
             )
         if table.name == SETTINGS.name:
             self._warn_of_environment(db, given)
+            _add_facts(db, given["hash"], _facts_of(json.loads(given["environment"])), replace=False)
 
     def _check_jobs(self, db: sqlite3.Connection) -> None:
         """Raise ValueError for a job that is not what its hash says, and for records of no job, which no report would show."""
@@ -467,7 +481,8 @@ class Store:
         """The file that a process locks while it trains the run."""
         return self.checkpoint_path(key).with_suffix(".lock")
 
-    def _checkpoint_bytes(self, key: RunKey) -> int:
+    def checkpoint_bytes(self, key: RunKey) -> int:
+        """The size of a run's checkpoint; 0 where there is none."""
         return sum(path.stat().st_size for path in self.checkpoint_paths(key) if path.is_file())
 
     # SQL
@@ -550,8 +565,28 @@ _SUMMARY = [
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs between two environments, in words."""
     return "; ".join(
-        f"{name} {before.get(name)} -> {value}" for name, value in now.items() if before.get(name) != value
+        f"{name} {before.get(name)} -> {value}"
+        for name, value in now.items()
+        if before.get(name) != value and name != CANDIDATES
     )
+
+
+def _facts_of(environment: Any) -> dict[str, Any]:
+    """The facts of candidates in a job's environment; {} where there are none, or not in that form."""
+    facts = environment.get(CANDIDATES) if isinstance(environment, dict) else None
+    return facts if isinstance(facts, dict) else {}
+
+
+def _add_facts(db: sqlite3.Connection, settings: str, facts: Mapping[str, Any], replace: bool = True) -> None:
+    """Write the facts of candidates beside the environment of a job that the store has, inside the open transaction."""
+    query = f"SELECT {', '.join(SETTINGS.names)} FROM settings WHERE hash = ?"
+    row = dict(zip(SETTINGS.names, db.execute(query, (settings,)).fetchone(), strict=True))
+    environment = json.loads(row["environment"])
+    before = _facts_of(environment)
+    after = {**before, **facts} if replace else {**facts, **before}
+    if after != before:
+        text = json.dumps(environment | {CANDIDATES: after}, sort_keys=True)
+        db.execute(insert(SETTINGS, replace=True), storable(SETTINGS, row | {"environment": text}))
 
 
 def _statement(text: str, key: RunKey) -> tuple[str, tuple[Any, ...]]:

@@ -70,5 +70,30 @@ def whole(value: float) -> str:
     return f"{value:.0f}" if _present(value) else MISSING
 
 
+def count(value: float | None) -> str:
+    """A large number in three digits and a unit.
+
+    >>> count(950), count(23_296), count(14_714_688), count(1.5346e10), count(None)
+    ('950', '23.3 k', '14.7 M', '15.3 G', '-')
+    """
+    if value is None or not _present(value):
+        return MISSING
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.0f}"
+
+
+def milliseconds(value: float | None) -> str:
+    """A time in milliseconds.
+
+    >>> milliseconds(0.0423), milliseconds(12.34), milliseconds(315.2), milliseconds(None)
+    ('0.042', '12', '315', '-')
+    """
+    if value is None or not _present(value):
+        return MISSING
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
+
 def _present(value: float | None) -> bool:
     return value is not None and math.isfinite(value)

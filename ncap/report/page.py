@@ -18,6 +18,8 @@ from ncap.files import write_new
 from ncap.metrics import of_facts as metric_of
 from ncap.ranking.doubts import Chance
 from ncap.ranking.order import COLUMNS, Ranking
+from ncap.records.candidate_facts import KEY as CANDIDATES
+from ncap.records.candidate_facts import CandidateFacts
 from ncap.report import numbers
 from ncap.report.figures import FIGURES, canvas
 from ncap.report.figures.cost import unit
@@ -124,7 +126,7 @@ def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], t
         loader=jinja2.PackageLoader("ncap.report", "."),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    for name in ("accuracy", "with_deviation", "beta", "seconds", "whole", "signed"):
+    for name in ("accuracy", "with_deviation", "beta", "seconds", "whole", "signed", "count", "milliseconds"):
         environment.filters[name] = getattr(numbers, name)
     environment.filters["rho"] = rho_text
     table = ranking.table[COLUMNS]
@@ -148,11 +150,18 @@ def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], t
         unit=unit([one.rows for one in content.series]),
         pictures=pictures,
         remarks=[(one.candidate, remarks(one)) for one in content.series if remarks(one)],
-        facts=ranking.facts,
+        facts={name: value for name, value in ranking.facts.items() if name != CANDIDATES},
+        candidates=_candidates(ranking),
         chance=Chance.of(ranking.facts),
         metric=content.metric,
         balance=Balance.of_facts(ranking.facts),
     )
+
+
+def _candidates(ranking: Ranking) -> list[tuple[str, CandidateFacts]]:
+    """What the check before training found out about each candidate, in the ranking's order; nothing of those without facts."""
+    known = [(str(name), CandidateFacts.of(ranking.facts, name)) for name in ranking.table["candidate"]]
+    return [(name, facts) for name, facts in known if facts is not None]
 
 
 def headline(table: pd.DataFrame) -> dict[Hashable, Any] | None:

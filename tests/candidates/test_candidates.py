@@ -71,7 +71,9 @@ def test_the_card_lists_the_bodies_as_they_are(built):
         (name, bodies.BODIES[name][0], "fashion_mnist", body.count_params(), bodies.INPUT_SHAPE)
         for name, body in built.items()
     ]
-    assert candidates.describe()[: len(NAMES)] == described
+    assert [
+        (one.name, one.family, one.source, one.parameters, one.input) for one in candidates.describe("mini")
+    ] == described
     assert candidates.resolve("mini").keys() == set(NAMES)
 
 
@@ -260,11 +262,27 @@ def test_a_collection_is_one_line(monkeypatch):
 
 def test_the_table_lists_what_the_card_says():
     table = ncap.list_candidates()
-    assert list(table) == ["name", "family", "source", "parameters", "input"]
-    own = table[: len(NAMES)]
-    assert own["name"].tolist() == NAMES
-    assert set(own["source"]) == {"fashion_mnist"}
-    assert set(own["input"]) == {"16 x 16 x 1"}
+    assert list(table) == ["name", "family", "source", "parameters", "multiply_adds", "input", "licence", "weights"]
+    mini = table[table["name"].isin(NAMES)]
+    assert mini["name"].tolist() == NAMES
+    assert set(mini["source"]) == {"fashion_mnist"}
+    assert set(mini["input"]) == {"16 x 16 x 1"}
+    assert set(mini["weights"]) == {"at hand"}
+
+
+def test_a_collection_or_names_are_listed_alone():
+    assert ncap.list_candidates("mini")["name"].tolist() == NAMES
+    assert ncap.list_candidates(["mlp", "plain"])["name"].tolist() == ["mlp", "plain"]
+    assert [one.name for one in candidates.describe("residual, mlp")] == ["residual", "mlp"]
+
+
+def test_what_a_candidate_says_of_itself_is_in_its_row():
+    said = {"family": "VGG", "source": "cifar10", "multiply_adds": 7, "licence": "MIT", "input_shape": (None, None, 3)}
+    row = ncap.list_candidates({"told": Told(body, **said)}).iloc[0]
+    assert row.to_dict() | {"parameters": None} == {
+        "name": "told", "family": "VGG", "source": "cifar10", "parameters": None, "multiply_adds": 7, "input": "any x any x 3",
+        "licence": "MIT", "weights": "",
+    }  # fmt: skip
 
 
 # laws

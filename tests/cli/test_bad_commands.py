@@ -133,6 +133,19 @@ def missing_stores(command):
 LIGHT = [
     *candidates("rank"),
     *targets("rank"),
+    *(
+        Wrong("rank", f"--{name}", value, (f"{name.replace('-', '_')} must be a positive number", f"got {value!r}"))
+        for name in ("max-parameters", "max-multiply-adds")
+        for value in ("0", "-1", "many", "5X", "", "nan")
+    ),
+    *floats("rank", "--max-milliseconds", "0", "-1", "nan", "inf", says="max_milliseconds must be a positive number"),
+    Wrong("rank", "--licence", "MIT,", ("licences must name a licence in every place", "got ('MIT,',)")),
+    Wrong(
+        "rank",
+        "--max-parameters",
+        "1",
+        ("none is within the limits (plain: 23,296 parameters, more than max_parameters=1;",),
+    ),
     *splits("rank"),
     Wrong("rank", "--augment", "flip,rotate", ("augment must be one of flip, crop, got 'rotate'",)),
     Wrong("rank", "--augment", "", ("augment must be one of flip, crop, got ''",)),
@@ -292,10 +305,8 @@ def test_every_option_of_every_command_has_a_row():
     commands = {name: main.get_command(None, name) for name in main.list_commands(None)}
     for name, command in commands.items():
         for parameter in command.params:
-            if (name, parameter.name) == (
-                "datasets",
-                "name",
-            ):  # the one argument: a target, which has a test of its own
+            if isinstance(parameter, click.Argument):  # a target, or what is listed, with tests of its own
+                assert name in ("datasets", "models")
                 continue
             assert isinstance(parameter, click.Option)
             assert (name, parameter.opts[0]) in tabled, (name, parameter.opts[0])

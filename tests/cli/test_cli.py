@@ -64,6 +64,42 @@ def test_what_can_be_named_is_listed_in_three_formats(command):
     assert LISTS[command] in table.iloc[:, 0].tolist()
 
 
+def test_models_of_a_collection_or_by_name():
+    assert json.loads(call("models", "mlp,plain", "--format", "json").stdout)[1] == {
+        "name": "plain", "family": "VGG", "source": "fashion_mnist", "parameters": 23296, "multiply_adds": None, "input": "16 x 16 x 1",
+        "licence": "", "weights": "at hand",
+    }  # fmt: skip
+    printed = call("models", "mini").stdout
+    assert "multiply adds" in printed
+    assert "<NA>" not in printed
+    refused = call("models", "mimi")
+    assert refused.exit_code == 2
+    assert "did you mean 'mini'?" in refused.stderr
+
+
+def test_a_limit_of_the_command_line_leaves_candidates_out(tmp_path, images):
+    words = [
+        "--target",
+        images,
+        "--epochs",
+        "1",
+        "--hidden",
+        "8,6",
+        "--store",
+        tmp_path / "runs.db",
+        "--out",
+        tmp_path / "out",
+    ]
+    given = ["rank", "--candidates", "mlp,squeeze", *map(str, words), "--max-parameters", "40k"]
+    done = call(*given)
+    assert done.exit_code == 0
+    assert "mlp: left out, 51,488 parameters, more than max_parameters=40,000" in done.stdout
+    assert pd.read_csv(tmp_path / "out" / "ranking.csv")["candidate"].tolist() == ["squeeze"]
+    refused = call(*given, "--licence", "CC0-1.0")
+    assert refused.exit_code == 2
+    assert "none is within the limits" in refused.stderr
+
+
 def test_one_data_set_is_described_part_by_part(tmp_path):
     digits = call("datasets", "digits", "--validation", "500", "--format", "json")
     assert [(row["part"], row["images"]) for row in json.loads(digits.stdout)] == [

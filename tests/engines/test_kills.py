@@ -66,6 +66,7 @@ def check_log(log):
     return trained.total() - len(trained)
 
 
+@pytest.mark.filterwarnings(tiny.RAW)
 @pytest.mark.parametrize(
     ("kills", "epochs", "runs"), [(2, 6, 1), pytest.param(20, 15, 2, marks=pytest.mark.heavy, id="heavy")]
 )

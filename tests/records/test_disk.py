@@ -95,6 +95,7 @@ def file_size_limit(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.filterwarnings(tiny.RAW)
 def test_a_quota_reached_by_the_store(tmp_path):
     """A store that has grown larger than a checkpoint takes a few more rows, and then no page more."""
     store, candidates, epochs, page = tmp_path / "runs.db", {"narrow": tiny.narrow}, 12, 512

@@ -69,6 +69,29 @@ def test_candidates_of_one_job_trained_on_two_machines_come_together(tmp_path, r
     assert records.facts["machine"] == "one"
 
 
+def facts(path, settings):
+    with Store(path) as store:
+        return store.candidate_facts(settings)
+
+
+def test_facts_of_candidates_are_kept_with_the_job_and_come_together(tmp_path):
+    """They are no part of the environment: what another machine measured is no reason for a warning."""
+    one, two = fill(tmp_path / "one.db", "mlp", 2), fill(tmp_path / "two.db", "cnn", 2)
+    with Store(one) as store, Store(two) as other:
+        settings = store.add_settings(PARAMETERS, {"machine": "one"})
+        assert store.candidate_facts(settings) == {}
+        store.add_candidate_facts(settings, {"mlp": {"parameters": 5}, "both": {"milliseconds": 1.5}})
+        store.add_candidate_facts(settings, {"mlp": {"parameters": 6}})
+        other.add_candidate_facts(settings, {"cnn": {"licence": "MIT"}, "both": {"milliseconds": 2.5}})
+        assert store.add_settings(PARAMETERS, {"machine": "one"}) == settings  # a job that goes on
+        assert store.records().facts["machine"] == "one"
+    assert brought(two, one)["settings"] == 0
+    assert facts(one, settings) == {"mlp": {"parameters": 6}, "both": {"milliseconds": 1.5}, "cnn": {"licence": "MIT"}}
+    assert brought(one, tmp_path / "new.db")["settings"] == 1
+    assert facts(tmp_path / "new.db", settings) == facts(one, settings)
+    assert facts(one, "0" * 12) == {}
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from ncap.ranking.agreement import spearman
 from ncap.ranking.order import COLUMNS, rank_records
+from ncap.records.candidate_facts import KEY, CandidateFacts
 from ncap.records.loading import load
 from ncap.report import write_report
 from ncap.report.page import caution
@@ -414,3 +415,42 @@ def test_a_ranking_without_epochs_is_refused_by_name(tmp_path):
     tables["observations"] = tables["observations"].drop(columns="epoch")
     with pytest.raises(ValueError, match=r"ranking\.observations: epoch must be given in every row"):
         write_report(rank_records(tables), tmp_path)
+
+
+def test_what_a_candidate_needs_is_on_the_page_where_the_job_knows_it(tmp_path):
+    ranking, _ = constructed(EIGHT[:3])
+    plain = CandidateFacts("VGG", "imagenet", (32, 32, 3), 14_714_688, 313_200_000, 0.4217, "MIT", "cut <at> 'block5'")
+    known = {
+        "plain": plain.values(),
+        "dense": CandidateFacts(parameters=7).values(),
+        "gone": plain.values(),
+        "residual": ["odd"],
+    }
+    ranking = replace(ranking, facts=ranking.facts | {KEY: known})
+    write_report(ranking, tmp_path)
+    page = assert_complete(tmp_path, ranking)
+    rows = [row for row in page.rows["candidates"] if row]
+    assert rows == [
+        ["plain", "VGG", "imagenet", "14.7 M", "313 M", "32 \u00d7 32 \u00d7 3", "0.42", "MIT", "cut <at> 'block5'"]
+    ]
+    assert "cut &lt;at&gt;" in page.source
+    assert "imagenet" not in page.text.partition("Facts")[2]
+
+
+def test_without_facts_of_candidates_there_is_no_such_section(tmp_path):
+    ranking, _ = constructed(EIGHT[:3])
+    for facts in ({}, {KEY: "odd"}, {KEY: {"plain": None}}):
+        write_report(replace(ranking, facts=facts), tmp_path)
+        assert "candidates" not in Page(tmp_path / "report.html").rows
+
+
+def test_a_doubt_of_the_check_stands_in_the_note(tmp_path):
+    tables = made_records.records(a=made_records.line(0.8), b=made_records.line(0.7))
+    known = {"b": CandidateFacts(doubts="pixels 0..255 reach its first weights").values()}
+    ranking = rank_records(replace(tables, facts={KEY: known}))
+    assert ranking.table.set_index("candidate")["note"].to_dict() == {
+        "a": "",
+        "b": "pixels 0..255 reach its first weights",
+    }
+    write_report(ranking, tmp_path)
+    assert "pixels 0..255 reach its first weights" in Page(tmp_path / "report.html").text

@@ -70,6 +70,7 @@ def test_shipped_bodies_differ_in_architecture_too(name):
     assert body_fingerprint(body) == body_fingerprint(candidates.resolve(name)[name].build())
 
 
+@pytest.mark.filterwarnings(tiny.RAW)
 def test_a_factory_whose_body_was_changed_is_refused_not_answered_with_the_old_numbers(tmp_path):
     """A forgotten Rescaling added, relu made tanh: the weights are the same, the network is not."""
 
@@ -93,6 +94,7 @@ def test_a_factory_whose_body_was_changed_is_refused_not_answered_with_the_old_n
             tiny.ranked(tmp_path / "runs.db", {"mine": factory}, runs=1)
 
 
+@pytest.mark.filterwarnings(tiny.RAW)
 def test_a_factory_that_returns_one_model_twice_does_not_go_on_from_trained_weights(tmp_path):
     """`lambda: model`: run 1 began with what run 0 had trained, and so did the next candidate."""
     shared, start = tiny.narrow(), tiny.narrow().get_weights()

@@ -14,7 +14,8 @@ HUGE = 1 << 46  # float32 numbers: 256 TiB, more than an address space has
 
 
 def body(*tail):
-    return keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(6), *tail])
+    first = [keras.Input((8, 8, 1)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(6)]
+    return keras.Sequential([*first, *tail])
 
 
 def memory_of_numpy():
