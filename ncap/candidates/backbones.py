@@ -78,9 +78,9 @@ class BackboneCandidate(Candidate):
         """The same network for images of size x size; ValueError where its windows leave nothing of them."""
         resized = copy.copy(self)
         try:
-            resized._take((size, size, self._image[2]))
+            resized._take((size, size, 3))
         except ValueError as error:
-            least = operations.smallest_side(self._body, self._image[2], most=size + self._image[0])
+            least = operations.smallest_side(self._body, 3, most=self._image[0])
             raise ValueError(
                 f"size={size} is too small for candidate {self.name!r} ({error}); it takes sizes from {least}"
             ) from None
@@ -282,6 +282,9 @@ def _header(path: Path) -> dict[str, Any]:
         header["licence"] = str(archive["licence"])
         header["meta"] = operations.read(header["meta"])
         operations.leading_to(header["meta"], header["outputs"]["features"])
+        height, width, channels = header["input"]["size"]
+        if height != width or channels != 3:
+            raise _NotABackboneError(f"images of {height} x {width} x {channels}, not of n x n x 3")
     return header
 
 

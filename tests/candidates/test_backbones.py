@@ -271,7 +271,11 @@ def test_a_body_is_the_same_on_jax_with_its_own_calibration(made, tmp_path):
 
 def test_the_folder_is_a_collection(data, monkeypatch):
     monkeypatch.setenv("NCAP_DATA", str(data))
-    assert list(candidates.resolve("backbones")) == ["backbones:made"]
+    assert (
+        list(candidates.resolve("backbones"))
+        == list(candidates.resolve("backbones,backbones:made"))
+        == ["backbones:made"]
+    )
     assert list(candidates.resolve("mlp,backbones:made:random")) == ["mlp", "backbones:made:random"]
     assert "backbones:made" in candidates.names()
     listed = ncap.list_candidates().set_index("name").loc["backbones:made"]
