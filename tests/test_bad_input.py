@@ -466,7 +466,12 @@ NAMES = [
     ("spec", "imagenet", ValueError, "unknown target 'imagenet'; known: digits, fashion_mnist, cifar10"),
     ("spec", "", ValueError, "unknown target ''"),
     ("spec", "x" * 300, ValueError, "unknown target 'xxx"),
-    ("spec", Made(lambda folder: folder), ValueError, "has 0 class folders, and two are needed; pass one folder of images per class"),
+    (
+        "spec",
+        Made(lambda folder: folder),
+        ValueError,
+        "has 0 class folders, and two are needed; pass one folder of images per class",
+    ),
     (
         "spec",
         Made(lambda folder: folder / "absent.npz"),

@@ -33,8 +33,8 @@ def resolve(spec: str | os.PathLike[str] | Target) -> Callable[[Loading], Target
 
     >>> resolve("digitz")
     Traceback (most recent call last):
-    ValueError: unknown target 'digitz'; did you mean 'digits'? known: digits, fashion_mnist, cifar10, or a folder of class folders, or the \
-path of a .npz file
+    ValueError: unknown target 'digitz'; did you mean 'digits'? known: digits, fashion_mnist, cifar10, or a folder of class folders, or \
+the path of a .npz file
     """
     if isinstance(spec, Target):
         return lambda _: spec
