@@ -23,13 +23,16 @@ def evaluate(model: "keras.Model", batches: Iterable[tuple[np.ndarray, np.ndarra
 def accuracy_and_loss(logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """Share of y = argmax a and mean cross-entropy ln sum_k exp(a_k) - a_y, of logits a (N, classes) and labels y (N,).
 
-    Computed in float64, so that equal counts give equal accuracies, whatever the batches.
+    Computed in float64, so that equal counts give equal accuracies, whatever the batches. Logits that are not all finite are never right.
 
     >>> accuracy_and_loss(np.array([[0.0, 0.0], [0.0, np.log(3.0)]]), np.array([1, 1]))     # (ln 2 + ln 4/3) / 2
     {'accuracy': 0.5, 'loss': 0.49041462650586315}
+    >>> accuracy_and_loss(np.array([[np.nan, np.nan]]), np.array([0]))
+    {'accuracy': 0.0, 'loss': nan}
     """
     from scipy.special import logsumexp
 
     a = logits.astype(np.float64)
     loss = logsumexp(a, axis=1) - a[np.arange(len(y)), y]
-    return {"accuracy": float(np.mean(a.argmax(axis=1) == y)), "loss": float(loss.mean())}
+    right = (a.argmax(axis=1) == y) & np.isfinite(a).all(axis=1)
+    return {"accuracy": float(np.mean(right)), "loss": float(loss.mean())}
