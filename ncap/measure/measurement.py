@@ -343,6 +343,11 @@ def _compiled_loss(model: keras.Model) -> str:
     compiled = getattr(model, "loss", None)
     if compiled is None:
         return "cross_entropy"
+    if type(model).compute_loss is not keras.Model.compute_loss or type(model).train_step is not keras.Model.train_step:
+        raise ValueError(
+            f"the model's class {type(model).__name__!r} computes a loss of its own, in compute_loss or train_step, and beta_eff of the "
+            "compiled one is not the model's; pass loss='cross_entropy' or 'squared_error', if that is what it minimises"
+        )
     try:
         loss = keras.losses.get(compiled)
     except (TypeError, ValueError):  # a list or dictionary, for models of several outputs
@@ -395,7 +400,11 @@ def _warn_of_another_loss(model: keras.Model, loss: str) -> None:
 def _is_one_of(loss: Any, classes: tuple[str, ...]) -> bool:
     """Whether a loss is an object of one of Keras' classes, or the function behind one; its name may be anything."""
     own = [getattr(keras.losses, name) for name in classes]
-    return isinstance(loss, tuple(own)) or any(loss is keras.losses.get(_snake_case(name)) for name in classes)
+    # A subclass that computes something else is another loss.
+    inherits = any(
+        isinstance(loss, kind) and type(loss).call is kind.call and type(loss).__call__ is kind.__call__ for kind in own
+    )
+    return inherits or any(loss is keras.losses.get(_snake_case(name)) for name in classes)
 
 
 def _snake_case(name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from ncap.arguments import whole_number
 from ncap.ranking import bootstrap
 from ncap.ranking.agreement import kendall, regret, spearman, weighted_tau
-from ncap.ranking.curves import by_candidate, checked_reading
+from ncap.ranking.curves import by_candidate, checked_reading, seconds_of_readings
 from ncap.ranking.prediction import checked_horizon, predicted
 from ncap.records.loading import load
 from ncap.records.schema import COMPARISON, TRUTH
@@ -246,7 +246,7 @@ def _measured(job: Records, rules: Sequence[Rule], truth: "pd.Series[float]") ->
 
 def _seconds(rows: "pd.DataFrame", reads_beta: bool) -> float:
     """Seconds of training, with the readings where they count; NaN where a tick's are not known. A tick without a reading took none."""
-    readings = rows["seconds_beta"].sum() if reads_beta else 0.0
+    readings = seconds_of_readings(rows) if reads_beta else 0.0
     return float(rows["seconds_train"].sum(skipna=False) + readings)
 
 

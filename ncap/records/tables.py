@@ -143,7 +143,22 @@ def checked_table(table: Table, rows: Any) -> "pd.DataFrame":
         raise ValueError(f"{table.name}: one row per {', '.join(table.key)}, got several for {row}")
     # The readings of a tick keep their order: the first is the job's own.
     order = [name for name in table.key if name != "reading"]
-    return result.sort_values(order, kind="stable", ignore_index=True)
+    result = result.sort_values(order, kind="stable", ignore_index=True)
+    if table is OBSERVATIONS:
+        _check_order(result)
+    return result
+
+
+def _check_order(observations: "pd.DataFrame") -> None:
+    """Refuse ticks of a run that are in another order than its epochs: the last seen would not be the last trained."""
+    known = observations.dropna(subset="epoch")
+    falls = known.groupby(list(RunKey._fields), sort=False)["epoch"].diff() < 0
+    if falls.any():
+        first = known[falls].iloc[0]
+        raise ValueError(
+            f"observations.epoch must rise with the tick, but falls to {first['epoch']:g} at tick {first['tick']} of candidate "
+            f"{first['candidate']!r}, run {first['run']}; number the ticks in the order of training"
+        )
 
 
 def _check_spelling(table: Table, rows: "pd.DataFrame") -> None:

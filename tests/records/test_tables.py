@@ -221,3 +221,11 @@ def test_readings_of_no_observation_are_refused_where_a_candidate_lacks_them(cha
     with pytest.raises(ValueError, match="1 rows belong to no observation") as caught:
         load({"observations": seen, "readings": read.assign(**change)})
     assert "no reading belongs to s, digits, a" in str(caught.value)
+
+
+def test_ticks_in_another_order_than_training_are_refused():
+    """The last-seen accuracy was that of the first epoch."""
+    with pytest.raises(ValueError, match="falls to 1 at tick 2 of candidate 'a', run 0"):
+        checked_table(OBSERVATIONS, observations({"epoch": 2.0}, {"tick": 2, "epoch": 1.0}))
+    checked_table(OBSERVATIONS, observations({"epoch": 2.0}, {"tick": 2, "epoch": float("nan")}))
+    checked_table(OBSERVATIONS, observations({"epoch": 2.0}, {"tick": 2, "epoch": 1.0, "run": 1}))
