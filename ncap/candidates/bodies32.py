@@ -1,7 +1,7 @@
 """Eighteen small bodies for 32 x 32 colour images, one per family: the networks of the collection "mini32".
 
 Each function returns an untrained Keras model without a head, whose first layer maps raw pixels 0..255 to -1..1. All have between
-50,000 and 300,000 parameters and at most five million multiply-adds, most of them at 8 x 8 and 4 x 4 places, so that a benchmark can
+50,000 and 300,000 parameters and at most six million multiply-adds, most of them at 8 x 8 and 4 x 4 places, so that a benchmark can
 afford hundreds of trainings on two cores. The first ten are the families of `ncap.candidates.bodies` at this size.
 """
 
@@ -35,9 +35,7 @@ def _conv_norm(
     return _norm(layers.Conv2D(filters, size, strides, padding="same", use_bias=False)(x), activation)
 
 
-def _depthwise_norm(
-    x: KerasTensor, size: int = 3, strides: int = 1, activation: str | None = "relu"
-) -> KerasTensor:
+def _depthwise_norm(x: KerasTensor, size: int = 3, strides: int = 1, activation: str | None = "relu") -> KerasTensor:
     return _norm(layers.DepthwiseConv2D(size, strides, padding="same", use_bias=False)(x), activation)
 
 

@@ -143,8 +143,8 @@ class Card:
             if differing:
                 key = differing[0]
                 raise ValueError(
-                    f"{self._path}: its candidates were trained with {key} = {old.get(key)!r:.80}, not {about[key]!r:.80}; train into another "
-                    "folder, or delete the card to train all of them again"
+                    f"{self._path}: its candidates were trained with {key} = {old.get(key)!r:.80}, not {about[key]!r:.80}; train into "
+                    "another folder, or delete the card to train all of them again"
                 )
             self._write(about | {"candidates": old["candidates"]})
 
@@ -224,7 +224,14 @@ def tinyimagenet_35(seed: int) -> Images:
 
 RECIPES = {
     "mini": Recipe(
-        bodies.BODIES, fashion_mnist_16, "fashion_mnist", "MIT", epochs=15, batch_size=64, augmented=False, stored="float32"
+        bodies.BODIES,
+        fashion_mnist_16,
+        "fashion_mnist",
+        "MIT",
+        epochs=15,
+        batch_size=64,
+        augmented=False,
+        stored="float32",
     ),
     "mini32": Recipe(
         bodies32.BODIES,
