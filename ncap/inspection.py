@@ -6,10 +6,10 @@ What would end a run in its first epoch is found in the first seconds, for all c
 import shutil
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -84,7 +84,8 @@ def _inspected(training: Training, candidate: "Candidate") -> Inspection:
         source=candidate.source,
         input_shape=shape,
         parameters=int(body.count_params()),
-        multiply_adds=(candidate.multiply_adds if candidate.input_shape == shape else None) or multiply_adds(body),
+        multiply_adds=(candidate.multiply_adds if candidate.input_shape == shape else None)
+        or _looked_up(multiply_adds, body),
         milliseconds=milliseconds,
         licence=candidate.licence,
         notes=candidate.notes,
@@ -116,8 +117,16 @@ def _unusual(features: np.ndarray) -> int:
     return int((~np.isfinite(features)).reshape(len(features), -1).any(axis=1).sum())
 
 
+def _looked_up(look: Callable[..., Any], *given: Any) -> Any:
+    """What a look at a body's graph tells; None where it raises, since a graph of an odd kind is no reason to fail a candidate."""
+    try:
+        return look(*given)
+    except Exception:
+        return None
+
+
 def _doubts(body: keras.Model, features: np.ndarray, shape: tuple[int, int, int]) -> Iterator[str]:
-    if layer := raw_pixels_at(body, shape):
+    if layer := _looked_up(raw_pixels_at, body, shape):
         yield (
             f"raw pixels 0..255 reach its first layer with weights, a {layer}: unless it was trained that way, start it with "
             "keras.layers.Rescaling(1 / 255) or with the preprocessing that it was trained with"

@@ -130,6 +130,13 @@ def test_a_doubt_is_a_warning_and_stands_in_the_note_and_fails_nothing(tmp_path,
     assert doubt in ncap.predict(tmp_path / "runs.db").set_index("candidate").loc["own", "note"]
 
 
+def test_a_graph_that_cannot_be_looked_into_fails_nothing(monkeypatch):
+    for name in ("raw_pixels_at", "multiply_adds"):
+        monkeypatch.setattr(inspection, name, lambda *_: tiny.failing())
+    found = inspected(raw)
+    assert (found.failure, found.facts.doubts, found.facts.multiply_adds) == ("", "", None)
+
+
 def test_every_problem_is_said_before_the_first_candidate_trains(tmp_path, monkeypatch, capsys):
     train, said = Training.train, []
 
