@@ -194,9 +194,9 @@ def test_a_pipe_in_the_weights_place_is_not_waited_for(tmp_path):
 def test_pretraining_writes_weights_that_fit_and_a_card(tmp_path, monkeypatch):
     # the whole command on few random images and one body
     rng = np.random.default_rng(0)
-    x, y = rng.integers(0, 256, (100, 28, 28), np.uint8), np.repeat(np.arange(10), 10)
+    x, y = rng.integers(0, 256, (2, 100, 28, 28), np.uint8), np.repeat(np.arange(10), 10)
     (tmp_path / "images").mkdir()
-    np.savez(tmp_path / "images" / "fashion_mnist.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    np.savez(tmp_path / "images" / "fashion_mnist.npz", x_train=x[0], y_train=y, x_test=x[1], y_test=y)
     monkeypatch.setenv("NCAP_DATA", str(tmp_path))
     one = replace(pretrain.RECIPES["mini"], bodies={"mlp": bodies.BODIES["mlp"]})
     monkeypatch.setitem(pretrain.RECIPES, "mini", one)
