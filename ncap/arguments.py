@@ -163,6 +163,23 @@ def as_array(name: str, value: Any) -> "np.ndarray":
         raise ValueError(f"{name} must be one array of real numbers: {error}") from None
 
 
+def check_same_index(first: tuple[str, Any], second: tuple[str, Any]) -> None:
+    """Raise ValueError for two tables or series of pandas whose rows have other labels, given as (name, value): rows go by position.
+
+    >>> import pandas as pd
+    >>> check_same_index(("x", pd.Series([1.0, 2.0])), ("y", pd.Series([3.0, 4.0], index=[1, 0])))
+    Traceback (most recent call last):
+    ValueError: x and y go by position, but their indices differ, got [0, 1] and [1, 0]; pass y.reindex(x.index)
+    """
+    indices: list[Any] = [getattr(value, "index", None) for _, value in (first, second)]
+    if all(hasattr(index, "equals") for index in indices) and not indices[0].equals(indices[1]):
+        own, other = (f"{list(index)!r:.60}" for index in indices)
+        raise ValueError(
+            f"{first[0]} and {second[0]} go by position, but their indices differ, got {own} and {other}; "
+            f"pass {second[0]}.reindex({first[0]}.index)"
+        )
+
+
 def is_name(value: Any) -> bool:
     """Whether a value can name a row of a store: a text that is not empty, without the halves of characters that UTF-8 cannot write.
 

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ncap.arguments import numbers, whole_number
+from ncap.arguments import check_same_index, numbers, whole_number
 from ncap.framework import quiet_tracing
 from ncap.measure import readings as table
 from ncap.measure.closed_form import error_cancellation
@@ -222,6 +222,7 @@ def _probe_data(
     batch_size: int,
     sample_weight: Any = None,
 ) -> ProbeData:
+    check_same_index(("y", y), ("sample_weight", sample_weight))
     probe, x, targets, loss = check_data(model, x, y, loss)
     weights = None if sample_weight is None else check_weight(sample_weight, len(targets), methods)
     _check_weights(model)
@@ -270,6 +271,7 @@ def check_data(model: keras.Model, x: Any, y: Any, loss: str | None) -> tuple[Pr
         loss = _compiled_loss(model)
     else:
         _warn_of_another_loss(model, loss)
+    check_same_index(("x", x), ("y", y))
     x, expected = x if _is_view(x) else numbers("x", x), tuple(model.input_shape[1:])
     if not _fits(x.shape, expected):
         channels_last = x.shape[:1] + x.shape[2:] + x.shape[1:2]

@@ -10,12 +10,11 @@ same for any order of the candidates. All functions share these rules:
 """
 
 from math import comb, nan
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ncap.arguments import numbers
+from ncap.arguments import check_same_index, numbers
 
 FloatArray = NDArray[np.float64]
 
@@ -125,12 +124,7 @@ def regret(predicted: ArrayLike, true: ArrayLike, k: int = 1) -> float:
 def _paired(predicted: ArrayLike, true: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Both as float arrays, checked by rule 1 of the module."""
     p, t = numbers("predicted", predicted).astype(np.float64), numbers("true", true).astype(np.float64)
-    indices: list[Any] = [getattr(values, "index", None) for values in (predicted, true)]
-    if all(hasattr(index, "equals") for index in indices) and not indices[0].equals(indices[1]):  # of pandas
-        own, other = (f"{list(index)!r:.60}" for index in indices)
-        raise ValueError(
-            f"predicted and true go by position, but their indices differ, got {own} and {other}; pass true.reindex(predicted.index)"
-        )
+    check_same_index(("predicted", predicted), ("true", true))
     if p.ndim != 1 or p.shape != t.shape:
         raise ValueError(f"predicted and true must be 1-D of one length, got shapes {p.shape} and {t.shape}")
     if refused := np.flatnonzero(np.isnan(p) | np.isposinf(p)).tolist():

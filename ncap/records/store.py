@@ -342,8 +342,8 @@ class Store:
         A job that began on another machine keeps the environment that it has here, with a warning where that differs, and gets the facts
         of candidates that are new here.
 
-        Raises: ValueError for a row that the store has with other values, and for one of a job that neither has; nothing is written
-        in that case.
+        Raises: ValueError for a row that the store has with other values, for one of a job that neither has, and for a reading of a tick
+        that neither has observed; nothing is written in that case.
         """
         added = {}
         with self._transaction() as db:
@@ -356,6 +356,7 @@ class Store:
                     else:
                         self._check_equal(db, table, values)
             self._check_jobs(db)
+            self._check_readings(db)
         return added
 
     def _without_overtaken(
@@ -415,6 +416,16 @@ class Store:
                     f"{table.name}: rows of the job {settings!a:.80}, which is not in the table settings; nothing was imported: pass a "
                     "folder with settings as well"
                 )
+
+    def _check_readings(self, db: sqlite3.Connection) -> None:
+        """Raise ValueError for readings of a tick that was not observed: rows were lost or renamed, and no rule would read them."""
+        tick = ", ".join(OBSERVATIONS.key)
+        query = f"SELECT {tick} FROM readings EXCEPT SELECT {tick} FROM observations LIMIT 1"
+        for row in db.execute(query):
+            raise ValueError(
+                f"readings: the tick {', '.join(map(ascii, row)):.200} is not in the table observations; nothing was imported: pass a "
+                "folder with its observations as well"
+            )
 
     def _warn_of_environment(self, db: sqlite3.Connection, given: Mapping[str, Any]) -> None:
         ((stored,),) = db.execute("SELECT environment FROM settings WHERE hash = ?", (given["hash"],))

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -64,6 +64,9 @@ class Curve:
     ) -> Self:
         """A curve of the columns given, the others NaN; ticks and epochs count from 1 unless given.
 
+        Raises: TypeError or ValueError for unknown, masked or unequal columns, accuracies that are no fractions, and ticks or epochs out
+        of order.
+
         >>> Curve.of(val_accuracy=[0.5, 0.6]).epoch
         array([1., 2.])
         """
@@ -74,12 +77,13 @@ class Curve:
         n = sizes[0] if sizes else 0
         if any(size != n for size in sizes):
             raise ValueError(f"the columns of a curve must have one length, got {sizes}")
-        ticks = np.arange(1, n + 1) if tick is None else numbers("tick", tick).astype(np.int64)
+        ticks = np.arange(1, n + 1) if tick is None else numbers("tick", tick)
+        _check_curve(ticks, given)
         filled = {name: given.get(name, np.full(n, np.nan)) for name in cls.columns()}
         if "epoch" not in given:
             filled["epoch"] = ticks.astype(np.float64)
         reasons = ("",) * n if reason is None else tuple(reason)
-        return cls(candidate, reading, ticks, **filled, reason=reasons, horizon=float(horizon))
+        return cls(candidate, reading, ticks.astype(np.int64), **filled, reason=reasons, horizon=float(horizon))
 
     @classmethod
     def columns(cls) -> tuple[str, ...]:
@@ -106,6 +110,19 @@ class Curve:
         """The ticks at which `kept`, shape (n,), is true."""
         arrays = {name: getattr(self, name)[kept] for name in ("tick", *self.columns())}
         return replace(self, **arrays, reason=tuple(np.asarray(self.reason, dtype=object)[kept]))
+
+
+def _check_curve(ticks: NDArray[Any], given: Mapping[str, FloatArray]) -> None:
+    """Raise ValueError for what would be read as if nothing were wrong: the last row is taken for the last tick."""
+    if (ticks != np.floor(ticks)).any() or (np.diff(ticks) <= 0).any():
+        raise ValueError(f"tick must be whole numbers that increase, got {ticks.tolist()!r:.80}")
+    epochs = given.get("epoch", np.empty(0))
+    if (np.diff(epochs[np.isfinite(epochs)]) < 0).any():
+        raise ValueError(f"epoch must not fall from one tick to the next, got {epochs.tolist()!r:.80}")
+    for name in ("train_accuracy", "val_accuracy"):
+        odd = [value for value in given.get(name, np.empty(0)).tolist() if value < 0 or 1 < value < np.inf]
+        if odd:
+            raise ValueError(f"{name} must be numbers in 0..1, got {odd[0]:g}; pass fractions, not percent")
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import BayesianRidge
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ncap.arguments import as_array, numbers
+from ncap.arguments import as_array, check_same_index, numbers
 
 FloatArray = NDArray[np.float64]
 
@@ -202,6 +202,7 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
         for name, given in (("X", X), ("y", y)):
             if np.ma.is_masked(given):  # which scikit-learn reads as if nothing were hidden
                 as_array(name, given)
+        check_same_index(("X", X), ("y", y))
         beta, accuracy = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_all_finite=False)
         _check_finite(beta)
         accuracy = numbers("y", accuracy).astype(np.float64)

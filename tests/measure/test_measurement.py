@@ -337,3 +337,16 @@ def test_a_loss_of_the_users_own_is_not_read_as_keras_own(kind):
         ncap.capacitance(own, x, y)
     if kind is not keras.Model:
         assert ncap.capacitance(own, x, y, loss="cross_entropy") == ncap.capacitance(model, x, y)
+
+
+def test_rows_of_pandas_that_have_other_labels_are_not_paired_by_position():
+    import pandas as pd
+
+    body = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="relu")])
+    model, x = ncap.attach_probe(body, classes=2, hidden=(5, 4)), pd.DataFrame(np.eye(3, dtype="float32"))
+    for y, weight in (
+        (pd.Series([0, 1, 0], index=[2, 1, 0]), None),
+        (pd.Series([0, 1, 0]), pd.Series([1.0, 2, 3], index=[2, 1, 0])),
+    ):
+        with pytest.raises(ValueError, match="go by position, but their indices differ"):
+            ncap.capacitance(model, x, y, sample_weight=weight)

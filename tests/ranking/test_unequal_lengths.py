@@ -59,3 +59,10 @@ def test_seconds_that_were_not_recorded_are_not_0():
     assert (isnan(seconds[0]), seconds[1]) == (True, 8.0)
     made["readings"] = made["readings"][1:]  # a tick that was not read took no time
     assert rank_records(made).table.set_index("candidate").loc["a", "seconds_beta"] == 1.5
+
+
+def test_ticks_without_a_row_are_noted():
+    made = tables(a=line(0.8, (6, 5, 4, 3, 2, 1)), b=line(0.9))
+    kept = {name: rows[rows["tick"] != 3] for name, rows in made.items()}
+    assert not predict(made)["note"].str.contains("have no row").any()
+    assert predict(kept, "last_seen")["note"].tolist() == ["1 of 6 ticks have no row", "1 of 4 ticks have no row"]

@@ -113,3 +113,16 @@ def test_records_of_no_job_are_not_imported(tmp_path, change, says):
         import_records(tmp_path / "out", tmp_path / "two.db")
     with Store(tmp_path / "two.db") as store:
         assert not len(store.table(OBSERVATIONS))
+
+
+def test_readings_of_ticks_that_were_not_observed_are_refused(tmp_path):
+    """A folder whose rows were lost or renamed was imported as it was, and its candidates fell back for want of readings."""
+    export_records(fill(tmp_path / "a.db", "mlp", 3), tmp_path / "folder", "csv")
+    for name, rename in (("readings.csv", "MLP"), ("observations.csv", "MLP")):
+        file = tmp_path / "folder" / name
+        whole = file.read_text()
+        file.write_text(whole.replace("mlp", rename))
+        with pytest.raises(ValueError, match="is not in the table observations; nothing was imported"):
+            import_records(tmp_path / "folder", tmp_path / "b.db")
+        file.write_text(whole)
+    assert import_records(tmp_path / "folder", tmp_path / "b.db")["readings"] == 3

@@ -379,3 +379,13 @@ def test_masked_arrays_are_refused_and_not_read_unmasked():
     with pytest.raises(ValueError, match="X is a masked array"):
         CapacitancePredictor().fit(beta, accuracy).predict(np.ma.masked_equal(beta, 1))
     CapacitancePredictor().fit(np.ma.masked_equal(beta, 99), accuracy)  # nothing is hidden
+
+
+def test_rows_of_pandas_that_have_other_labels_are_not_paired_by_position():
+    """A series in another order gave 0.4 for 0.9."""
+    import pandas as pd
+
+    beta, accuracy = pd.DataFrame({"beta": [4.0, 3, 2, 1]}), pd.Series([0.8, 0.7, 0.6, 0.5], index=[3, 2, 1, 0])
+    with pytest.raises(ValueError, match="X and y go by position, but their indices differ"):
+        CapacitancePredictor().fit(beta, accuracy)
+    assert CapacitancePredictor().fit(beta, accuracy.reindex(beta.index)).accuracy_ == pytest.approx(0.9, abs=1e-3)

@@ -31,6 +31,21 @@ def test_a_curve_is_not_made_of_what_a_mask_hides():
         Curve.of(val_accuracy=np.ma.masked_greater([0.5, 99.0], 1))
 
 
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"tick": [2, 1]}, r"tick must be whole numbers that increase, got \[2, 1\]"),
+        ({"tick": [1, 1]}, "tick must be"),
+        ({"tick": [1, 1.5]}, "tick must be"),
+        ({"epoch": [2, 1]}, "epoch must not fall"),
+        ({"val_accuracy": [50, 90]}, "pass fractions, not percent"),
+    ],
+)
+def test_a_curve_out_of_order_or_in_percent_is_refused(columns, words):
+    with pytest.raises(ValueError, match=words):
+        Curve.of(**{"val_accuracy": [0.5, 0.9]} | columns)
+
+
 class Broken(LastSeen):
     """Keeps all laws but for what its subclasses change."""
 
