@@ -1190,14 +1190,15 @@ def test_every_parameter_of_a_public_function_has_a_row(name):
 def test_every_name_of_the_sources_packages_is_in_the_tables():
     without_arguments = {"names", "list_targets"}
     contracts = {"Target", "Candidate", "Source", "Format"}
-    assert {*targets.__all__} - without_arguments - {"describe"} - contracts == {
+    assert {*targets.__all__} - without_arguments - contracts - {"describe"} == {
         "ArrayTarget",
         "load",
         "resolve",
         "stratified_subset",
     }
     assert {*candidates.__all__} - without_arguments - contracts == {
-        *("FactoryCandidate", "resolve", "describe", "list_candidates")
+        *("FactoryCandidate", "resolve", "describe", "list_candidates"),
+        "from_torch",  # on another backend it refuses everything: tests/candidates/test_torch_elsewhere.py
     }
 
 

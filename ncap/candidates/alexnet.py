@@ -92,8 +92,8 @@ class AlexNetCandidate(ImageNetCandidate):
         path = weights_path()
         if not path.is_file():
             raise ValueError(
-                f"candidate 'AlexNet': its weights are looked for in $NCAP_DATA/weights/{FILE} and in {path}, and are in neither; place "
-                "them there (Keras has none), pass them as 'AlexNet=PATH.h5', or ask for untrained weights with 'AlexNet:random'"
+                f"candidate 'AlexNet': its weights are in neither $NCAP_DATA/weights/{FILE} nor {path}; place them there (Keras has none "
+                "to download), pass 'AlexNet=PATH.h5', or ask for untrained weights with 'AlexNet:random'"
             )
         network = ALEXNET.network(size, top)
         self.notes = load(network, path)

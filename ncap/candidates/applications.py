@@ -279,11 +279,12 @@ class ApplicationCandidate(ImageNetCandidate):
                 warnings.filterwarnings("ignore", ".*Weights for input shape")  # what _OWN_SIDES says
                 return self.architecture.keras_network(size, top, "imagenet")
         except Exception as error:  # Keras raises a bare Exception where a download fails
-            problem = "is not the file that Keras published, which" if there else "is not there, and"
+            problem = "is not the one that Keras published" if there else "is not there"
+            # The reason comes last, as a table shows the beginning.
             raise ValueError(
-                f"candidate {self.name!r}: its weights are looked for in {path}: the file {problem} cannot be downloaded "
-                f"({' '.join(str(error).split()):.200}); place it there, pass another as '{self.architecture.name}=PATH.h5', or ask for "
-                f"untrained weights with '{self.architecture.name}:random'"
+                f"candidate {self.name!r}: the file of weights {path} {problem}; place it there, pass another as "
+                f"'{self.architecture.name}=PATH.h5', or ask for untrained weights with '{self.architecture.name}:random' (it cannot be "
+                f"downloaded: {' '.join(str(error).split()):.200})"
             ) from error
 
 

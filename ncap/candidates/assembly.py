@@ -23,7 +23,7 @@ class Pixels(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Of one operation: the kernel as Keras shapes it, and the bias (channels,)."""
+    """Of one operation: the kernel as Keras shapes it, and the bias (channels,), 0 where it has none."""
 
     kernel: np.ndarray
     bias: np.ndarray
@@ -107,9 +107,9 @@ def _normalised(images: KerasTensor, pixels: Pixels) -> KerasTensor:
 
 
 def _weighted(one: Operation, x: KerasTensor, weights: Weights, statistics: Statistics | None) -> KerasTensor:
-    layer, x = _layer(one, x, use_bias=statistics is None)
+    layer, x = _layer(one, x, use_bias=one.bias and statistics is None)
     x = layer(x)
-    layer.set_weights([weights.kernel, weights.bias] if statistics is None else [weights.kernel])
+    layer.set_weights([weights.kernel, weights.bias] if layer.use_bias else [weights.kernel])
     return x if statistics is None else _batch_norm(one, x, weights.bias, statistics)
 
 

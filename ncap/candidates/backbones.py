@@ -9,7 +9,8 @@ import copy
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -77,9 +78,9 @@ class BackboneCandidate(Candidate):
         """The same network for images of size x size; ValueError where its windows leave nothing of them."""
         resized = copy.copy(self)
         try:
-            resized._take((size, size, self._image[2]))
+            resized._take((size, size, 3))
         except ValueError as error:
-            least = operations.smallest_side(self._body, self._image[2], most=size + self._image[0])
+            least = operations.smallest_side(self._body, 3, most=self._image[0])
             raise ValueError(
                 f"size={size} is too small for candidate {self.name!r} ({error}); it takes sizes from {least}"
             ) from None
@@ -146,7 +147,7 @@ class BackboneCandidate(Candidate):
     def _weights(self, steps: list[Operation]) -> "dict[str, Weights]":
         """The file's, of some operations."""
         with _opened(self.path) as archive:
-            return {one.name: _read_weights(archive, one, self.path) for one in steps if one.shape}
+            return {one.name: _read_weights(archive, one) for one in steps if one.shape}
 
     def _statistics(self, weights: "Mapping[str, Weights]") -> "Mapping[str, Statistics]":
         """Of the body's convolutions, on photographs at the size of the input."""
@@ -258,37 +259,46 @@ def _order(classes: Mapping[str, Any], outputs: int) -> list[int]:
     return [kept[place] for place in sorted(range(len(usual)), key=usual.__getitem__)]
 
 
-def _opened(path: Path) -> Any:
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The arrays of a file by name, none read yet. A damaged archive raises whatever its bytes lead to: ValueError in its place."""
     try:
-        return np.load(path, allow_pickle=False)
-    except Exception as error:  # a damaged archive raises whatever its bytes lead to
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            yield archive
+    except _NotABackboneError as error:
+        raise ValueError(f"{path}: {error}; {_FORMAT}") from error
+    except Exception as error:
         raise ValueError(f"{path}: cannot be read ({type(error).__name__}: {error}); {_FORMAT}") from error
+
+
+class _NotABackboneError(Exception):
+    """What is wrong with a file that can be read."""
 
 
 def _header(path: Path) -> dict[str, Any]:
     """The texts of a file: what is JSON as it stands for, the operations read."""
     with _opened(path) as archive:
-        try:
-            header = {key: json.loads(str(archive[key])) for key in ("meta", *_TEXTS)}
-            header["licence"] = str(archive["licence"])
-            header["meta"] = operations.read(header["meta"])
-            operations.leading_to(header["meta"], header["outputs"]["features"])
-        except Exception as error:  # as above, of a member
-            raise ValueError(f"{path}: {type(error).__name__}: {error}; {_FORMAT}") from error
+        header = {key: json.loads(str(archive[key])) for key in ("meta", *_TEXTS)}
+        header["licence"] = str(archive["licence"])
+        header["meta"] = operations.read(header["meta"])
+        operations.leading_to(header["meta"], header["outputs"]["features"])
+        height, width, channels = header["input"]["size"]
+        if height != width or channels != 3:
+            raise _NotABackboneError(f"images of {height} x {width} x {channels}, not of n x n x 3")
     return header
 
 
-def _read_weights(archive: Any, one: Operation, path: Path) -> "Weights":
+def _read_weights(archive: Any, one: Operation) -> "Weights":
     from ncap.candidates.assembly import Weights
 
     try:
         kernel = _kernel(archive, one)
         bias = archive[f"{one.key}_bias"] if one.bias else np.zeros(one.channels)
-    except Exception as error:
-        raise ValueError(f"{path}: the weights of {one.name!r}: {type(error).__name__}: {error}; {_FORMAT}") from error
+    except Exception as error:  # as above
+        raise _NotABackboneError(f"the weights of operation {one.name!r}: {type(error).__name__}: {error}") from error
     if kernel.shape != tuple(one.shape) or bias.shape != (one.channels,):
-        raise ValueError(
-            f"{path}: {one.name!r} has a kernel {kernel.shape} and a bias {bias.shape}, but its shape says {tuple(one.shape)}; {_FORMAT}"
+        raise _NotABackboneError(
+            f"operation {one.name!r} has a kernel {kernel.shape} and a bias {bias.shape}, but its shape says {tuple(one.shape)}"
         )
     return Weights(kernel, bias.astype(np.float32))
 

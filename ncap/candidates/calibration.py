@@ -118,7 +118,7 @@ def digest(*parts: str | bytes) -> str:
 
 def _read(path: Path) -> dict[str, Statistics] | None:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: Statistics(*archive[name]) for name in archive.files}
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):  # absent or damaged
         return None

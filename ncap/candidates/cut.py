@@ -35,7 +35,7 @@ _IN_A_HEAD = (
         "Silu",
     ),
 )
-_SHOWN = 12  # layers to choose from in a message
+_SHOWN = 8  # layers to choose from in a message
 
 
 class Features(NamedTuple):
@@ -69,12 +69,14 @@ def cut_at(model: keras.Model, layer: str) -> tuple[keras.Model, str]:
     return _model(model, features), f"cut at layer {layer!r}, as asked"
 
 
-def without_head(model: keras.Model, dense_is_head: bool = False) -> tuple[keras.Model, str]:
+def without_head(
+    model: keras.Model, dense_is_head: bool = False, how: str = "keras.Model(body.inputs, body.get_layer(NAME).output)"
+) -> tuple[keras.Model, str]:
     """The model without its head, and a note that says where it was cut; the model itself and "" where it has none.
 
     A head is a softmax or a single sigmoid at the end, with the dense layers below it down to the last pooling, or to what is flattened.
     `dense_is_head`: whether dense layers above the last pooling are taken for a head even without a softmax, as of a classifier that
-    returns logits. Raises ValueError where it is not clear where the features end, with the names of the layers.
+    returns logits. Raises ValueError where it is not clear where the features end, with the names of the layers and `how` to choose one.
     """
     head = head_of(model)
     if not head and not dense_is_head:
@@ -84,8 +86,8 @@ def without_head(model: keras.Model, dense_is_head: bool = False) -> tuple[keras
         if not head:
             return model, ""
         raise ValueError(
-            f"body {model.name!r} ends in the {head}: that is a head, and it is not clear where the features below it end; "
-            f"cut it at one of its layers, keras.Model(body.inputs, body.get_layer(NAME).output): {_names(model, below=1)}"
+            f"body {model.name!r} ends in the {head}: that is a head, and it is not clear where the features end; cut it with {how} at "
+            f"one of {_names(model, below=1)}"
         )
     if not found.left_out:
         return model, ""

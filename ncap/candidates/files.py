@@ -44,11 +44,11 @@ class FileCandidate(Candidate):
         """
         from ncap.candidates.cut import cut_at, without_head
 
-        model = self._model()
+        model, how = self._model(), f"{self.path.name}@NAME"
         try:
-            body, self.notes = cut_at(model, self.layer) if self.layer else without_head(model, dense_is_head=True)
+            body, self.notes = cut_at(model, self.layer) if self.layer else without_head(model, True, how)
         except ValueError as error:
-            raise ValueError(f"{self.path}: {error}; as a candidate, {self.path}@NAME") from None
+            raise ValueError(f"{self.path}: {error}") from None
         return body
 
     def classifier(self) -> "keras.Model | None":

@@ -27,11 +27,11 @@ def _path_inside(layer: keras.layers.Layer, variable: keras.Variable) -> str:
     return f"/{variable.path}".partition(f"/{layer.name}/")[2]
 
 
-def save_weights(model: keras.Model, path: Path) -> None:
-    """Write the model's weights as float32 arrays, the same bytes for the same weights."""
+def save_weights(model: keras.Model, path: Path, dtype: str = "float32") -> None:
+    """Write the model's weights as float32 or float16 arrays, the same bytes for the same weights."""
     with h5py.File(path, "w") as file:
         for name, variable in variables(model).items():
-            file.create_dataset(name, data=np.asarray(variable, np.float32), track_times=False)
+            file.create_dataset(name, data=np.asarray(variable).astype(dtype), track_times=False)
 
 
 def load_weights(model: keras.Model, path: Path, whole: bool = True) -> list[str]:

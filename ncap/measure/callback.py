@@ -88,9 +88,9 @@ class CapacitanceCallback(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Read the capacitance and write it into `logs`."""
         logs = {} if logs is None else logs
-        if self.name in logs:
+        if taken := [key for key in (self.name, f"{self.name}_error") if key in logs]:
             raise ValueError(
-                f"the logs hold {self.name!r} already, from another callback or a metric; give this one a name of its own: "
+                f"the logs hold {taken[0]!r} already, from another callback or a metric; give this one a name of its own: "
                 f"ncap.CapacitanceCallback(..., name='{self.name}_2')"
             )
         start = time.perf_counter()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary, ref
 
 import keras
 import numpy as np
@@ -16,6 +18,7 @@ from ncap.arguments import numbers, whole_number
 from ncap.framework import quiet_tracing
 from ncap.measure import readings as table
 from ncap.measure.closed_form import error_cancellation
+from ncap.measure.description import described_model
 from ncap.measure.method import Measure, ProbeData
 from ncap.measure.precision import matmul_precision
 from ncap.measure.probe import Probe, body_under, find_probe
@@ -263,7 +266,10 @@ def check_data(model: keras.Model, x: Any, y: Any, loss: str | None) -> tuple[Pr
     """The probe, inputs (N, ...), targets (N, classes) and loss; TypeError or ValueError where they do not fit. The body is not run."""
     probe = find_probe(model)
     _check_not_quantized(probe)
-    loss = _compiled_loss(model) if loss is None else loss
+    if loss is None:
+        loss = _compiled_loss(model)
+    else:
+        _warn_of_another_loss(model, loss)
     x, expected = x if _is_view(x) else numbers("x", x), tuple(model.input_shape[1:])
     if not _fits(x.shape, expected):
         channels_last = x.shape[:1] + x.shape[2:] + x.shape[1:2]
@@ -321,6 +327,10 @@ def _check_weights(model: keras.Model) -> None:
         )
 
 
+_CLASSES = {
+    "cross_entropy": ("SparseCategoricalCrossentropy", "CategoricalCrossentropy"),
+    "squared_error": ("MeanSquaredError",),
+}
 _MULTI_LABEL = ("BinaryCrossentropy", "BinaryFocalCrossentropy")
 _SUPPORTED = (
     "beta_eff is read of one loss, softmax cross-entropy or mean squared error, since its errors are p - y: read as either, another loss "
@@ -333,12 +343,17 @@ def _compiled_loss(model: keras.Model) -> str:
     compiled = getattr(model, "loss", None)
     if compiled is None:
         return "cross_entropy"
+    if type(model).compute_loss is not keras.Model.compute_loss or type(model).train_step is not keras.Model.train_step:
+        raise ValueError(
+            f"the model's class {type(model).__name__!r} computes a loss of its own, in compute_loss or train_step, and beta_eff of the "
+            "compiled one is not the model's; pass loss='cross_entropy' or 'squared_error', if that is what it minimises"
+        )
     try:
         loss = keras.losses.get(compiled)
     except (TypeError, ValueError):  # a list or dictionary, for models of several outputs
         raise ValueError(f"the model's compiled loss {compiled!r:.80} is not one loss; {_SUPPORTED}") from None
     name = getattr(loss, "name", None) or getattr(loss, "__name__", repr(loss))
-    if _is_one_of(loss, ("SparseCategoricalCrossentropy", "CategoricalCrossentropy")):
+    if _is_one_of(loss, _CLASSES["cross_entropy"]):
         settings = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
         if settings.get("label_smoothing"):
             raise ValueError(
@@ -361,16 +376,35 @@ def _compiled_loss(model: keras.Model) -> str:
                 stacklevel=4,
             )
         return "cross_entropy"
-    if _is_one_of(loss, ("MeanSquaredError",)):
+    if _is_one_of(loss, _CLASSES["squared_error"]):
         return "squared_error"
     multi_label = " over labels that do not exclude each other" if _is_one_of(loss, _MULTI_LABEL) else ""
     raise ValueError(f"the model's compiled loss {name!r}{multi_label} is not supported; {_SUPPORTED}")
 
 
+def _warn_of_another_loss(model: keras.Model, loss: str) -> None:
+    """Warn where the loss that is passed is not the compiled one, label smoothing and left-out classes apart."""
+    compiled = getattr(model, "loss", None)
+    if compiled is None:
+        return
+    with suppress(TypeError, ValueError):
+        if _is_one_of(keras.losses.get(compiled), _CLASSES[loss]):
+            return
+    warnings.warn(
+        f"loss={loss!r} is passed, but the model is compiled with {getattr(compiled, 'name', compiled)!r:.80}: beta_eff is of the loss "
+        "passed, and not of the training; compile the model with it",
+        stacklevel=4,
+    )
+
+
 def _is_one_of(loss: Any, classes: tuple[str, ...]) -> bool:
     """Whether a loss is an object of one of Keras' classes, or the function behind one; its name may be anything."""
     own = [getattr(keras.losses, name) for name in classes]
-    return isinstance(loss, tuple(own)) or any(loss is keras.losses.get(_snake_case(name)) for name in classes)
+    # A subclass that computes something else is another loss.
+    inherits = any(
+        isinstance(loss, kind) and type(loss).call is kind.call and type(loss).__call__ is kind.__call__ for kind in own
+    )
+    return inherits or any(loss is keras.losses.get(_snake_case(name)) for name in classes)
 
 
 def _snake_case(name: str) -> str:
@@ -380,6 +414,7 @@ def _snake_case(name: str) -> str:
 def _features(model: keras.Model, probe: Probe, x: np.ndarray, batch_size: int) -> np.ndarray:
     """z_0 of every sample, shape (N, n_0), in the probe's dtype: the one forward pass of the body."""
     body = body_under(model, probe)
+    _forget_what_has_changed(body)
     features = np.concatenate(
         [_batch_features(body, probe, x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
     )
@@ -393,6 +428,23 @@ def _features(model: keras.Model, probe: Probe, x: np.ndarray, batch_size: int) 
         )
         features = features.astype(computed)
     return features
+
+
+# Body -> its description and its predict function, weakly, when Keras last ran it for a reading.
+_TRACED: WeakKeyDictionary[keras.Model, tuple[str, ref[Any]]] = WeakKeyDictionary()
+
+
+def _forget_what_has_changed(body: keras.Model) -> None:
+    """Have Keras trace the body anew if it may have changed since: a traced function keeps the attributes that layers had then."""
+    description = ""
+    with suppress(Exception):  # a user's get_config may return anything
+        description = described_model(body)
+    known, function = _TRACED.get(body, ("", None))
+    if not description or known != description or function is None or function() is not body.predict_function:
+        body.predict_function = None
+    body.make_predict_function()
+    with suppress(TypeError):  # what cannot be referred to weakly is traced anew
+        _TRACED[body] = description, ref(body.predict_function)
 
 
 def _batch_features(body: keras.Model, probe: Probe, x: np.ndarray) -> np.ndarray:

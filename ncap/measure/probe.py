@@ -51,7 +51,7 @@ class Probe(keras.layers.Layer):
         # One independent stream a layer and purpose, so that leaving dropout out does not move the kernels.
         kernel_seeds, dropout_seeds = _seeds(self.seed, len(hidden) + 1)
         inner: dict[str, Any] = {"dtype": self.dtype_policy}
-        self.pool = keras.layers.GlobalAveragePooling2D(name="pool", **inner)
+        self.pool = keras.layers.GlobalAveragePooling2D(name="pool", data_format="channels_last", **inner)
         self.units = [
             HiddenUnit(
                 keras.layers.Dense(
@@ -280,8 +280,24 @@ def _check_body(body: Any) -> None:
             f"body {body.name!r} returns {shape}; the probe reads features (N, n_0) or feature maps (N, height, width, channels), "
             "n_0 and channels known: flatten or pool the output first"
         )
+    if len(shape) == 4 and (first := _channels_first(body)):
+        raise ValueError(
+            f"body {body.name!r} returns {shape} with channels first, as its layer {first!r} does, and the probe would average over "
+            "channels; end the body with keras.layers.GlobalAveragePooling2D(data_format='channels_first'), or with Permute((2, 3, 1))"
+        )
     if head := head_of(body):
         raise ValueError(
             f"body {body.name!r} ends in the {head}: that is a head, and the probe reads features; build the body with "
             "include_top=False, or cut it off: keras.Model(body.inputs, body.layers[-2].output)"
         )
+
+
+def _channels_first(body: keras.Model) -> str:
+    """The name of the last layer that says where channels are, if they come first there; "" where they come last, or none says so."""
+    for layer in reversed(list(body._flatten_layers(include_self=False))):
+        if isinstance(layer, keras.layers.Permute | keras.layers.Reshape):
+            return ""  # whatever it was before
+        is_module = type(layer).__name__ == "TorchModuleWrapper"
+        if is_module or isinstance(getattr(layer, "data_format", None), str):
+            return str(layer.name) if is_module or layer.data_format == "channels_first" else ""
+    return ""

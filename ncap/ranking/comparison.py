@@ -9,7 +9,7 @@ import numpy as np
 from ncap.arguments import whole_number
 from ncap.ranking import bootstrap
 from ncap.ranking.agreement import kendall, regret, spearman, weighted_tau
-from ncap.ranking.curves import by_candidate, checked_reading
+from ncap.ranking.curves import by_candidate, checked_reading, seconds_of_readings
 from ncap.ranking.prediction import checked_horizon, predicted
 from ncap.records.loading import load
 from ncap.records.schema import COMPARISON, TRUTH
@@ -64,6 +64,9 @@ def compare(
     for target in _targets(records, known):
         job = load(records, target=target)
         accuracies = known[known["target"] == target].set_index("candidate")["accuracy"]
+        check_common(job.candidates, list(accuracies.dropna().index))
+        if accuracies.isna().all():
+            raise ValueError(f"truth has no accuracy of the target {target!r:.80}")
         for count, seen in _cut(ticks, job):
             rows += [{"target": target, "ticks": count, **row} for row in _measured(seen, chosen, accuracies)]
     return pd.DataFrame(rows, columns=list(COMPARISON.names)).astype(COMPARISON.types)
@@ -91,6 +94,7 @@ def rules_beside_truth(
     fractions.
     """
     known, read = checked_truth(truth), checked_reading(records, reading)
+    check_common(records.candidates, known["candidate"].tolist())
     seen = by_candidate(records, read, checked_horizon(horizon))
     made = {rule.name: {one.candidate: predicted(one, rule) for one in seen} for rule in _rules(rules)}
     return beside(made, known)
@@ -144,6 +148,26 @@ def checked_truth(truth: Any) -> "pd.DataFrame":
     return _accuracies("truth", named, "true_accuracy")
 
 
+def check_common(candidates: Sequence[str], truth: Sequence[str]) -> None:
+    """Raise ValueError where a truth is of no candidate, or of one that is written otherwise; other names of it are left out.
+
+    >>> check_common(["vgg", "ResNet"], ["vgg", "resnet"])
+    Traceback (most recent call last):
+    ValueError: truth: the candidate 'resnet' is 'ResNet' in the records; give it the same name
+    >>> check_common(["vgg"], ["resnet"])
+    Traceback (most recent call last):
+    ValueError: truth has none of the candidates vgg; it has resnet
+    """
+    written = {name.strip().casefold(): name for name in candidates}
+    for name in truth:
+        if name not in candidates and (other := written.get(name.strip().casefold())) and other not in truth:
+            raise ValueError(
+                f"truth: the candidate {name!r:.80} is {other!r:.80} in the records; give it the same name"
+            )
+    if truth and candidates and not set(candidates) & set(truth):
+        raise ValueError(f"truth has none of the candidates {', '.join(candidates):.80}; it has {', '.join(truth):.80}")
+
+
 def _accuracies(name: str, table: "pd.DataFrame", column: str) -> "pd.DataFrame":
     import pandas as pd
 
@@ -166,6 +190,8 @@ def _rules(rules: Any) -> list[Rule]:
 
 def _targets(records: Any, truth: "pd.DataFrame") -> list[str]:
     targets = list(dict.fromkeys(truth["target"]))
+    if not targets:
+        raise ValueError("truth has no row; pass target, candidate and accuracy of what the networks really ended with")
     if not isinstance(records, Records):
         return targets
     if records.target not in targets:
@@ -220,7 +246,7 @@ def _measured(job: Records, rules: Sequence[Rule], truth: "pd.Series[float]") ->
 
 def _seconds(rows: "pd.DataFrame", reads_beta: bool) -> float:
     """Seconds of training, with the readings where they count; NaN where a tick's are not known. A tick without a reading took none."""
-    readings = rows["seconds_beta"].sum() if reads_beta else 0.0
+    readings = seconds_of_readings(rows) if reads_beta else 0.0
     return float(rows["seconds_train"].sum(skipna=False) + readings)
 
 

@@ -64,13 +64,20 @@ def checked_reading(records: Records, reading: str | None) -> str:
 
 
 def joined(observations: "pd.DataFrame", readings: "pd.DataFrame", reading: str) -> "pd.DataFrame":
-    """The observations, each with its beta_eff, beta_eff_error, reason and seconds_beta in one reading.
+    """The observations, each with its beta_eff, beta_eff_error, reason and seconds_beta in one reading, and whether the tick was read.
 
-    Where the tick was not read, the numbers are NaN and the reason is "".
+    Where it was not, the numbers are NaN and the reason is "".
     """
     taken = readings.loc[readings["reading"] == reading, [*KEY, "beta_eff", "beta_eff_error", "reason", "seconds"]]
-    rows = observations.merge(taken.rename(columns={"seconds": "seconds_beta"}), on=KEY, how="left")
-    return rows.assign(reason=rows["reason"].astype(object).where(rows["reason"].notna(), ""))
+    rows = observations.merge(taken.rename(columns={"seconds": "seconds_beta"}), on=KEY, how="left", indicator="read")
+    return rows.assign(
+        read=rows["read"] == "both", reason=rows["reason"].astype(object).where(rows["reason"].notna(), "")
+    )
+
+
+def seconds_of_readings(rows: "pd.DataFrame") -> float:
+    """The sum of `seconds_beta` over joined rows; NaN where a reading's time is not known. A tick that was not read took none."""
+    return float(rows.loc[rows["read"], "seconds_beta"].sum(skipna=False))
 
 
 def mean_over_runs(rows: "pd.DataFrame", columns: list[str]) -> "pd.DataFrame":

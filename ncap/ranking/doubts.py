@@ -87,9 +87,22 @@ def doubts(curve: Curve, prediction: Prediction, rows: "pd.DataFrame", chance: C
         found.append(f"no {chance.metric.words} above chance: {chance}")
     if len(seen) and prediction.is_accuracy and prediction.status == "ok" and prediction.order < seen.min():
         found.append(f"below every accuracy seen ({seen.min():.3f} to {seen.max():.3f})")
+    if apart := _of_epochs(rows):
+        found.append(apart)
     if reads_beta:
         found += _of_readings(rows)
     return "; ".join(found)
+
+
+def _of_epochs(rows: "pd.DataFrame") -> str:
+    """The first tick at which the runs, whose mean is read, had been trained for different numbers of epochs; "" where there is none."""
+    epochs = rows.groupby("tick")["epoch"]
+    least, most = epochs.min(), epochs.max()
+    apart = least.index[most > least]
+    if not len(apart):
+        return ""
+    tick = apart[0]
+    return f"the mean over runs that do not compare: tick {tick} is epoch {least[tick]:g} of one and {most[tick]:g} of another"
 
 
 def _of_readings(rows: "pd.DataFrame") -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ncap.ranking.curves import Seen, by_candidate, by_run, checked_reading
+from ncap.ranking.curves import Seen, by_candidate, by_run, checked_reading, seconds_of_readings
 from ncap.ranking.doubts import Chance
 from ncap.ranking.prediction import checked_horizon, predicted
 from ncap.records.loading import load
@@ -105,7 +105,7 @@ def rank_records(
     chance = Chance.of(job.facts)
     predictions = {seen.candidate: predicted(seen, chosen, chance, job.facts) for seen in known}
     lines = [_line(seen, predictions[seen.candidate], chosen.name) for seen in known]
-    _note_lengths(lines, {seen.candidate: seen.curve.epoch for seen in known if not seen.failed})
+    _note_lengths(lines, {seen.candidate: seen.curve.having("val_accuracy").epoch for seen in known if not seen.failed})
     run_lines = [
         {"run": run, **_line(alone, predicted(alone, chosen, chance, job.facts), chosen.name)}
         for seen in known
@@ -155,7 +155,7 @@ def _line(seen: Seen, prediction: Prediction, rule: str) -> dict[str, Any]:
         "epochs": len(prediction.ticks),
         "runs": seen.finished["run"].nunique(),
         "seconds_train": seen.rows["seconds_train"].sum(skipna=False),  # a sum over some ticks would pass for the whole
-        "seconds_beta": seen.rows["seconds_beta"].sum(),
+        "seconds_beta": seconds_of_readings(seen.rows),
         "reading": curve.reading if len(seen.rows) else "",
         "rule": rule,
         "status": prediction.status,

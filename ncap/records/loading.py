@@ -51,6 +51,7 @@ def _from_tables(tables: "Mapping[str, pd.DataFrame]", settings: str | None, tar
     checked = {
         name: checked_table(table, tables[name]) if name in tables else table.empty() for name, table in known.items()
     }
+    _check_matched(checked["observations"], checked["readings"])
     settings, target = _last_job(tables["observations"], settings, target)
     wanted = {name: value for name, value in zip(_JOB, (settings, target), strict=True) if value is not None}
     for name, table in checked.items():
@@ -64,6 +65,23 @@ def _from_tables(tables: "Mapping[str, pd.DataFrame]", settings: str | None, tar
         )
     kept_tables: dict[str, Any] = dict(checked)
     return Records(**kept_tables, settings=settings or "", target=target or "")
+
+
+def _check_matched(observations: "pd.DataFrame", readings: "pd.DataFrame") -> None:
+    """Refuse readings of no observation beside a candidate of a job whose observations no reading matches: a key differs."""
+    keys = list(OBSERVATIONS.key)
+    candidate = ["settings", "target", "candidate"]
+    sides = observations[keys].merge(readings[keys].drop_duplicates(), on=keys, how="outer", indicator="side")
+    stray = sides[sides["side"] == "right_only"]
+    read = sides.loc[sides["side"] == "both", candidate].drop_duplicates()
+    unread = observations[candidate].drop_duplicates().merge(read, on=candidate, how="left", indicator="side")
+    unread = unread[unread["side"] == "left_only"]
+    if len(stray) and len(unread):
+        one, other = (", ".join(map(str, row)) for row in (stray.iloc[0][keys], unread.iloc[0][candidate]))
+        raise ValueError(
+            f"readings: {len(stray)} rows belong to no observation, the first to {one}, while no reading belongs to {other}; give both "
+            f"the same {', '.join(keys)}, or leave the readings of other candidates out"
+        )
 
 
 def _last_job(rows: "pd.DataFrame", settings: str | None, target: str | None) -> tuple[str | None, str | None]:

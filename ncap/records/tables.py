@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from ncap.records.schema import OBSERVATIONS, Column, RunKey, Table
+from ncap.arguments import suggestion
+from ncap.records.schema import OBSERVATIONS, RECORDS, Column, RunKey, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,8 +113,8 @@ def _unequal(least: "pd.Series[float]", most: "pd.Series[float]") -> str:
 def checked_table(table: Table, rows: Any) -> "pd.DataFrame":
     """Rows with the columns, types and order of a table. Missing columns are filled: floats with NaN, texts with "", counts with 0.
 
-    Raises: TypeError for anything but a DataFrame; ValueError for a key that is missing, not given in every row or repeated, and for
-    values of the wrong type or outside what their unit allows; the message names the column.
+    Raises: TypeError for anything but a DataFrame; ValueError for a key that is missing, not given in every row or repeated, for a column
+    that seems misspelt, and for values of the wrong type or outside what their unit allows; the message names the column.
 
     >>> import pandas as pd
     >>> from ncap.records.schema import SCORES
@@ -128,6 +129,7 @@ def checked_table(table: Table, rows: Any) -> "pd.DataFrame":
         )
     if missing := [name for name in table.key if name not in rows.columns]:
         raise ValueError(f"{table.name}: missing {missing}; the columns are {', '.join(table.names)}")
+    _check_spelling(table, rows)
     converted = {}
     for name, kind in table.types.items():
         column = rows[name] if name in rows.columns else pd.Series([kind()] * len(rows), index=rows.index, dtype=kind)
@@ -141,7 +143,34 @@ def checked_table(table: Table, rows: Any) -> "pd.DataFrame":
         raise ValueError(f"{table.name}: one row per {', '.join(table.key)}, got several for {row}")
     # The readings of a tick keep their order: the first is the job's own.
     order = [name for name in table.key if name != "reading"]
-    return result.sort_values(order, kind="stable", ignore_index=True)
+    result = result.sort_values(order, kind="stable", ignore_index=True)
+    if table is OBSERVATIONS:
+        _check_order(result)
+    return result
+
+
+def _check_order(observations: "pd.DataFrame") -> None:
+    """Refuse ticks of a run that are in another order than its epochs: the last seen would not be the last trained."""
+    known = observations.dropna(subset="epoch")
+    falls = known.groupby(list(RunKey._fields), sort=False)["epoch"].diff() < 0
+    if falls.any():
+        first = known[falls].iloc[0]
+        raise ValueError(
+            f"observations.epoch must rise with the tick, but falls to {first['epoch']:g} at tick {first['tick']} of candidate "
+            f"{first['candidate']!r}, run {first['run']}; number the ticks in the order of training"
+        )
+
+
+def _check_spelling(table: Table, rows: "pd.DataFrame") -> None:
+    """Refuse a column that is missing where another has nearly its name, and a table without what it is read for: NaN would stand in."""
+    absent = [name for name in table.names if name not in rows.columns]
+    of_any = {name for one in RECORDS for name in one.names}
+    for given in rows.columns:
+        nearest = suggestion(given, absent) if isinstance(given, str) and given not in of_any else ""
+        if nearest:
+            raise ValueError(f"{table.name}: unknown column {given!r:.80}; {nearest}Rename it, or leave it out")
+    if len(rows) and (needed := {"readings": "beta_eff", "truth": "accuracy"}.get(table.name)) in absent:
+        raise ValueError(f"{table.name}: missing {[needed]}; the columns are {', '.join(table.names)}")
 
 
 def _check_span(name: str, values: "pd.Series[Any]", column: Column) -> None:

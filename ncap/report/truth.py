@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ncap.ranking.comparison import beside, checked_truth, rhos, rules_beside_truth
+from ncap.ranking.comparison import beside, check_common, checked_truth, rhos, rules_beside_truth
 from ncap.ranking.order import Ranking
 from ncap.rules.contract import Rule
 
@@ -78,6 +78,7 @@ def truth_of(ranking: Ranking, truth: pd.DataFrame, rules: Sequence[str | Rule] 
     others = [rule for rule in (USUAL if rules is None else rules) if getattr(rule, "name", rule) != ranking.rule]
     known = checked_truth(truth)
     order = ranking.table["candidate"]
+    check_common(order.tolist(), known["candidate"].tolist())
     made = {name: ranking.predictions[name] for name in order if name in ranking.predictions}
     own = beside({ranking.rule: made}, known)
     ranks = ranking.table.set_index("candidate")["rank"]  # ties broken, and those that are left out counted

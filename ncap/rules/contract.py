@@ -8,6 +8,8 @@ from typing import ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ncap.arguments import numbers
+
 FloatArray = NDArray[np.float64]
 Status = Literal["ok", "fallback", "failed"]
 
@@ -65,14 +67,14 @@ class Curve:
         >>> Curve.of(val_accuracy=[0.5, 0.6]).epoch
         array([1., 2.])
         """
-        given = {name: np.asarray(values, dtype=np.float64) for name, values in columns.items()}
+        given = {name: numbers(name, values).astype(np.float64) for name, values in columns.items()}
         sizes = [len(values) for values in (*given.values(), *(() if reason is None else (reason,)))]
         if unknown := sorted(set(given) - set(cls.columns())):
             raise TypeError(f"unknown column {unknown[0]!r} of a curve; known: {', '.join(cls.columns())}")
         n = sizes[0] if sizes else 0
         if any(size != n for size in sizes):
             raise ValueError(f"the columns of a curve must have one length, got {sizes}")
-        ticks = np.arange(1, n + 1) if tick is None else np.asarray(tick, dtype=np.int64)
+        ticks = np.arange(1, n + 1) if tick is None else numbers("tick", tick).astype(np.int64)
         filled = {name: given.get(name, np.full(n, np.nan)) for name in cls.columns()}
         if "epoch" not in given:
             filled["epoch"] = ticks.astype(np.float64)

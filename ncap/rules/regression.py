@@ -102,16 +102,27 @@ def is_flat(fitted: FloatArray, accuracy: FloatArray) -> bool:
     return bool(np.ptp(fitted) < FLAT * np.ptp(accuracy))
 
 
-def is_centred(X: FloatArray) -> bool:
-    """Whether every feature has the mean 0 to six digits of its max |beta|, over at least 3 rows: the mark of a scaler.
+def scaled_by(X: FloatArray) -> str:
+    """The mark that a scaler leaves on every feature, in words; "" for beta as measured, and for fewer than 3 rows.
 
-    A capacitance read in magnitude is never negative. One read with its sign may lie on both sides of 0, but its mean over a few epochs
-    is not 0 to six digits, unless it was made so.
+    A capacitance read in magnitude is never negative, and one read with its sign may lie on both sides of 0. But over a few epochs neither
+    its mean is 0 to six digits of its max |beta| (StandardScaler), nor its median while both signs occur (RobustScaler), nor are its
+    least and greatest values 0 and 1 (MinMaxScaler), unless they were made so.
 
-    >>> is_centred(np.array([[-1.0], [0.0], [1.0]])), is_centred(np.array([[-1.0], [0.001], [1.0]]))
-    (True, False)
+    >>> [scaled_by(np.array([[-1.0], [middle], [1.0]])) for middle in (0.0, 0.001)]
+    ['the mean 0', '']
+    >>> scaled_by(np.array([[-1.0], [0.0], [3.0]])), scaled_by(np.array([[1.0], [0.0], [0.3]]))
+    ('the median 0', 'the range 0 to 1')
     """
-    return len(X) > 2 and bool((np.ptp(X, axis=0) > 0).all() and (np.abs(X.mean(axis=0)) <= CENTRED * max_abs(X)).all())
+    if len(X) < 3 or not (np.ptp(X, axis=0) > 0).all():
+        return ""
+    least, most, near = X.min(axis=0), X.max(axis=0), CENTRED * max_abs(X)
+    marks = {
+        "the mean 0": np.abs(X.mean(axis=0)) <= near,
+        "the median 0": (np.abs(np.median(X, axis=0)) <= near) & (least < 0) & (most > 0),
+        "the range 0 to 1": (np.abs(least) <= near) & (np.abs(most - 1) <= CENTRED),
+    }
+    return next((words for words, found in marks.items() if found.all()), "")
 
 
 class CapacitancePredictor(RegressorMixin, BaseEstimator):
@@ -145,7 +156,7 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
         ValueError: t0 is neither "bic" nor an int >= 0, or X or y has the wrong shape or holds NaN or infinity.
 
     Beta must come as it was measured: behind a StandardScaler, in a pipeline, 0 is the mean of the training rows, and h(0) their mean
-    accuracy. A beta whose mean is 0 to six digits is noted; a signed reading that has both signs is not taken for one.
+    accuracy; behind a MinMaxScaler it is the least beta seen. A beta that bears such a scaler's mark is noted (`scaled_by`).
 
     What is not guaranteed: that beta has anything to do with I*. Where it does not, ridge on noise returns the mean of
     the accuracies, which often ranks models well; compare with shuffled beta before crediting beta_eff. Where beta
@@ -202,9 +213,9 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
             self._fall_back(float(accuracy[-1]), obstacle)
         else:
             self._extrapolate(beta[t0:], accuracy[t0:])
-        if is_centred(beta):
+        if mark := scaled_by(beta):
             self._note(
-                "beta has the mean 0, as a scaler leaves it, and h(0) is about the mean accuracy: pass beta as measured"
+                f"beta has {mark}, as a scaler leaves it, so that h(0) is no accuracy at convergence: pass beta as measured"
             )
         if np.any((accuracy < 0) | (accuracy > 1)):
             self._note("observed accuracies lie outside [0, 1]: pass fractions, not percent")

@@ -20,6 +20,7 @@ NAMED: Registry[Source] = Registry(
         "mnist": "ncap.targets.keras_datasets:MNIST",
         "svhn": "ncap.targets.svhn:SOURCE",
         "svhn_small": "ncap.targets.npz_copies:SVHN_SMALL",
+        "tinyimagenet15": "ncap.targets.tinyimagenet:SOURCE",
         "birds": "ncap.targets.npz_copies:BIRDS",
         "flowers": "ncap.targets.npz_copies:FLOWERS",
         "streetletters": "ncap.targets.npz_copies:STREETLETTERS",

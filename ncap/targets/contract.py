@@ -6,8 +6,9 @@ Laws, tested over every member by `ncap.testing.targets.check_target`:
 2. `batches` yields float32 images (b, h, w, c) with values 0..255 and int64 labels (b,), in the order asked for, each index once;
    only the last batch may be smaller.
 3. A pixel does not depend on how it is read: alone, in a batch of any size, in any order, twice.
-4. Images are converted batch by batch, as `ncap.targets.images.convert` does: channels first, then the size. Nothing of the size of a
-   whole part is made in the shape asked for. Images that differ in size are read in a shape that says both sides, and in no other.
+4. Images are converted batch by batch, as `ncap.targets.images.convert` does: channels first, then the size. (A JPEG that shrinks to a
+   half or less may be decoded at a half, a quarter or an eighth at once.) Nothing of the size of a whole part is made in the shape asked
+   for. Images that differ in size are read in a shape that says both sides, and in no other.
 5. Equal fingerprints mean equal images and labels in all parts, and the same content from the same kind of source has the same
    fingerprint. By default it is that of the pixels, which arrays and a stream of them share; a folder has that of its files' bytes.
 """
@@ -71,7 +72,7 @@ class Target(ABC):
         """
 
     def converted(self, part: str, rows: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-        """The images of a part at `rows` (b,), in that order, each as `convert` makes it of the stored one: float32 (b, *shape)."""
+        """The images of a part at `rows` (b,), in that order, each as law 4 says: float32 (b, *shape)."""
         return convert(self.images(part, rows), shape)
 
     @abstractmethod

@@ -15,8 +15,8 @@ import numpy as np
 
 from ncap.targets.class_folders import find, part_folders
 from ncap.targets.contract import Format, Loading, Target
-from ncap.targets.decoding import RULES, SAID, DamagedError, decode
-from ncap.targets.images import OwnShape, convert, with_channels
+from ncap.targets.decoding import RULES, SAID, DamagedError, decode_for
+from ncap.targets.images import OwnShape, Spans, convert, with_channels
 from ncap.targets.inspection import Facts, inspect, read_unchanged
 from ncap.targets.parts import missing_parts
 from ncap.targets.splits import split
@@ -24,6 +24,7 @@ from ncap.targets.threads import Threads, processors
 
 _PARTS = ("train", "val", "test")
 _SHOWN = 3  # files that a message names; the rest are counted
+_TOGETHER = 2**18  # values of pictures that are converted together, beyond the first
 _THREADS = Threads(processors(), "ncap-decoding")
 
 
@@ -101,43 +102,54 @@ class FolderTarget(Target):
                 f"{self.folder}: the images are of several sizes and make no array; read them in a shape, such as (224, 224, 3)"
             )
         read = np.empty((len(rows), height, width, channels), np.uint8)
-        self._fill(read, part, rows, lambda pixels: with_channels(pixels, channels))
+        self._fill(read, part, rows, lambda pixels, _: with_channels(pixels, channels))
         return read
 
     def converted(self, part: str, rows: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-        """The images of a part at `rows`, float32 (b, *shape), decoded by several threads and converted one by one."""
+        """The images of a part at `rows`, float32 (b, *shape), decoded by several threads."""
         read = np.empty((len(rows), *shape), np.float32)
         own = self.input_shape[2]
-        self._fill(read, part, rows, lambda pixels: convert(with_channels(pixels, own), shape))
+        self._fill(read, part, rows, lambda pixels, spans: convert(with_channels(pixels, own), shape, spans))
         return read
 
-    def _fill(self, read: np.ndarray, part: str, rows: np.ndarray, made: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Put what is made of each picture in its place, a share of the rows in each thread."""
-        files = self.files[self.check_part(part)]
+    def _fill(
+        self, read: np.ndarray, part: str, rows: np.ndarray, made: Callable[[np.ndarray, Spans], np.ndarray]
+    ) -> None:
+        """Put what is made of the pictures at `rows` in their places, a share of them in each thread."""
+        files = self.files[self.check_part(part)].take(rows)
 
-        def fill(places: Sequence[int]) -> None:
-            for place in places:
-                row = rows[place]
-                read[place] = made(self._pixels(files.paths[row], files.facts[row])[np.newaxis])[0]
+        def fill(first: int) -> None:
+            """Pictures of one size are converted together, as long as they are small."""
+            places: list[int] = []
+            held: list[np.ndarray] = []
+            spans: Spans = (0.0, 0.0)
+            for place in range(first, len(rows), _THREADS.count):
+                pixels, its = self._pixels(files.paths[place], files.facts[place], read.shape[1:3])
+                if held and (pixels.shape != held[0].shape or its != spans or pixels.size * len(held) > _TOGETHER):
+                    read[places] = made(np.stack(held), spans)
+                    places, held = [], []
+                places.append(place)
+                held.append(pixels)
+                spans = its
+            if held:
+                read[places] = made(np.stack(held), spans)
 
-        shares = [range(first, len(rows), _THREADS.count) for first in range(min(_THREADS.count, len(rows)))]
-        working = [_THREADS.submit(fill, share) for share in shares[1:]]
+        working = [_THREADS.submit(fill, first) for first in range(1, min(_THREADS.count, len(rows)))]
         try:
-            fill(shares[0] if shares else ())
+            fill(0)
         finally:
             for each in working:  # none writes into `read` after this
                 each.exception()
         for each in working:
             each.result()
 
-    def _pixels(self, path: str, facts: Facts) -> np.ndarray:
-        """The picture (h, w, 1 or 3) of a file that is as it was."""
+    def _pixels(self, path: str, facts: Facts, sides: tuple[int, int]) -> tuple[np.ndarray, Spans]:
+        """The picture (h, w, 1 or 3) of a file that is as it was, not much larger than `sides`."""
         whole = os.path.join(self.folder, path)  # noqa: PTH118  once per image: quicker than a Path
         try:
-            pixels = decode(read_unchanged(whole, facts)).pixels
+            return decode_for(read_unchanged(whole, facts), sides, facts.done)
         except DamagedError as error:
-            raise ValueError(f"{whole}: cannot be decoded any more, {error}; start again") from error
-        return pixels
+            raise ValueError(f"{whole}: cannot be decoded any more, {error}; start again") from None
 
     def with_training_rows(self, rows: np.ndarray) -> Self:
         """The target whose training part is its `rows`."""

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from ncap.arguments import as_array, whole_number
 
 OwnShape = tuple[int | None, int | None, int]  # a side is None where images differ in it
+Spans = tuple[float, float]  # height and width in pixels, the last of which may be a part of one
 
 _CHUNK = 2**18  # pixels that are interpolated at a time, 2 MiB in float64: a few images stay in the cache
 _SHORT = 16  # values beside each other that numpy takes one by one
@@ -83,24 +84,25 @@ have, such as --size 224 (from Python size=224, or shape=(224, 224, 3))
     return height, width, channels
 
 
-def convert(x: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+def convert(x: np.ndarray, shape: tuple[int, int, int], spans: Spans | None = None) -> np.ndarray:
     """Images x (b, h, w, c) of any number type as float32 (b, *shape): first the channels, then the size.
 
     What shrinks to a half or less is averaged over boxes first, so that no pixel is skipped, and the rest of the way is interpolated: see
     `average` and `resize`. Along a side that shrinks to more than a half, or grows, this is bilinear interpolation alone.
+
+    spans: how many pixels of x the images are high and wide, where the last row or column stands for less than a whole one.
 
     >>> stripes = np.tile(np.array([0, 90, 0], np.uint8), 4).reshape(1, 1, 12, 1)
     >>> convert(stripes, (1, 4, 1)).ravel(), resize(stripes.astype(np.float32), 1, 4).ravel()      # by interpolation alone, all white
     (array([30., 30., 30., 30.], dtype=float32), array([90., 90., 90., 90.], dtype=float32))
     """
     height, width, channels = shape
-    old = x.shape[1:3]
-    boxes = max(1, old[0] // height), max(1, old[1] // width)
+    high, wide = spans or (float(x.shape[1]), float(x.shape[2]))
+    boxes = max(1, int(high // height)), max(1, int(wide // width))
     if channels < x.shape[-1]:
         x = with_channels(np.asarray(x, np.float32), channels)
-    smaller = average(x, *boxes)
-    spans = old[0] / boxes[0], old[1] / boxes[1]
-    return resize(with_channels(np.asarray(smaller, np.float32), channels), height, width, spans)
+    smaller = np.asarray(average(x, *boxes), np.float32)
+    return resize(with_channels(smaller, channels), height, width, (high / boxes[0], wide / boxes[1]))
 
 
 def average(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -114,8 +116,10 @@ def average(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
     if rows == columns == 1:
         return x
     sums = _sum(_sum(x, 1, rows), 2, columns)
-    counts = np.multiply.outer(_lengths(x.shape[1], rows), _lengths(x.shape[2], columns))
-    return (sums / counts[:, :, np.newaxis]).astype(np.float32)
+    n, height, width, channels = sums.shape
+    counts = np.multiply.outer(_lengths(x.shape[1], rows), np.repeat(_lengths(x.shape[2], columns), channels))
+    means = sums.reshape(n, height, width * channels) / counts
+    return means.astype(np.float32).reshape(sums.shape)
 
 
 def _sum(x: np.ndarray, axis: int, length: int) -> np.ndarray:
@@ -126,11 +130,17 @@ def _sum(x: np.ndarray, axis: int, length: int) -> np.ndarray:
     kind = {1: np.uint16, 2: np.uint32}.get(x.dtype.itemsize, np.uint64) if x.dtype.kind == "u" else np.float64
     if x.dtype.kind == "u" and length > 257:
         kind = np.uint64
+    x = x.astype(kind)  # once: numpy is slow where it converts while it adds
     along = (slice(None),) * axis
-    sums = x[(*along, slice(0, None, length))].astype(kind)
+    sums = x[(*along, slice(0, None, length))].copy()
     for start in range(1, length):
         step = x[(*along, slice(start, None, length))]
-        sums[(*along, slice(0, step.shape[axis]))] += step
+        kept = sums[(*along, slice(0, step.shape[axis]))]
+        if axis == 1:
+            kept += step
+            continue
+        for channel in range(x.shape[-1]):  # numpy is slow at runs of three
+            kept[..., channel] += step[..., channel]
     return sums
 
 
@@ -151,7 +161,7 @@ def with_channels(x: np.ndarray, channels: int) -> np.ndarray:
     return np.asarray(x.mean(axis=-1, keepdims=True))
 
 
-def resize(x: np.ndarray, height: int, width: int, spans: tuple[float, float] | None = None) -> np.ndarray:
+def resize(x: np.ndarray, height: int, width: int, spans: Spans | None = None) -> np.ndarray:
     """Bilinear interpolation at half-pixel centres, edges repeated, no smoothing before shrinking.
 
     Output pixel i reads the input at p = (i + 1/2) h_in / h_out - 1/2, clipped to 0..h_in-1, as keras.ops.image.resize does:

@@ -47,9 +47,8 @@ def read_unchanged(path: str, facts: Facts) -> bytes:
             data = file.read()
             state = os.fstat(file.fileno())
     except OSError as error:
-        raise ValueError(
-            f"{path}: was there when the job began, and cannot be read now ({error.strerror}); start again"
-        ) from error
+        why = f"was there when the job began, and cannot be read now ({error.strerror})"
+        raise ValueError(f"{path}: {why}; start again") from None  # TensorFlow would tell the first error of a chain
     if (state.st_size, state.st_mtime_ns, len(data)) != (facts.size, facts.changed, facts.size):
         raise ValueError(
             f"{path}: has changed since the job began; start again, so that all is trained on the same pictures"

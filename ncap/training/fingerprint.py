@@ -1,15 +1,12 @@
 """Fingerprints, which tell one body, or one state of training, from another."""
 
 import hashlib
-import json
-import re
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ncap.training.description import described, described_layer, described_module
+from ncap.measure.description import described_model
 
 if TYPE_CHECKING:
     import keras
@@ -40,7 +37,10 @@ def body_fingerprint(body: "keras.Model") -> str:
     """
     import keras
 
-    return f"{fingerprint(body.get_weights())}:{keras.__version__}:{architecture_fingerprint(body)}"
+    from ncap.training.buffers import buffers
+
+    held = [keras.ops.convert_to_numpy(buffer.value) for buffer in buffers(body)]
+    return f"{fingerprint([*body.get_weights(), *held])}:{keras.__version__}:{architecture_fingerprint(body)}"
 
 
 def same_body(stored: str, own: str) -> bool:
@@ -58,39 +58,4 @@ def same_body(stored: str, own: str) -> bool:
 
 def architecture_fingerprint(body: "keras.Model") -> str:
     """The first 8 hexadecimal digits of the SHA-256 of a model's architecture."""
-    plain = json.loads(json.dumps(_described(body), sort_keys=True, default=described))
-    return hashlib.sha256(json.dumps(_without_names(plain), sort_keys=True).encode()).hexdigest()[:8]
-
-
-def _described(layer: "keras.layers.Layer") -> Any:
-    """The class and settings of a layer and of all layers inside it; for classes from elsewhere, also their code and attributes.
-
-    Keras saves no argument that it cannot serialize, such as an array, and of a class of the user's perhaps nothing at all.
-    """
-    import keras
-
-    kind = type(layer)
-    config: Any = None
-    if isinstance(layer, keras.layers.TorchModuleWrapper):  # its config is its pickled weights
-        config = [described_module(layer.module), getattr(layer, "features", "")]
-    else:
-        with suppress(Exception):  # a user's get_config may do anything
-            config = layer.get_config()
-    own = described_layer(layer)
-    inside = [_described(each) for each in getattr(layer, "layers", [])]
-    return [kind.__name__, own, config, inside]
-
-
-def _without_names(described: Any) -> Any:
-    """The same values with every layer name replaced by the number of its first occurrence; keys stay as they are."""
-    names = re.findall(r'"name": "([^"]*)"', json.dumps(described, sort_keys=True))
-    numbers = {name: f"#{index}" for index, name in enumerate(dict.fromkeys(names))}
-
-    def renamed(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: renamed(inside) for key, inside in value.items()}
-        if isinstance(value, list):
-            return [renamed(inside) for inside in value]
-        return numbers.get(value, value) if isinstance(value, str) else value
-
-    return renamed(described)
+    return hashlib.sha256(described_model(body).encode()).hexdigest()[:8]

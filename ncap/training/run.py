@@ -5,7 +5,6 @@ so a run that resumes from a state equals an undisturbed one.
 """
 
 import math
-import random
 import time
 import warnings
 import weakref
@@ -21,14 +20,17 @@ from ncap.job import Job, Place
 from ncap.measure.measurement import take
 from ncap.measure.probe import attach_probe
 from ncap.reference.verdict import CapacitanceWarning
+from ncap.training import generators
 from ncap.training.augmentation import Augmentation
 from ncap.training.batches import TrainingBatches
+from ncap.training.buffers import Buffer, buffers
 from ncap.training.confusion import ConfusionMetric
 from ncap.training.evaluation import evaluate
 from ncap.training.failure import TrainingFailedError, describe
 from ncap.training.fingerprint import body_fingerprint, fingerprint, same_body
 from ncap.training.seeds import derived_seed
 from ncap.training.tick import Start, State, Tick
+from ncap.training.unkept import check_nothing_unkept
 
 if TYPE_CHECKING:
     from ncap.candidates import Candidate
@@ -98,6 +100,7 @@ class Training:
         weights = {id(variable) for variable in self.model.weights}
         own = [variable for variable in self.model.variables if id(variable) not in weights]
         self.generators = [*own, *_shared_generator()]
+        check_nothing_unkept(body, [*self.model.variables, *self.generators])
 
     def check_body(self, stored: str) -> None:
         """Raise ValueError if the run started from another body than this; "" means that none is known."""
@@ -114,10 +117,13 @@ class Training:
             for variables, arrays in self._variables(state)
         )
 
-    def _variables(self, state: State) -> list[tuple[list[keras.Variable], list[np.ndarray]]]:
+    def _weights(self) -> list[keras.Variable | Buffer]:
+        return [*self.model.weights, *buffers(self.model)]
+
+    def _variables(self, state: State) -> list[tuple[list[keras.Variable | Buffer], list[np.ndarray]]]:
         """The variables that a state is of, with the state's arrays."""
         return [
-            (self.model.weights, state.weights),
+            (self._weights(), state.weights),
             (self.model.optimizer.variables, state.optimizer),
             # An older state has none, or only those of the body; they are reseeded after an epoch in any case.
             (self.generators[: len(state.generators)], state.generators),
@@ -129,7 +135,7 @@ class Training:
         if place.part == 1:
             self._reseed(place.epoch)
         self.batches.take(self._order(place.epoch), place, self._augmentation(place.epoch))
-        history = self.model.fit(self.batches, shuffle=False, verbose=0, callbacks=[_Interruptible()]).history
+        history = self.model.fit(self.batches, shuffle=False, verbose=0, callbacks=[_Steps()]).history
         return {name: values[-1] for name, values in history.items()}
 
     def tick(self, number: int, place: Place) -> Tick:
@@ -156,11 +162,11 @@ class Training:
 
     def state(self, inside: bool = False) -> State:
         """The present state; inside an epoch, with the states of Python's and numpy's generators."""
-        weights, optimizer, generators = (
-            [np.asarray(keras.ops.convert_to_numpy(variable)) for variable in part]
-            for part in (self.model.weights, self.model.optimizer.variables, self.generators)
+        weights, optimizer, states = (
+            [np.asarray(keras.ops.convert_to_numpy(variable.value)) for variable in part]
+            for part in (self._weights(), self.model.optimizer.variables, self.generators)
         )
-        return State(self.fingerprint, weights, optimizer, generators, _generator_states() if inside else None)
+        return State(self.fingerprint, weights, optimizer, states, generators.states() if inside else None)
 
     def set_state(self, state: State) -> None:
         """Resume from a state."""
@@ -169,7 +175,7 @@ class Training:
             for variable, array in zip(variables, arrays, strict=True):
                 variable.assign(array)
         if state.random is not None:
-            _set_generator_states(state.random)
+            generators.set_states(state.random)
 
     def _readings(self, number: int) -> list[dict[str, Any]]:
         with warnings.catch_warnings():
@@ -200,10 +206,7 @@ class Training:
 
     def _reseed(self, epoch: int) -> None:
         parts = self._parts(epoch)
-        # keras.utils.set_random_seed without the backend's own generator, which no Keras layer uses: on TensorFlow, setting it clears the
-        # cache of compiled kernels, which would slow down every epoch of a small network.
-        random.seed(derived_seed(*parts))
-        np.random.seed(derived_seed(*parts))  # noqa: NPY002  the generator that a user's layer may draw from
+        generators.seed(derived_seed(*parts))
         for index, state in enumerate(self.generators):
             state.assign(np.array([derived_seed(*parts, "generator", index), 0], dtype=state.dtype))
 
@@ -262,8 +265,16 @@ def _shared_generator() -> list[keras.Variable]:
     return [global_seed_generator().state]
 
 
-class _Interruptible(keras.callbacks.Callback):
-    """Ctrl-C ends training between two batches."""
+class _Steps(keras.callbacks.Callback):
+    """Lets training begin with the generators as they were, whatever building the model drew, and ends it by Ctrl-C between two batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.states = generators.states()
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Set the generators: before its first step in a process, Keras on PyTorch calls the model once."""
+        generators.set_states(self.states)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Raise KeyboardInterrupt if it was pressed."""
@@ -340,15 +351,3 @@ def _check_serialized(optimizer: keras.optimizers.Optimizer, learning_rate: floa
 def _optimizer_names() -> list[str]:
     found = (value for value in vars(keras.optimizers).values() if isinstance(value, type))
     return [kind.__name__.lower() for kind in found if issubclass(kind, keras.optimizers.Optimizer)]
-
-
-def _generator_states() -> list[Any]:
-    """The states of Python's and numpy's generators as JSON values."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002
-    return [random.getstate(), [kind, np.asarray(keys).tolist(), position, has_gauss, gauss]]
-
-
-def _set_generator_states(states: list[Any]) -> None:
-    (version, internal, gauss), numpys = states
-    random.setstate((version, tuple(internal), gauss))
-    np.random.set_state(tuple(numpys))  # noqa: NPY002

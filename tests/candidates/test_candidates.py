@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -14,8 +15,9 @@ import pytest
 
 import ncap
 from ncap import candidates
-from ncap.candidates import bodies, hdf5, mini, pretrain
-from ncap.candidates.mini import MiniCandidate
+from ncap.candidates import bodies, hdf5, pretrain
+from ncap.candidates.multiply_adds import multiply_adds
+from ncap.candidates.shipped import WEIGHTS, card
 from ncap.registry import Registry
 from ncap.testing.candidates import check_candidate
 
@@ -49,7 +51,7 @@ def test_a_candidate_is_a_body_without_head_that_takes_raw_pixels(built, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_weight_is_the_stored_one(built, name):
-    stored = arrays(mini.WEIGHTS / f"{name}.h5")
+    stored = arrays(WEIGHTS / f"{name}.h5")
     assert sum(array.size for array in stored.values()) == built[name].count_params()
     for path, variable in hdf5.variables(built[name]).items():
         np.testing.assert_array_equal(np.asarray(variable), stored[path])
@@ -57,7 +59,7 @@ def test_every_weight_is_the_stored_one(built, name):
 
 def test_the_weights_were_trained(built):
     # ten balanced classes: guessing gives 0.1; the card's accuracy was measured on held-out images
-    for name, entry in mini.card()["candidates"].items():
+    for name, entry in card("mini")["candidates"].items():
         assert entry["test_accuracy"] > 0.7, name
     # training leaves no bias and no shift at its starting value 0
     for body in built.values():
@@ -90,7 +92,7 @@ def test_batch_norm_follows_small_data(built):
 
 
 def test_the_weights_fit_in_the_wheel():
-    assert sum(path.stat().st_size for path in mini.WEIGHTS.iterdir()) < 5_000_000
+    assert sum((WEIGHTS / f"{name}.h5").stat().st_size for name in NAMES) < 5_000_000
 
 
 # weights files
@@ -192,18 +194,19 @@ def test_a_pipe_in_the_weights_place_is_not_waited_for(tmp_path):
 def test_pretraining_writes_weights_that_fit_and_a_card(tmp_path, monkeypatch):
     # the whole command on few random images and one body
     rng = np.random.default_rng(0)
-    x, y = rng.integers(0, 256, (100, 28, 28), np.uint8), np.repeat(np.arange(10), 10)
+    x, y = rng.integers(0, 256, (2, 100, 28, 28), np.uint8), np.repeat(np.arange(10), 10)
     (tmp_path / "images").mkdir()
-    np.savez(tmp_path / "images" / "fashion_mnist.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    np.savez(tmp_path / "images" / "fashion_mnist.npz", x_train=x[0], y_train=y, x_test=x[1], y_test=y)
     monkeypatch.setenv("NCAP_DATA", str(tmp_path))
-    monkeypatch.setattr(pretrain, "BODIES", {"mlp": bodies.BODIES["mlp"]})
+    one = replace(pretrain.RECIPES["mini"], bodies={"mlp": bodies.BODIES["mlp"]})
+    monkeypatch.setitem(pretrain.RECIPES, "mini", one)
     cards = []
     for folder in ("once", "again"):
         pretrain.main(["--out", str(tmp_path / folder), "--seed", "3", "--epochs", "2"])
         cards.append(json.loads((tmp_path / folder / "mini.json").read_text()))
     assert cards[0] == cards[1]
-    assert cards[0].keys() == mini.card().keys()
-    assert cards[0]["candidates"]["mlp"].keys() == mini.card()["candidates"]["mlp"].keys()
+    assert cards[0].keys() == card("mini").keys()
+    assert cards[0]["candidates"]["mlp"].keys() == card("mini")["candidates"]["mlp"].keys()
     assert (cards[0]["training_images"], cards[0]["epochs"], cards[0]["seed"]) == (100, 2, 3)
     hdf5.load_weights(bodies.mlp(), tmp_path / "once" / "mlp.h5")
 
@@ -228,7 +231,7 @@ def test_specs_that_resolve(spec, expected):
 def test_a_dictionary_of_factories_keeps_its_names_and_order():
     own = candidates.resolve({"second": bodies.mlp, "first": candidates.resolve("plain")["plain"]})
     assert list(own) == ["second", "first"]
-    assert own["second"].build().count_params() == mini.card()["candidates"]["mlp"]["parameters"]
+    assert own["second"].build().count_params() == card("mini")["candidates"]["mlp"]["parameters"]
     assert own["first"].name == "plain"
 
 
@@ -294,10 +297,13 @@ def test_members_keep_the_laws(name):
 
 
 def test_the_card_is_where_its_numbers_come_from():
-    known = MiniCandidate("mlp")
-    assert (known.source, known.source_accuracy) == ("fashion_mnist", mini.card()["candidates"]["mlp"]["test_accuracy"])
+    known = candidates.resolve("mlp")["mlp"]
+    assert (known.source, known.source_accuracy) == (
+        "fashion_mnist",
+        card("mini")["candidates"]["mlp"]["test_accuracy"],
+    )
     assert known.classifier() is None
-    assert known.multiply_adds is None
+    assert (known.multiply_adds, known.licence) == (multiply_adds(bodies.mlp()), "MIT")
 
 
 class Told(candidates.Candidate):

@@ -15,6 +15,7 @@ from keras import layers
 import ncap
 from ncap import candidates
 from ncap.testing.candidates import check_candidate
+from ncap.training.failure import describe
 
 PIXELS = np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3)).astype(np.float32)
 
@@ -69,10 +70,21 @@ def test_a_saved_model_is_cut_at_the_layer_that_is_named(saved):
     check_candidate(one)
     assert (one.name, one.notes) == ("mine@conv", "cut at layer 'conv', as asked")
     assert one.build().output_shape == (None, 14, 14, 4)
-    with pytest.raises(
-        ValueError, match=r"mine\.keras: layer 'cnov' .*choose one of logits, pool, conv.*mine\.keras@NAME"
-    ):
+    with pytest.raises(ValueError, match=r"mine\.keras: layer 'cnov' .*choose one of logits, pool, conv"):
         only(f"{saved}@cnov").build()
+
+
+def test_a_saved_model_in_which_the_features_have_no_clear_end_is_refused_within_the_room_of_a_table(tmp_path):
+    dense = [
+        layers.Flatten(),
+        *(layers.Dense(8, "relu", name=f"hidden{n}") for n in range(9)),
+        layers.Dense(3, "softmax"),
+    ]
+    keras.Sequential([keras.Input((16, 16, 3)), *dense]).save(tmp_path / "mlp_of_mine.keras")
+    with pytest.raises(ValueError, match=r"cut it with mlp_of_mine\.keras@NAME at one of hidden8, hidden7, ") as caught:
+        only(str(tmp_path / "mlp_of_mine.keras")).build()
+    assert "hidden7" in describe(caught.value)
+    assert only(f"{tmp_path / 'mlp_of_mine.keras'}@hidden8").build().output_shape == (None, 8)
 
 
 def test_a_saved_model_without_its_weights(saved):

@@ -137,7 +137,7 @@ def test_alexnet_without_weights_is_built_from_random_ones_only(tmp_path, monkey
     check_candidate(only("AlexNet:random").at_size(64))
     assert only("AlexNet").weights() == "missing"
     with pytest.raises(
-        ValueError, match=r"AlexNet\.h5 and in .*models/AlexNet\.h5, and are in neither.*'AlexNet:random'"
+        ValueError, match=r"neither .*weights/AlexNet\.h5 nor .*models/AlexNet\.h5; place.*'AlexNet:random'"
     ):
         only("AlexNet").build()
 

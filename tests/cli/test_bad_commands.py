@@ -131,6 +131,7 @@ def missing_stores(command):
 
 
 LIGHT = [
+    Wrong("datasets", "--export", "photos", ("--export takes what to write and where, as in: ncap datasets digits",)),
     *candidates("rank"),
     *targets("rank"),
     *(

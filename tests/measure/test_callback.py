@@ -154,3 +154,11 @@ def test_sample_weights_that_cannot_be_read(model, weight, options, message):
         model.fit(target.x_train, target.y_train, verbose=0, callbacks=[callback])
     with pytest.raises(ValueError, match=message):
         ncap.capacitance(model, target.x_train, target.y_train, sample_weight=weight, **options)
+
+
+def test_the_error_of_one_callback_does_not_overwrite_another(model):
+    target = tiny.target()
+    x, y = target.x_train, target.y_train
+    both = [ncap.CapacitanceCallback(x, y, name=name) for name in ("beta_error", "beta")]
+    with pytest.raises(ValueError, match="the logs hold 'beta_error' already"):
+        model.fit(x, y, verbose=0, callbacks=both)

@@ -220,7 +220,9 @@ def test_the_compiled_loss_is_read():
     assert ncap.capacitance(model, x, y).beta_eff == pytest.approx(
         ref.capacitance(net, features, y, strength="magnitude").beta_eff, rel=1e-4
     )
-    assert ncap.capacitance(model, x, y, loss="cross_entropy").beta_eff != ncap.capacitance(model, x, y).beta_eff
+    with pytest.warns(UserWarning, match=r"loss='cross_entropy' is passed, but the model is compiled with 'mse'"):
+        other = ncap.capacitance(model, x, y, loss="cross_entropy").beta_eff
+    assert other != ncap.capacitance(model, x, y).beta_eff
 
 
 @pytest.mark.parametrize(
@@ -306,3 +308,32 @@ def test_a_float64_probe_in_float32_jax_is_pointed_out():
     model = keras.Model(body.inputs, probe(body.outputs[0]))
     with pytest.warns(UserWarning, match="set JAX_ENABLE_X64=1"):
         ncap.capacitance(model, np.eye(3), [0, 1, 0])
+
+
+class Squared(keras.losses.SparseCategoricalCrossentropy):
+    """A loss of the user's that is Keras' own by its class and name only."""
+
+    def call(self, y_true, y_pred):
+        return super().call(y_true, y_pred) ** 2
+
+
+class OwnLoss(keras.Model):
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return ops.mean(y_pred**2)
+
+
+class OwnStep(keras.Model):
+    def train_step(self, *data):
+        return {}
+
+
+@pytest.mark.parametrize("kind", [keras.Model, OwnLoss, OwnStep])
+def test_a_loss_of_the_users_own_is_not_read_as_keras_own(kind):
+    model, (x, y) = trained_model(), data()
+    own = kind(model.inputs, model.outputs)
+    loss = Squared if kind is keras.Model else keras.losses.SparseCategoricalCrossentropy
+    own.compile("sgd", loss(from_logits=True))
+    with pytest.raises(ValueError, match="not supported" if kind is keras.Model else "computes a loss of its own"):
+        ncap.capacitance(own, x, y)
+    if kind is not keras.Model:
+        assert ncap.capacitance(own, x, y, loss="cross_entropy") == ncap.capacitance(model, x, y)

@@ -190,3 +190,15 @@ def test_a_quantized_probe_is_refused_and_a_quantized_body_is_not():
     find_probe(model).units[1].dense.quantize("int8")
     with pytest.raises(ValueError, match="'dense_2' is quantized to int8"):
         ncap.capacitance(model, x, y)
+
+
+@pytest.mark.parametrize("last", [{}, {"data_format": "channels_first"}])
+def test_features_with_channels_first_are_not_averaged_over_channels(last):
+    """The probe read the columns of an image as its features."""
+    layers = [keras.layers.Permute((3, 1, 2)), keras.layers.ZeroPadding2D(1, data_format="channels_first")]
+    body = keras.Sequential([keras.Input((6, 6, 5)), *layers, keras.layers.Activation("relu")])
+    with pytest.raises(ValueError, match=r"returns \(None, 5, 8, 8\) with channels first, as its layer 'zero_padding"):
+        ncap.attach_probe(body, classes=2)
+    end = keras.layers.GlobalAveragePooling2D(**last) if last else keras.layers.Permute((2, 3, 1))
+    probe = find_probe(ncap.attach_probe(keras.Sequential([body, end]), classes=2))
+    assert probe.units[0].dense.kernel.shape[0] == 5

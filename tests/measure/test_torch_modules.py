@@ -2,14 +2,18 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from keras import ops
 from probes import BACKEND, parameters
+from tiny import ranked, without_times
 
 import ncap
 from ncap import reference as ref
 from ncap.measure.measurement import take
 from ncap.measure.probe import find_probe
+from ncap.records.loading import load
+from ncap.training.fingerprint import body_fingerprint
 
 if BACKEND != "torch":
     pytest.skip("needs KERAS_BACKEND=torch", allow_module_level=True)
@@ -75,3 +79,34 @@ def test_seeds_of_the_probe_that_torch_cannot_hold_are_reduced(model):
     assert drawn.max() >= 2**31
     kernels = [ops.convert_to_numpy(unit.dense.kernel) for unit in find_probe(model).units]
     assert all(kernel.std() > 0.1 for kernel in kernels)
+
+
+def flat(*more):
+    """A factory of a flat network whose last modules keep a state, or draw from PyTorch's own generator."""
+
+    def factory():
+        torch.manual_seed(0)
+        inside = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 6), *(make() for make in more))
+        wrapped = keras.layers.TorchModuleWrapper(inside, output_shape=(None, 6))
+        return keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Rescaling(1 / 255), wrapped])
+
+    return factory
+
+
+@pytest.mark.parametrize("ticks", [1, 2])
+@pytest.mark.parametrize("more", [lambda: torch.nn.BatchNorm1d(6, momentum=0.01), lambda: torch.nn.Dropout(0.5)])
+def test_moving_statistics_and_dropout_are_resumed(tmp_path, more, ticks):
+    """The first are no weights to Keras, the second draws from no generator of Keras'."""
+    options = {"runs": 1, "batch_size": 16, "ticks_per_epoch": ticks, "rule": "last_seen"}
+    ranked(tmp_path / "once.db", {"flat": flat(more)}, epochs=3, **options)
+    for epochs in (1, 3):
+        ranked(tmp_path / "twice.db", {"flat": flat(more)}, epochs=epochs, **options)
+    once, twice = (without_times(load(tmp_path / name).observations) for name in ("once.db", "twice.db"))
+    pd.testing.assert_frame_equal(once, twice)
+
+
+def test_moving_statistics_are_part_of_a_body():
+    body = flat(lambda: torch.nn.BatchNorm1d(6))()
+    before = body_fingerprint(body)
+    body.layers[-1].module[2].running_mean += 1.0
+    assert body_fingerprint(body) != before

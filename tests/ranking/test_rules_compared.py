@@ -125,6 +125,9 @@ def test_rules_stand_beside_the_truth(demo):
     assert rhos(beside).to_dict() == table["rho"].to_dict()
 
 
+truth_of_a = pd.DataFrame({"target": ["digits"], "candidate": ["a"], "accuracy": [0.8]})
+
+
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
@@ -146,6 +149,12 @@ def test_rules_stand_beside_the_truth(demo):
             ValueError,
             "no row of the target 'digits'; it has x",
         ),
+        ({"truth": truth_of_a.assign(candidate="b")}, ValueError, "truth has none of the candidates a; it has b"),
+        ({"truth": truth_of_a.assign(candidate=" A")}, ValueError, "the candidate ' A' is 'a' in the records"),
+        ({"truth": truth_of_a.assign(accuracy=nan)}, ValueError, "truth has no accuracy of the target 'digits'"),
+        ({"truth": truth_of_a.drop(columns="accuracy")}, ValueError, "truth: missing ['accuracy']"),
+        ({"truth": truth_of_a.rename(columns={"accuracy": "acuracy"})}, ValueError, "did you mean 'accuracy'?"),
+        ({"truth": truth_of_a[:0], "records": tables(a=line(0.8))}, ValueError, "truth has no row"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(change, error, words):

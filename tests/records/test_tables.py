@@ -1,6 +1,7 @@
 """The tables of one job: whoever made them, checked before anything reads them."""
 
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def test_rows_are_taken_by_candidate_run_epoch_and_tick(demo):
 
 def test_the_readings_of_a_tick_keep_their_order():
     names = ["gradient", "explicit/signed/unit"]
-    read = pd.DataFrame([KEY | {"tick": tick, "reading": name} for tick in (2, 1) for name in names])
+    read = pd.DataFrame([KEY | {"tick": tick, "reading": name, "beta_eff": 1.0} for tick in (2, 1) for name in names])
     records = load({"observations": observations({}, {"tick": 2}), "readings": read})
     assert records.readings["reading"].tolist() == names * 2
     assert records.reading == "gradient"
@@ -193,3 +194,38 @@ def test_the_truth_is_of_runs_that_did_not_fail():
     (line,) = load(seen | {"failures": failed}).truth()[["accuracy", "epochs"]].values.tolist()
     assert line == [pytest.approx(0.4), 4.0]
     assert load(seen | {"failures": pd.concat([failed, failed.assign(run=0)])}).truth().empty
+
+
+@pytest.mark.parametrize(
+    ("table", "rename", "words"),
+    [
+        (READINGS, {"beta_eff": "beta_ef"}, "readings: unknown column 'beta_ef'; did you mean 'beta_eff'?"),
+        (READINGS, {"beta_eff": "x"}, "readings: missing ['beta_eff']"),
+        (OBSERVATIONS, {"val_accuracy": "val_acc"}, "unknown column 'val_acc'; did you mean 'val_accuracy'?"),
+        (OBSERVATIONS, {"epoch": "epochs"}, "unknown column 'epochs'; did you mean 'epoch'?"),
+    ],
+)
+def test_a_misspelt_column_is_not_read_as_if_it_were_missing(table, rename, words):
+    """It ended as a fallback for want of readings."""
+    rows = observations({"val_accuracy": 0.5, "reading": "gradient", "beta_eff": 1.0}).rename(columns=rename)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        checked_table(table, rows)
+
+
+@pytest.mark.parametrize("change", [{"candidate": "A"}, {"run": 1}, {"settings": "t"}, {"target": "digit"}])
+def test_readings_of_no_observation_are_refused_where_a_candidate_lacks_them(change):
+    seen = observations({"val_accuracy": 0.5})
+    read = observations({"reading": "gradient", "beta_eff": 1.0})
+    others = read.assign(candidate="other")
+    assert len(load({"observations": seen, "readings": pd.concat([read, others])}).readings)
+    with pytest.raises(ValueError, match="1 rows belong to no observation") as caught:
+        load({"observations": seen, "readings": read.assign(**change)})
+    assert "no reading belongs to s, digits, a" in str(caught.value)
+
+
+def test_ticks_in_another_order_than_training_are_refused():
+    """The last-seen accuracy was that of the first epoch."""
+    with pytest.raises(ValueError, match="falls to 1 at tick 2 of candidate 'a', run 0"):
+        checked_table(OBSERVATIONS, observations({"epoch": 2.0}, {"tick": 2, "epoch": 1.0}))
+    checked_table(OBSERVATIONS, observations({"epoch": 2.0}, {"tick": 2, "epoch": float("nan")}))
+    checked_table(OBSERVATIONS, observations({"epoch": 2.0}, {"tick": 2, "epoch": 1.0, "run": 1}))

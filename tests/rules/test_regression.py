@@ -359,6 +359,18 @@ def test_beta_behind_a_scaler_is_noted():
     assert "mean 0" not in CapacitancePredictor().fit(beta, accuracy).note_
 
 
+@pytest.mark.parametrize(
+    ("scaler", "mark"), [("MinMaxScaler", "the range 0 to 1"), ("RobustScaler", "the median 0"), ("MaxAbsScaler", None)]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_other_scalers_are_noted_where_they_move_0(scaler, mark, dtype):
+    from sklearn import preprocessing
+
+    beta, accuracy = np.array([[4.1], [3.2], [2.3], [1.7], [1.3]], dtype), [0.5, 0.6, 0.7, 0.8, 0.82]
+    note = CapacitancePredictor().fit(getattr(preprocessing, scaler)().fit_transform(beta), accuracy).note_
+    assert (f"beta has {mark}, as a scaler leaves it" in note) if mark else "scaler" not in note
+
+
 def test_masked_arrays_are_refused_and_not_read_unmasked():
     beta, accuracy = np.array([[4.0], [3], [2], [1]]), np.array([0.5, 0.6, 0.7, 0.8])
     for name, X, y in (("X", np.ma.masked_equal(beta, 1), accuracy), ("y", beta, np.ma.masked_equal(accuracy, 0.8))):

@@ -26,6 +26,11 @@ def test_every_rule_keeps_the_laws(name):
     check_rule(resolve(name))
 
 
+def test_a_curve_is_not_made_of_what_a_mask_hides():
+    with pytest.raises(ValueError, match="val_accuracy is a masked array"):
+        Curve.of(val_accuracy=np.ma.masked_greater([0.5, 99.0], 1))
+
+
 class Broken(LastSeen):
     """Keeps all laws but for what its subclasses change."""
 

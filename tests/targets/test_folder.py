@@ -1,7 +1,13 @@
 """Folders of class folders: layouts, what people's files look like, streaming, fingerprints, the cache."""
 
 import os
+import re
+import signal
+import subprocess
+import sys
+import time
 import warnings
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -11,9 +17,11 @@ from PIL import Image
 
 from ncap import targets
 from ncap.job import Job, Place
+from ncap.pipeline import NothingRankedError, rank
+from ncap.records.loading import load
 from ncap.targets import Target, inspection
 from ncap.targets.ahead import Ahead
-from ncap.targets.decoding import decode
+from ncap.targets.decoding import decode, decode_for
 from ncap.targets.export import export_folder
 from ncap.targets.images import convert
 from ncap.testing.targets import check_target
@@ -316,6 +324,41 @@ def test_what_was_done_is_counted_and_said_once(tmp_path):
     assert target.input_shape == (6, 8, 3)
 
 
+def smooth(size):
+    """A picture without fine detail, so that ways to shrink it differ little."""
+    return Image.fromarray(RNG.integers(0, 256, (5, 6, 3), np.uint8)).resize(size, Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize(
+    ("size", "turn"), [((640, 480), 1), ((333, 251), 1), ((640, 480), 6), ((333, 251), 6), ((333, 251), 3)]
+)
+def test_a_large_jpeg_is_decoded_near_the_size_that_is_wanted(tmp_path, size, turn):
+    """At a half, a quarter or an eighth; the pixels are those of the whole picture within a few of 255, and stand where they stood."""
+    data = saved(tmp_path, smooth(size), "1.jpg", quality=95, exif=exif(turn))
+    whole = decode(data, "1.jpg")
+    for sides in ((40, 50), (100, 100), (225, 240)):
+        pixels, spans = decode_for(data, sides, whole.done)
+        factor = min(whole.pixels.shape[0] // sides[0], whole.pixels.shape[1] // sides[1])
+        even = turn == 1 or size == (640, 480)  # a part of a pixel would be on the wrong side after turning
+        scale = max(each for each in (1, 2, 4, 8) if each <= factor) if even else 1
+        assert pixels.shape[:2] == tuple(-(-side // scale) for side in whole.pixels.shape[:2])
+        shape = (*sides, 3)
+        near, full = convert(pixels[np.newaxis], shape, spans), convert(whole.pixels[np.newaxis], shape)
+        assert np.abs(near - full).max() < 6
+        assert np.abs(near - full).mean() < 1
+
+
+def test_pixels_do_not_depend_on_what_is_read_beside_them(tmp_path):
+    """Photographs of several sizes in groups, some of them shrunk by the decoder."""
+    sizes = [(200, 150), (200, 150), (60, 40), (61, 33), (150, 200), (30, 30)]
+    target = targets.load(photos(tmp_path, 12, lambda: smooth(sizes[int(RNG.integers(6))]), "jpg"))
+    check_target(target)
+    whole, _ = target.read("train", np.arange(20), (32, 24, 3))
+    for size in (1, 3, 20):
+        parts = [x for x, _ in target.batches("train", np.arange(20)[::-1], size, (32, 24, 3))]
+        np.testing.assert_array_equal(np.concatenate(parts)[::-1], whole)
+
+
 # damaged files
 
 
@@ -520,6 +563,73 @@ def test_a_folder_of_photographs_is_ranked_from_the_command_line(tmp_path, share
     done = call(*ranked)
     assert done.exit_code == 0, done.output
     assert len((tmp_path / "out" / "ranking.csv").read_text().splitlines()) == 3
+
+
+RANKING = """
+import ncap
+ncap.rank("plain", "photos", epochs=100_000, hidden=(8, 4), progress=False, rule="last_seen")
+"""
+
+
+def rank_in_a_process(folder):
+    env = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    return subprocess.Popen([sys.executable, "-c", RANKING], cwd=folder, env=env, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_a_tick(store, process):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.5)
+        with suppress(ValueError):  # not there yet, or without a job
+            if len(load(store).observations):
+                return
+    pytest.fail(f"no epoch was committed; exit code {process.poll()}")
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_that_reads_ahead_can_be_ended(tmp_path, stop):
+    photos(tmp_path / "photos", 30)
+    with rank_in_a_process(tmp_path) as process:
+        try:
+            wait_for_a_tick(tmp_path / "runs.db", process)
+            process.send_signal(stop)
+            _, message = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode in (-stop, 130)
+    if stop == signal.SIGINT:
+        assert message.rstrip().endswith(
+            "KeyboardInterrupt: ncap.rank was interrupted; the same call goes on from here"
+        )
+
+
+def test_a_file_that_vanishes_while_a_job_trains_is_named(tmp_path):
+    photos(tmp_path / "photos", 30)
+    with rank_in_a_process(tmp_path) as process:
+        try:
+            wait_for_a_tick(tmp_path / "runs.db", process)
+            for file in (tmp_path / "photos" / "rose").iterdir():
+                file.unlink()
+            _, message = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 1
+    assert re.search(r"photos/rose/\d+.png: was there when the job began, and cannot be read now", message)
+
+
+def test_a_candidate_that_takes_any_size_asks_for_one(tmp_path, monkeypatch):
+    import keras
+
+    def free():
+        layers = [keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D()]
+        return keras.Sequential([keras.Input((None, None, 3)), *layers])
+
+    monkeypatch.chdir(tmp_path)
+    photos(tmp_path / "photos", 8, mixed)
+    given = {"epochs": 1, "hidden": (8, 4), "progress": False, "rule": "last_seen"}
+    with pytest.raises(NothingRankedError, match=r"the images are of several sizes, .* such as --size 224"):
+        rank({"free": free}, "photos", **given)
+    assert rank({"free": free}, "photos", size=16, **given).candidates == ["free"]
 
 
 def test_an_export_goes_into_a_new_folder_alone(tmp_path):

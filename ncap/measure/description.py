@@ -1,22 +1,69 @@
-"""Values and code of a user's layers as JSON values, the same in every process: what they compute with, and never where it lies."""
+"""A model, and the values and code of a user's layers, as JSON values, the same in every process: what they compute with, and never where
+it lies."""
 
 import dis
 import hashlib
 import inspect
+import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    import keras
+
+_VALUES = (bool, int, float, str, tuple, np.ndarray, np.generic)
 _DEEPEST = 6  # objects inside objects, and functions that functions call
 # What these define is told by its name: their versions are in a job's environment.
 _LIBRARIES = {
     *sys.stdlib_module_names,
     *("keras", "keras_hub", "tensorflow", "jax", "jaxlib", "torch", "torchvision", "timm", "numpy", "scipy", "ncap"),
 }
+
+
+def described_model(model: "keras.Model") -> str:
+    """The architecture of a model as JSON: what Keras would save of it, except for layer names, which Keras numbers throughout a process.
+
+    For layers that are not Keras' own, it includes their code and their attributes.
+    """
+    plain = json.loads(json.dumps(_inside(model), sort_keys=True, default=described))
+    return json.dumps(_without_names(plain), sort_keys=True)
+
+
+def _inside(layer: Any) -> Any:
+    """The class and settings of a layer and of all layers inside it; for classes from elsewhere, also their code and attributes.
+
+    Keras saves no argument that it cannot serialize, such as an array, and of a class of the user's perhaps nothing at all.
+    """
+    kind = type(layer)
+    config: Any = None
+    if any(base.__name__ == "TorchModuleWrapper" for base in kind.__mro__):  # its config is its pickled weights
+        config = [described_module(layer.module), getattr(layer, "features", "")]
+    else:
+        with suppress(Exception):  # a user's get_config may do anything
+            config = layer.get_config()
+    inside = [_inside(each) for each in layer._flatten_layers(include_self=False, recursive=False)]
+    return [kind.__name__, described_layer(layer), config, inside]
+
+
+def _without_names(described: Any) -> Any:
+    """The same values with every layer name replaced by the number of its first occurrence; keys stay as they are."""
+    names = re.findall(r'"name": "([^"]*)"', json.dumps(described, sort_keys=True))
+    numbers = {name: f"#{index}" for index, name in enumerate(dict.fromkeys(names))}
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: renamed(inside) for key, inside in value.items()}
+        if isinstance(value, list):
+            return [renamed(inside) for inside in value]
+        return numbers.get(value, value) if isinstance(value, str) else value
+
+    return renamed(described)
 
 
 def described(value: Any, depth: int = 0) -> Any:
@@ -48,11 +95,21 @@ def described(value: Any, depth: int = 0) -> Any:
 def described_layer(layer: Any) -> list[Any]:
     """What the classes of a layer that are the user's read and keep on it, and the user's functions that Keras' own layers call."""
     classes = [kind for kind in type(layer).__mro__ if not _of_a_library(kind)]
-    kept = {
-        name for kind in classes for function in _functions(kind) for name in _names(function.__code__, "STORE_ATTR")
+    codes = [function.__code__ for kind in classes for function in _functions(kind)]
+    # What is set from outside the class, on the layer or on the class, is kept if the class reads it.
+    kept, read = (set().union(*(_names(code, step) for code in codes)) for step in ("STORE_ATTR", "LOAD_ATTR"))
+    values = {
+        name: value
+        for name, value in vars(layer).items()
+        if name in kept or (name in read and isinstance(value, _VALUES)) or _is_of_the_user(value)
     }
-    values = {name: value for name, value in vars(layer).items() if name in kept or _is_of_the_user(value)}
-    return [*map(described, classes), described(values)] if classes or values else []
+    own = {
+        name: value
+        for kind in reversed(classes)
+        for name, value in vars(kind).items()
+        if name in read and isinstance(value, _VALUES)
+    }
+    return [*map(described, classes), described(own | values)] if classes or values else []
 
 
 def described_module(module: Any) -> list[Any]:
@@ -147,8 +204,9 @@ def _read(function: FunctionType) -> dict[str, Any]:
     found.pop("__class__", None)
     read = _names(function.__code__, "LOAD_GLOBAL") - _names(function.__code__, "STORE_GLOBAL")
     found |= {name: function.__globals__[name] for name in read if name in function.__globals__}
-    fixed = (bool, int, float, str, tuple, np.ndarray, np.generic, type)
-    return {name: value for name, value in found.items() if isinstance(value, fixed) or inspect.isroutine(value)}
+    return {
+        name: value for name, value in found.items() if isinstance(value, (*_VALUES, type)) or inspect.isroutine(value)
+    }
 
 
 def _names(code: CodeType, step: str) -> set[str]:
