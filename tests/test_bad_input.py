@@ -465,7 +465,7 @@ NAMES = [
     ("spec", "cifar-100", ValueError, "did you mean 'cifar100'?", "or tfds:NAME, or a folder with SVHN's .mat files"),
     ("spec", "Digits", ValueError, "unknown target 'Digits'; did you mean 'digits'?", "or the path of a .npz file"),
     ("spec", "fashion-mnist", ValueError, "did you mean 'fashion_mnist'?"),
-    ("spec", "imagenet", ValueError, "unknown target 'imagenet'; known: digits, fashion_mnist, cifar10"),
+    ("spec", "imagenet", ValueError, "unknown target 'imagenet'", "known: digits, fashion_mnist, cifar10"),
     ("spec", "", ValueError, "unknown target ''"),
     ("spec", "x" * 300, ValueError, "unknown target 'xxx"),
     (

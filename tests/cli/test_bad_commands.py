@@ -61,7 +61,9 @@ def candidates(command):
 def targets(command):
     return [
         Wrong(command, "--target", "Digits", ("unknown target 'Digits'; did you mean 'digits'?",)),
-        Wrong(command, "--target", "imagenet", ("unknown target 'imagenet'; known: digits", "the path of a .npz file")),
+        Wrong(
+            command, "--target", "imagenet", ("unknown target 'imagenet'", "known: digits", "the path of a .npz file")
+        ),
         Wrong(command, "--target", "", ("unknown target ''",)),
         Wrong(command, "--target", "folder", ("folder: has 0 class folders, and two are needed; pass one folder of",)),
         Wrong(command, "--target", "missing.npz", ("missing.npz: cannot be read (No such file or directory); pass",)),

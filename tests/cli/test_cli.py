@@ -66,8 +66,8 @@ def test_what_can_be_named_is_listed_in_three_formats(command):
 
 def test_models_of_a_collection_or_by_name():
     assert json.loads(call("models", "mlp,plain", "--format", "json").stdout)[1] == {
-        "name": "plain", "family": "VGG", "source": "fashion_mnist", "parameters": 23296, "multiply_adds": None, "input": "16 x 16 x 1",
-        "licence": "", "weights": "at hand",
+        "name": "plain", "family": "VGG", "source": "fashion_mnist", "parameters": 23296, "multiply_adds": 626688, "input": "16 x 16 x 1",
+        "licence": "MIT", "weights": "at hand",
     }  # fmt: skip
     printed = call("models", "mini").stdout
     assert "multiply adds" in printed
