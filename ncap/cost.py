@@ -61,7 +61,7 @@ def measure_costs(
             | {f"seconds_{work}": value for work, value in seconds.items()}
             | {f"ratio_{method}": seconds[method] / seconds["train"] for method in METHODS}
         )
-        keras.utils.clear_session()
+        clear_session()
     return pd.DataFrame(lines)
 
 

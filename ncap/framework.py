@@ -56,6 +56,25 @@ def quiet_tracing() -> Iterator[None]:
         TENSORFLOW.removeFilter(without_retracing)
 
 
+def clear_session() -> None:
+    """keras.utils.clear_session, so that graphs do not pile up, without what it also forgets: the settings that a user made.
+
+    After it, the next network would be built and trained in another precision, or on other devices.
+    """
+    import keras
+
+    policy, distribution = keras.config.dtype_policy(), keras.distribution.distribution()
+    logs, short_traces = keras.config.is_interactive_logging_enabled(), keras.config.is_traceback_filtering_enabled()
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy(policy)
+    if distribution is not None:
+        keras.distribution.set_distribution(distribution)
+    if not logs:
+        keras.config.disable_interactive_logging()
+    if not short_traces:
+        keras.config.disable_traceback_filtering()
+
+
 def devices() -> list[str]:
     """The devices that Keras' backend computes on, such as ["cpu:0"]; on PyTorch, Keras itself cannot say."""
     import keras

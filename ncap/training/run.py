@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from ncap.arguments import suggestion
+from ncap.framework import clear_session
 from ncap.interrupt import check
 from ncap.job import Job, Place
 from ncap.measure.measurement import take
@@ -66,7 +67,7 @@ def train(
     except (Exception, SystemExit) as error:  # whatever a user's factory or layers raise, sys.exit() included
         raise TrainingFailedError(epoch, describe(error)) from error
     finally:
-        keras.utils.clear_session()  # so that graphs do not pile up from candidate to candidate
+        clear_session()  # so that graphs do not pile up from candidate to candidate
 
 
 class Training:
