@@ -13,6 +13,8 @@ from ncap.records.loading import load
 def _as_before():
     yield
     keras.config.set_dtype_policy("float32")
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
     keras.config.enable_interactive_logging()
     keras.config.enable_traceback_filtering()
 
@@ -53,3 +55,20 @@ def test_clearing_the_session_keeps_what_a_user_has_set():
     clear_session()
     assert not keras.config.is_interactive_logging_enabled()
     assert not keras.config.is_traceback_filtering_enabled()
+
+
+def test_what_a_factory_sets_does_not_reach_the_next_candidate(tmp_path):
+    """The accuracy of a candidate depended on which were trained before it."""
+
+    def mixed():
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        keras.config.set_floatx("float64")
+        keras.config.set_image_data_format("channels_first")
+        return TWO["narrow"]()
+
+    options = {"epochs": 1, "runs": 1, "rule": "last_seen"}
+    ranked(tmp_path / "alone.db", {"narrow": TWO["narrow"]}, **options)
+    ranked(tmp_path / "after.db", {"mixed": mixed, "narrow": TWO["narrow"]}, **options)
+    assert (keras.config.floatx(), keras.config.image_data_format()) == ("float32", "channels_last")
+    alone, after = (load(tmp_path / name).observations.set_index("candidate") for name in ("alone.db", "after.db"))
+    assert alone.loc["narrow", "val_loss"] == after.loc["narrow", "val_loss"]
