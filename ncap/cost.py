@@ -35,13 +35,12 @@ def measure_costs(
 
     Returns: columns candidate, seconds_train, and per method seconds_<method> and ratio_<method> = T_beta / T_train.
     """
-    import keras
     import pandas as pd
 
     from ncap import candidates as collections
     from ncap import targets
     from ncap.arguments import whole_number
-    from ncap.framework import quiet_tracing
+    from ncap.framework import clear_session, quiet_tracing
     from ncap.training.environment import check_backend
 
     check_backend()
@@ -61,7 +60,7 @@ def measure_costs(
             | {f"seconds_{work}": value for work, value in seconds.items()}
             | {f"ratio_{method}": seconds[method] / seconds["train"] for method in METHODS}
         )
-        keras.utils.clear_session()
+        clear_session()
     return pd.DataFrame(lines)
 
 

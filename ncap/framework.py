@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 
 TENSORFLOW = logging.getLogger("tensorflow")
 
@@ -54,6 +55,52 @@ def quiet_tracing() -> Iterator[None]:
         yield
     finally:
         TENSORFLOW.removeFilter(without_retracing)
+
+
+class Settings(NamedTuple):
+    """Keras' global settings that change what a network computes, or that a user has chosen for the terminal."""
+
+    policy: Any
+    floatx: str
+    data_format: str
+    distribution: Any
+    logs: bool
+    short_traces: bool
+
+
+def settings() -> Settings:
+    """The present ones."""
+    import keras
+
+    config = keras.config
+    return Settings(
+        config.dtype_policy(),
+        config.floatx(),
+        config.image_data_format(),
+        keras.distribution.distribution(),
+        config.is_interactive_logging_enabled(),
+        config.is_traceback_filtering_enabled(),
+    )
+
+
+def clear_session(kept: Settings | None = None) -> None:
+    """keras.utils.clear_session, so that graphs do not pile up, but with the settings that are given, by default the present ones.
+
+    By itself it forgets them, and the next network would be built and trained in another precision, or on other devices.
+    """
+    import keras
+
+    kept = kept or settings()
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy(kept.policy)
+    keras.config.set_floatx(kept.floatx)
+    keras.config.set_image_data_format(kept.data_format)
+    if kept.distribution is not None:
+        keras.distribution.set_distribution(kept.distribution)
+    if not kept.logs:
+        keras.config.disable_interactive_logging()
+    if not kept.short_traces:
+        keras.config.disable_traceback_filtering()
 
 
 def devices() -> list[str]:

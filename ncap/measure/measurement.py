@@ -266,7 +266,7 @@ def _check_work(loss: str | None, batch_size: int) -> None:
 def check_data(model: keras.Model, x: Any, y: Any, loss: str | None) -> tuple[Probe, np.ndarray, np.ndarray, str]:
     """The probe, inputs (N, ...), targets (N, classes) and loss; TypeError or ValueError where they do not fit. The body is not run."""
     probe = find_probe(model)
-    _check_not_quantized(probe)
+    _check_as_made(probe)
     if loss is None:
         loss = _compiled_loss(model)
     else:
@@ -281,13 +281,18 @@ def check_data(model: keras.Model, x: Any, y: Any, loss: str | None) -> tuple[Pr
     return probe, x, read_targets(y, len(x), probe.classes, loss), loss
 
 
-def _check_not_quantized(probe: Probe) -> None:
+def _check_as_made(probe: Probe) -> None:
     # A quantized kernel holds whole numbers, and the scale that makes weights of them is kept elsewhere.
     for dense in (*(unit.dense for unit in probe.units), probe.logits):
         if mode := getattr(dense, "quantization_mode", None):
             raise ValueError(
                 f"the probe's layer {dense.name!r} is quantized to {mode}, and its kernel is no longer the weights; take readings of the "
                 "model before model.quantize"
+            )
+        if dense.activation is not keras.activations.linear or not dense.use_bias:
+            raise ValueError(
+                f"the probe's layer {dense.name!r} was changed, to activation={dense.activation.__name__}, use_bias={dense.use_bias}, and "
+                "computes something else than a probe; attach a fresh one with ncap.attach_probe(body, classes)"
             )
 
 

@@ -151,7 +151,7 @@ def checked_table(table: Table, rows: Any) -> "pd.DataFrame":
 
 def _check_order(observations: "pd.DataFrame") -> None:
     """Refuse ticks of a run that are in another order than its epochs: the last seen would not be the last trained."""
-    known = observations.dropna(subset="epoch")
+    known = observations[observations["epoch"].abs() < inf]
     falls = known.groupby(list(RunKey._fields), sort=False)["epoch"].diff() < 0
     if falls.any():
         first = known[falls].iloc[0]

@@ -106,20 +106,21 @@ def scaled_by(X: FloatArray) -> str:
     """The mark that a scaler leaves on every feature, in words; "" for beta as measured, and for fewer than 3 rows.
 
     A capacitance read in magnitude is never negative, and one read with its sign may lie on both sides of 0. But over a few epochs neither
-    its mean is 0 to six digits of its max |beta| (StandardScaler), nor its median while both signs occur (RobustScaler), nor are its
-    least and greatest values 0 and 1 (MinMaxScaler), unless they were made so.
+    its mean is 0 to six digits of its max |beta| (StandardScaler), nor its median while its quartiles are 1 apart (RobustScaler), nor are
+    its least and greatest values 0 and 1 (MinMaxScaler), unless they were made so.
 
     >>> [scaled_by(np.array([[-1.0], [middle], [1.0]])) for middle in (0.0, 0.001)]
     ['the mean 0', '']
-    >>> scaled_by(np.array([[-1.0], [0.0], [3.0]])), scaled_by(np.array([[1.0], [0.0], [0.3]]))
+    >>> scaled_by(np.array([[-0.5], [0.0], [1.5]])), scaled_by(np.array([[1.0], [0.0], [0.3]]))
     ('the median 0', 'the range 0 to 1')
     """
     if len(X) < 3 or not (np.ptp(X, axis=0) > 0).all():
         return ""
+    lower, middle, upper = np.quantile(X, [0.25, 0.5, 0.75], axis=0)
     least, most, near = X.min(axis=0), X.max(axis=0), CENTRED * max_abs(X)
     marks = {
         "the mean 0": np.abs(X.mean(axis=0)) <= near,
-        "the median 0": (np.abs(np.median(X, axis=0)) <= near) & (least < 0) & (most > 0),
+        "the median 0": (np.abs(middle) <= near) & (np.abs(upper - lower - 1) <= CENTRED),
         "the range 0 to 1": (np.abs(least) <= near) & (np.abs(most - 1) <= CENTRED),
     }
     return next((words for words, found in marks.items() if found.all()), "")

@@ -11,7 +11,8 @@ from ncap.framework import devices
 
 
 def environment() -> dict[str, str]:
-    """The versions, backend and device that produce the numbers."""
+    """The versions, backend, device and, where it is not float32, precision that produce the numbers."""
+    policy = keras.config.dtype_policy().name
     backend = import_module(keras.backend.backend())  # the module, because the distribution may have another name
     return {
         "ncap": version("ncap"),
@@ -22,7 +23,7 @@ def environment() -> dict[str, str]:
         "backend": keras.backend.backend(),
         "device": ", ".join(devices()),
         "machine": f"{platform.system()} {platform.machine()}",
-    }
+    } | ({} if policy == "float32" else {"dtype_policy": policy})
 
 
 def check_backend() -> None:

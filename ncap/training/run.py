@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from ncap.arguments import suggestion
+from ncap.framework import clear_session, settings
 from ncap.interrupt import check
 from ncap.job import Job, Place
 from ncap.measure.measurement import take
@@ -49,7 +50,7 @@ def train(
 
     Raises: TrainingFailedError with the epoch and the reason, whatever the candidate or its layers raise.
     """
-    start, epoch = start or Start(), 1
+    start, epoch, chosen = start or Start(), 1, settings()
     try:
         training = Training(job, candidate, target, run)
         training.check_body(start.body)
@@ -68,7 +69,7 @@ def train(
     except (Exception, SystemExit) as error:  # whatever a user's factory or layers raise, sys.exit() included
         raise TrainingFailedError(epoch, describe(error)) from error
     finally:
-        keras.utils.clear_session()  # so that graphs do not pile up from candidate to candidate
+        clear_session(chosen)  # so that neither graphs nor a factory's settings pile up from candidate to candidate
 
 
 class Training:

@@ -202,3 +202,12 @@ def test_features_with_channels_first_are_not_averaged_over_channels(last):
     end = keras.layers.GlobalAveragePooling2D(**last) if last else keras.layers.Permute((2, 3, 1))
     probe = find_probe(ncap.attach_probe(keras.Sequential([body, end]), classes=2))
     assert probe.units[0].dense.kernel.shape[0] == 5
+
+
+@pytest.mark.parametrize(("attribute", "value"), [("activation", keras.activations.tanh), ("use_bias", False)])
+def test_a_probe_whose_layers_were_changed_is_refused(attribute, value):
+    """The closed form read them as they had been made."""
+    model = ncap.attach_probe(body_of(), classes=3, hidden=(5, 4))
+    setattr(find_probe(model).units[0].dense, attribute, value)
+    with pytest.raises(ValueError, match="layer 'dense_1' was changed, to activation="):
+        ncap.capacitance(model, np.ones((2, 6), np.float32), [0, 1])
