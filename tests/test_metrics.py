@@ -21,6 +21,7 @@ from ncap.terminal import open_console
 from ncap.training.confusion import ConfusionMetric
 from ncap.training.evaluation import metric_and_loss
 
+pytestmark = pytest.mark.filterwarnings(tiny.RAW)
 THEIRS = {
     "accuracy": accuracy_score,
     "balanced_accuracy": balanced_accuracy_score,
