@@ -203,7 +203,7 @@ def test_candidates_beyond_a_limit_are_left_out_and_said(tmp_path, capsys):
 
 
 def test_numbers_that_are_known_beforehand_leave_out_without_building(tmp_path, monkeypatch):
-    monkeypatch.setattr("ncap.candidates.shipped.ShippedCandidate.build", tiny.failing)
+    monkeypatch.setattr(type(candidates.resolve("mlp")["mlp"]), "build", tiny.failing)
     with pytest.raises(
         ValueError, match=r"none is within the limits .mlp: 51,488 parameters, more than max_parameters=1"
     ):

@@ -138,15 +138,33 @@ def mounted(folder, *options):
 
 
 def test_a_disk_that_fills_up(tmp_path, job, undisturbed):
-    """The disk has room for the store and one checkpoint, not for the second one beside the first."""
+    """Another program leaves room for the store's rows, not for a second checkpoint beside the first."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with mounted(disk, "-t", "tmpfs", "-o", "size=3m", "tmpfs"):
+        store = disk / "runs.db"
+        assert call(*job(store, 1)).exit_code == 0
+        (disk / "other").write_bytes(bytes(shutil.disk_usage(disk).free - 200_000))
+        done = call(*job(store, EPOCHS))
+        assert done.exit_code == 3
+        assert ".h5: could not be written (No space left on device)" in done.stderr
+        assert rows(store)["tick"].tolist() == [1]
+        subprocess.run(["mount", "-o", "remount,size=6m", disk], check=True)
+        assert call(*job(store, EPOCHS)).exit_code == 0
+        pd.testing.assert_frame_equal(without_times(rows(store)), undisturbed, check_exact=True)
+
+
+def test_a_disk_that_the_checkpoints_will_not_fit_on(tmp_path, job, undisturbed):
+    """It has room for one checkpoint, not for the second one beside the first, which is known before anything trains."""
     disk = tmp_path / "disk"
     disk.mkdir()
     with mounted(disk, "-t", "tmpfs", "-o", "size=900k", "tmpfs"):
         store = disk / "runs.db"
         done = call(*job(store, EPOCHS))
         assert done.exit_code == 3
-        assert ".h5: could not be written (No space left on device)" in done.stderr
-        assert rows(store)["tick"].tolist() == [1]
+        assert "the checkpoints of this job need 1.2 MB, the most for mlp (0.6 MB a run), and 0." in done.stderr
+        assert rows(store).empty
+        assert not list(disk.rglob("*.h5"))
         subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True)
         assert call(*job(store, EPOCHS)).exit_code == 0
         pd.testing.assert_frame_equal(without_times(rows(store)), undisturbed, check_exact=True)
