@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from ncap.candidates.multiply_adds import multiply_adds
+from ncap.candidates.multiply_adds import count_multiply_adds
 from ncap.candidates.raw_pixels import raw_pixels_at
 from ncap.interrupt import check
 from ncap.measure.probe import detach_probe
@@ -85,7 +85,7 @@ def _inspected(training: Training, candidate: "Candidate") -> Inspection:
         input_shape=shape,
         parameters=int(body.count_params()),
         multiply_adds=(candidate.multiply_adds if candidate.input_shape == shape else None)
-        or _looked_up(multiply_adds, body),
+        or _looked_up(count_multiply_adds, body),
         milliseconds=milliseconds,
         licence=candidate.licence,
         notes=candidate.notes,

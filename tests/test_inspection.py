@@ -13,7 +13,7 @@ from tiny import ranked, without_times
 
 import ncap
 from ncap import candidates, inspection
-from ncap.candidates.multiply_adds import multiply_adds
+from ncap.candidates.multiply_adds import count_multiply_adds
 from ncap.inspection import IMAGES, check_space, inspect
 from ncap.job import Job
 from ncap.pipeline import NothingRankedError
@@ -93,7 +93,7 @@ def test_a_body_that_can_be_trained_is_described():
     assert found.failure == found.facts.doubts == found.facts.notes == ""
     assert found.facts.input_shape == (8, 8, 1)
     assert found.facts.parameters == body.count_params()
-    assert found.facts.multiply_adds == multiply_adds(body) > 0
+    assert found.facts.multiply_adds == count_multiply_adds(body) > 0
     assert found.facts.milliseconds > 0
 
 

@@ -13,14 +13,14 @@ import keras
 from keras import layers
 
 
-def multiply_adds(model: keras.Model) -> int | None:
+def count_multiply_adds(model: keras.Model) -> int | None:
     """Multiply-adds of one image (h, w, c) through the model; None where they cannot be counted.
 
     A convolution costs h_out w_out k_h k_w c_in c_out / groups, a dense layer n_in n_out at each place. A layer that is called twice
     counts twice, a model inside the model as its layers. They cannot be counted where the input leaves a side open, in a model that is not
     a graph of layers, and in a layer of another kind that holds a matrix.
 
-    >>> multiply_adds(keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(10)]))
+    >>> count_multiply_adds(keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(10)]))
     5328
     >>> 6 * 6 * 3 * 3 * 3 * 4 + 6 * 6 * 4 * 10
     5328

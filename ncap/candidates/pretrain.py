@@ -27,7 +27,7 @@ from filelock import FileLock
 from ncap import targets
 from ncap.candidates import bodies, bodies32
 from ncap.candidates.hdf5 import load_weights, save_weights
-from ncap.candidates.multiply_adds import multiply_adds
+from ncap.candidates.multiply_adds import count_multiply_adds
 from ncap.targets import tinyimagenet
 from ncap.targets.parts import Part
 
@@ -123,7 +123,7 @@ def _pretrained(name: str, recipe: Recipe, images: Images, epochs: int, seed: in
     return {
         "family": family,
         "parameters": body.count_params(),
-        "multiply_adds": multiply_adds(body),
+        "multiply_adds": count_multiply_adds(body),
         "input_shape": list(body.input_shape[1:]),
         "test_accuracy": round(float(accuracy), 4),
     }

@@ -16,7 +16,7 @@ import pytest
 import ncap
 from ncap import candidates
 from ncap.candidates import bodies, hdf5, pretrain
-from ncap.candidates.multiply_adds import multiply_adds
+from ncap.candidates.multiply_adds import count_multiply_adds
 from ncap.candidates.shipped import WEIGHTS, card
 from ncap.registry import Registry
 from ncap.testing.candidates import check_candidate
@@ -303,7 +303,7 @@ def test_the_card_is_where_its_numbers_come_from():
         card("mini")["candidates"]["mlp"]["test_accuracy"],
     )
     assert known.classifier() is None
-    assert (known.multiply_adds, known.licence) == (multiply_adds(bodies.mlp()), "MIT")
+    assert (known.multiply_adds, known.licence) == (count_multiply_adds(bodies.mlp()), "MIT")
 
 
 class Told(candidates.Candidate):
