@@ -25,73 +25,69 @@ def card(collection: str) -> dict[str, Any]:
     return dict(json.loads((WEIGHTS / f"{collection}.json").read_text(encoding="utf-8")))
 
 
-class ShippedCandidate(Candidate):
-    """A network of a collection; KeyError for a name that is not on its card.
+class _Network(Candidate):
+    """What is known of a network of a collection whatever its weights; KeyError for one that is not on the card.
 
     Args:
         collection: the card's name.
         bodies: the module whose BODIES build the networks, by name; imported with the first of them.
-        name: the network's.
+        network: the network's name on the card.
     """
 
-    def __init__(self, collection: str, bodies: str, name: str) -> None:
-        about = card(collection)
-        entry = about["candidates"][name]
-        self.name, self.family, self.source = name, entry["family"], about["trained_on"]
-        self.input_shape, self.parameters = tuple(entry["input_shape"]), entry["parameters"]
-        self.multiply_adds, self.source_accuracy, self.licence = (
-            entry["multiply_adds"],
-            entry["test_accuracy"],
-            about["licence"],
-        )
-        self._bodies = bodies
+    def __init__(self, collection: str, bodies: str, network: str) -> None:
+        entry = card(collection)["candidates"][network]
+        self.name = network
+        self.family, self.input_shape = entry["family"], tuple(entry["input_shape"])
+        self.parameters, self.multiply_adds = entry["parameters"], entry["multiply_adds"]
+        self._collection, self._bodies, self._network = collection, bodies, network
 
     def weights(self) -> str:
-        """They are part of the package."""
+        """They are part of the package, or drawn."""
         return "at hand"
+
+    def _architecture(self) -> "keras.Model":
+        """A fresh body as its initialisers draw it."""
+        bodies: dict[str, tuple[str, Callable[[], keras.Model]]] = import_module(self._bodies).BODIES
+        return bodies[self._network][1]()
+
+
+class ShippedCandidate(_Network):
+    """A network with the weights of its pre-training."""
+
+    def __init__(self, collection: str, bodies: str, network: str) -> None:
+        super().__init__(collection, bodies, network)
+        about = card(collection)
+        self.source, self.licence = about["trained_on"], about["licence"]
+        self.source_accuracy = about["candidates"][network]["test_accuracy"]
 
     def build(self) -> "keras.Model":
         """A fresh copy of the body with the shipped weights; on any backend of Keras."""
         from ncap.candidates.hdf5 import load_weights
 
-        model = self.architecture()
-        load_weights(model, WEIGHTS / f"{self.name}.h5")
+        model = self._architecture()
+        load_weights(model, WEIGHTS / f"{self._network}.h5")
         return model
-
-    def architecture(self) -> "keras.Model":
-        """A fresh copy of the body as its initialisers draw it."""
-        bodies: dict[str, tuple[str, Callable[[], keras.Model]]] = import_module(self._bodies).BODIES
-        return bodies[self.name][1]()
 
     def untrained(self) -> "RandomStart":
         """The same body with random weights, always the same ones."""
-        return RandomStart(self)
+        return RandomStart(self._collection, self._bodies, self._network)
 
 
-class RandomStart(Candidate):
-    """A shipped network before its pre-training: random weights, drawn for its name alone, the same each time it is built."""
+class RandomStart(_Network):
+    """A network before its pre-training: random weights, drawn for its name alone, the same each time it is built."""
 
-    def __init__(self, trained: ShippedCandidate) -> None:
-        self.name, self.family = f"{trained.name}:random", trained.family
-        self.input_shape, self.parameters = trained.input_shape, trained.parameters
-        self.multiply_adds, self._architecture = trained.multiply_adds, trained.architecture
-
-    def weights(self) -> str:
-        """They are drawn."""
-        return "at hand"
+    def __init__(self, collection: str, bodies: str, network: str) -> None:
+        super().__init__(collection, bodies, network)
+        self.name = f"{network}:random"
 
     def build(self) -> "keras.Model":
-        """A fresh copy of the body with the random weights."""
+        """A fresh copy of the body with the random weights; on any backend of Keras."""
         with seeded(self.name):
             return self._architecture()
 
-    def untrained(self) -> Candidate:
-        """ValueError: its weights are random already."""
-        return super().untrained()
-
 
 class ShippedCollection:
-    """The networks of one card; the arguments are those of `ShippedCandidate`."""
+    """The networks of the card `collection`, which the BODIES of the module `bodies` build."""
 
     def __init__(self, collection: str, bodies: str) -> None:
         self.collection, self.bodies = collection, bodies
