@@ -25,6 +25,7 @@ SOURCES: Registry[Source] = Registry(
     "source of candidates",
     {
         "mini": "ncap.candidates.mini:MINI",
+        "mini32": "ncap.candidates.mini32:MINI32",
         "applications": "ncap.candidates.applications:APPLICATIONS",
         "paper17": "ncap.candidates.applications:PAPER17",
         "backbones": "ncap.candidates.backbones:BACKBONES",
