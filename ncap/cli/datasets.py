@@ -30,7 +30,7 @@ def datasets(name: str | None, export: Path | None, format: str, **loading: Any)
     if name is None:
         if export is not None:
             raise ValueError(
-                f"--export takes what to write too, as in: ncap datasets digits --export photos; got {export}"
+                f"--export takes what to write and where, as in: ncap datasets digits --export photos; got {export}"
             )
         print_table(targets.list_targets(), format)
         return
