@@ -186,7 +186,9 @@ def _body(dtype="float32", head=False):
 
 def test_the_probabilities_of_a_head_are_not_scored_as_features():
     """A head is cut where it is clear where the features end; a body that ends in one all the same has no score."""
-    unclear = keras.Sequential([*_body().layers, layers.Softmax(name="soft")])  # scores are pooled
+    unclear = keras.Sequential(
+        [keras.Input((8, 8, 1)), *_body().layers, layers.Softmax(name="soft")]
+    )  # scores are pooled
     chosen = {"bare": _body, "headed": lambda: _body(head=True), "unclear": lambda: unclear}
     bare, headed, refused = ncap.score(chosen, "digits", "log_me", n=100).to_dict("records")
     assert headed["value"] == bare["value"]
