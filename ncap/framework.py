@@ -83,7 +83,7 @@ def settings() -> Settings:
     )
 
 
-def clear_session(kept: Settings | None = None) -> None:
+def clear_session(kept: Settings | None = None, free_memory: bool = True) -> None:
     """keras.utils.clear_session, so that graphs do not pile up, but with the settings that are given, by default the present ones.
 
     By itself it forgets them, and the next network would be built and trained in another precision, or on other devices.
@@ -91,7 +91,7 @@ def clear_session(kept: Settings | None = None) -> None:
     import keras
 
     kept = kept or settings()
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=free_memory)
     keras.config.set_dtype_policy(kept.policy)
     keras.config.set_floatx(kept.floatx)
     keras.config.set_image_data_format(kept.data_format)

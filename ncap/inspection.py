@@ -16,6 +16,7 @@ import numpy as np
 
 from ncap.candidates.multiply_adds import count_multiply_adds
 from ncap.candidates.raw_pixels import raw_pixels_at
+from ncap.framework import clear_session, settings
 from ncap.interrupt import check
 from ncap.measure.probe import detach_probe
 from ncap.records.candidate_facts import KEY, CandidateFacts
@@ -58,13 +59,13 @@ def inspect(job: "Job", candidate: "Candidate", target: "Target") -> Inspection:
     A candidate fails where a run of it would raise before its first batch, because of a head that was left on for example, and where its
     features are not finite. Raw pixels that reach the first weights, and features that are the same for all images, are doubts only.
     """
-    found = None
+    found, chosen = None, settings()
     try:
         found = _inspected(Training(job, candidate, target), candidate)
     except (Exception, SystemExit) as error:  # whatever a user's factory or layers raise
         return Inspection(failure=describe(error))
     finally:
-        keras.utils.clear_session(free_memory=found is None or found.checkpoint_bytes > SMALL)
+        clear_session(chosen, free_memory=found is None or found.checkpoint_bytes > SMALL)
     return found
 
 

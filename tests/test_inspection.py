@@ -131,7 +131,7 @@ def test_a_doubt_is_a_warning_and_stands_in_the_note_and_fails_nothing(tmp_path,
 
 
 def test_a_graph_that_cannot_be_looked_into_fails_nothing(monkeypatch):
-    for name in ("raw_pixels_at", "multiply_adds"):
+    for name in ("raw_pixels_at", "count_multiply_adds"):
         monkeypatch.setattr(inspection, name, lambda *_: tiny.failing())
     found = inspected(raw)
     assert (found.failure, found.facts.doubts, found.facts.multiply_adds) == ("", "", None)

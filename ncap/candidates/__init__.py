@@ -4,14 +4,15 @@ A new source of them is a file here, or anywhere, with the methods of `Source`, 
 candidates stands for all of them; one that lists none is a way of naming networks, such as paths.
 
 How networks are named:
-    mlp, mini                       one of the ten networks that ncap ships, and all of them
+    mlp, mini                       one of the ten networks for 16 x 16 grey images that ncap ships, and all of them
+    mlp_32, mini32                  one of the eighteen for 32 x 32 colour images, and all of them
     ResNet50, applications          a network of keras.applications with its ImageNet weights, and all of them
     AlexNet, paper17                AlexNet with the weights of a user's file, and the seventeen networks of the paper
     ResNet50=path/weights.h5        one of those with other weights
     path/model.keras                a model that Keras saved, without its head
     path/model.keras@LAYER          the same, cut at a layer
     package.module:function         what a function returns; the current folder is searched too
-    NAME:random                     with random weights, of all but the functions and the networks of "mini"
+    NAME:random                     with random weights, of all but the functions
 
 >>> from ncap import candidates
 >>> list(candidates.resolve("residual,mlp"))
