@@ -364,7 +364,7 @@ def test_a_reading_that_the_store_lacks_is_named_with_those_that_it_has():
         (["rnak"], "No such command 'rnak'. Did you mean 'rank'?"),
         (["rank", "--epoch", "5"], "No such option '--epoch'. Did you mean '--epochs'?"),
         (["rank", "digits"], "Got unexpected extra argument (digits)"),
-        (["models", "mini"], "Got unexpected extra argument (mini)"),
+        (["readings", "mini"], "Got unexpected extra argument (mini)"),
         (["datasets", "--all"], "No such option '--all'"),
         (["--verison"], "No such option '--verison'. Did you mean '--version'?"),
     ],
