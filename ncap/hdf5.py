@@ -12,6 +12,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from ncap.reasons import one_line
+
 
 class HDF5Error(ValueError):
     """The file is damaged, or is none of those that ncap writes."""
@@ -28,7 +30,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
     except HDF5Error:
         raise
     except Exception as error:  # HDF5 has an exception of Python for every kind of damage
-        raise HDF5Error(" ".join(str(error).split()) or type(error).__name__) from error
+        raise HDF5Error(one_line(error)) from error
 
 
 def child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:

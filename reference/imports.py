@@ -23,7 +23,7 @@ BANDS = {
 }
 COLOURS = dict(zip((*BANDS, "runs"), ("#0072b2", "#cc79a7", "#d55e00", "#56a0d3", "#009e73", "#5f6b76"), strict=True))
 # Small, and imported nearly everywhere: arrows to them would hide the others.
-SHARED = ("arguments", "balance", "framework", "metrics", "published", "registry", "terminal")
+SHARED = ("arguments", "balance", "folders", "framework", "metrics", "published", "reasons", "registry", "terminal")
 WIDTHS = dict(zip(BANDS, (1.6, 1.6, 3.6, 1.6, 1.9), strict=True))
 
 

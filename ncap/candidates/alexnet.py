@@ -3,13 +3,12 @@
 Not the two towers with groups of 2012. Published weights are for PyTorch; ncap reads them from an HDF5 file of the user's.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncap.candidates.architecture import Architecture, ImageNetCandidate
-from ncap.candidates.keras_cache import models_folder
+from ncap.folders import data_folder, keras_folder
 
 if TYPE_CHECKING:
     import keras
@@ -61,9 +60,9 @@ ALEXNET = AlexNet(
 
 def weights_path() -> Path:
     """$NCAP_DATA/weights/AlexNet.h5 if it exists, else AlexNet.h5 in the folder where Keras keeps downloaded weights."""
-    data = os.environ.get("NCAP_DATA")
-    own = Path(data).expanduser() / "weights" / FILE if data else None
-    return own if own is not None and own.is_file() else models_folder() / FILE
+    data = data_folder()
+    own = data / "weights" / FILE if data else None
+    return own if own is not None and own.is_file() else keras_folder("models") / FILE
 
 
 class AlexNetCandidate(ImageNetCandidate):

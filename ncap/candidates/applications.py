@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ncap.candidates.architecture import Architecture, ImageNetCandidate
-from ncap.candidates.keras_cache import models_folder
+from ncap.folders import keras_folder
+from ncap.reasons import one_line
 
 if TYPE_CHECKING:
     import keras
@@ -231,7 +232,7 @@ class Application(Architecture):
         """
         side = size if size in _OWN_SIDES.get(self.name, ()) else self.size
         name = self.file.format(size=side)
-        return models_folder() / (re.sub(r"_no_?top(_v2)?", "", name) if top else name)
+        return keras_folder("models") / (re.sub(r"_no_?top(_v2)?", "", name) if top else name)
 
 
 def architecture(name: str) -> Application:
@@ -284,7 +285,7 @@ class ApplicationCandidate(ImageNetCandidate):
             raise ValueError(
                 f"candidate {self.name!r}: the file of weights {path} {problem}; place it there, pass another as "
                 f"'{self.architecture.name}=PATH.h5', or ask for untrained weights with '{self.architecture.name}:random' (it cannot be "
-                f"downloaded: {' '.join(str(error).split()):.200})"
+                f"downloaded: {one_line(error, 200)})"
             ) from error
 
 

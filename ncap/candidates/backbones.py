@@ -7,7 +7,6 @@ learning rate kills some of these networks without it. What is listed is read fr
 
 import copy
 import json
-import os
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from ncap.arguments import suggestion
 from ncap.candidates import operations
 from ncap.candidates.contract import Candidate
 from ncap.candidates.operations import CONVOLUTIONS, Operation, Shape
+from ncap.folders import data_folder
 
 if TYPE_CHECKING:
     import keras
@@ -225,8 +225,8 @@ BACKBONES = BackboneFolder()
 
 
 def _folder() -> Path | None:
-    data = os.environ.get("NCAP_DATA")
-    return Path(data) / PREFIX if data else None
+    data = data_folder()
+    return data / PREFIX if data else None
 
 
 def _family(stem: str) -> str:

@@ -5,12 +5,11 @@ what the networks were trained on, and have the detail up to 224 pixels that fir
 lack. Their labels are not used, and a network computes the same whichever statistics it has, so its accuracy on these very pictures is
 not affected.
 
-Statistics are kept in $NCAP_CACHE, else in ~/.cache/ncap: a body is then the same to the last bit in every process, whatever its backend
+Statistics are kept in `ncap.folders.cache_folder()`: a body is then the same to the last bit in every process, whatever its backend
 and number of threads, as resuming a run requires, and is built in a second instead of up to 16.
 """
 
 import hashlib
-import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ import keras
 import numpy as np
 
 from ncap.candidates.assembly import Graph, Statistics
+from ncap.folders import cache_folder
 
 if TYPE_CHECKING:
     from keras import KerasTensor
@@ -90,8 +90,7 @@ def kept(digest: str, compute: Callable[[], Mapping[str, Statistics]]) -> dict[s
 
     Of two processes that compute at the same time, both go on with what the first one has kept.
     """
-    folder = Path(os.environ.get("NCAP_CACHE") or Path.home() / ".cache" / "ncap") / "calibration"
-    path = folder / f"{digest}.npz"
+    path = cache_folder() / "calibration" / f"{digest}.npz"
     found = _read(path)
     if found is None:
         with suppress(OSError):

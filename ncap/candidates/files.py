@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncap.arguments import suggestion
 from ncap.candidates.contract import Candidate
+from ncap.reasons import one_line
 
 if TYPE_CHECKING:
     import keras
@@ -69,7 +70,7 @@ class FileCandidate(Candidate):
         try:
             model = keras.saving.load_model(self.path, compile=False, safe_mode=True)
         except Exception as error:  # of many kinds, in Keras' words
-            raise ValueError(f"{self.path}: Keras cannot load it in safe mode ({_one_line(error)})") from error
+            raise ValueError(f"{self.path}: Keras cannot load it in safe mode ({one_line(error, 300)})") from error
         if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
             raise ValueError(
                 f"{self.path}: holds a {type(model).__name__}, no graph of layers with an input; save keras.Sequential or "
@@ -110,7 +111,7 @@ def description(path: Path) -> dict[str, Any]:
         if not isinstance(told, dict):
             raise ValueError("its config.json describes no model")
     except Exception as error:  # a damaged archive raises some ten kinds
-        reason = "no config.json in it" if isinstance(error, KeyError) else _one_line(error)
+        reason = "no config.json in it" if isinstance(error, KeyError) else one_line(error, 300)
         raise ValueError(
             f"{path}: not a model that Keras saved as .keras ({reason}); write it with model.save('NAME.keras')"
         ) from None
@@ -198,7 +199,3 @@ def _parts(told: Any) -> Iterator[dict[str, Any]]:
             waiting += one.values()
         elif isinstance(one, list):
             waiting += one
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

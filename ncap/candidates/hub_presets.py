@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncap.candidates.contract import Candidate
-from ncap.candidates.torch_modules import first_line
+from ncap.reasons import first_line
 
 if TYPE_CHECKING:
     import keras

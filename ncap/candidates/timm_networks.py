@@ -7,7 +7,9 @@ from typing import Any
 
 from ncap.arguments import suggestion
 from ncap.candidates.contract import Candidate
-from ncap.candidates.torch_modules import TorchCandidate, first_line
+from ncap.candidates.torch_modules import TorchCandidate
+from ncap.folders import data_folder
+from ncap.reasons import first_line
 
 PREFIX = "timm:"
 INSTALL = "pip install timm, with torch and torchvision from one index, both for CUDA or both for the CPU"
@@ -119,7 +121,7 @@ def _timm(name: str) -> tuple[Any, Any]:
 
 
 def _folder() -> Path:
-    return Path(os.environ.get("NCAP_DATA", "$NCAP_DATA")) / "timm"
+    return (data_folder() or Path("$NCAP_DATA")) / "timm"
 
 
 def _cached(network: str) -> Any:

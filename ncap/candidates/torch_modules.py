@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ncap.arguments import is_name, whole_number
 from ncap.candidates.contract import Candidate
+from ncap.reasons import first_line
 
 if TYPE_CHECKING:
     import keras
@@ -335,11 +336,6 @@ def _beside(module: Any, features: str, called: set[str]) -> Iterator[tuple[Any,
             inside = f"{path}.{key}" if path else key
             if child is not None and not any(one == inside or one.startswith(f"{inside}.") for one in called):
                 yield parent, key, child
-
-
-def first_line(error: Exception) -> str:
-    """Of an error's message, which a library may continue for pages."""
-    return next(iter(str(error).splitlines()), "")
 
 
 def _copies(module: Any) -> Callable[[], Any]:

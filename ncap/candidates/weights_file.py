@@ -10,6 +10,7 @@ import numpy as np
 
 from ncap import hdf5 as reading
 from ncap.candidates import hdf5 as own_form
+from ncap.reasons import one_line
 
 
 def load(network: keras.Model, path: Path) -> str:
@@ -90,7 +91,7 @@ def _load_newer(network: keras.Model, path: Path) -> str:
     try:
         network.load_weights(path)
     except Exception as error:  # of many kinds, in Keras' words
-        raise ValueError(f"{path} does not fit {network.name}: {' '.join(str(error).split()):.300}") from error
+        raise ValueError(f"{path} does not fit {network.name}: {one_line(error, 300)}") from error
     return ""
 
 

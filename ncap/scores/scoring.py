@@ -11,6 +11,7 @@ import numpy as np
 
 from ncap.arguments import seed_number, whole_number
 from ncap.heads import head_of
+from ncap.reasons import first_line
 from ncap.scores import SCORES, Score, Value
 
 if TYPE_CHECKING:
@@ -146,8 +147,7 @@ def _timed(score: Score, inputs: Inputs) -> tuple[float, float, str]:
 
 
 def _failure(error: Exception) -> str:
-    first_line = str(error).strip().partition("\n")[0]
-    return f"failed ({type(error).__name__}: {first_line:.200})"
+    return f"failed ({type(error).__name__}: {first_line(error, 200)})"
 
 
 def _named(names: str | Sequence[str] | None) -> list[Score]:

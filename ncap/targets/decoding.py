@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFile
 
+from ncap.reasons import one_line
 from ncap.targets.images import Spans
 
 KINDS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
@@ -125,7 +126,7 @@ def _opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
     except (
         Exception
     ) as error:  # whatever damaged bytes lead to: OSError, SyntaxError, struct.error, IndexError, MemoryError, ...
-        raise DamagedError(_words(error)) from None
+        raise DamagedError(one_line(error, 100)) from None
 
 
 def _reduce(file: ImageFile.ImageFile, sides: tuple[int, int], exactly: bool) -> int:
@@ -193,7 +194,3 @@ def _is_animated(file: ImageFile.ImageFile) -> bool:
         return file.format != "MPO" and bool(getattr(file, "is_animated", False))
     except Exception:  # what follows the first frame is not read
         return False
-
-
-def _words(error: Exception) -> str:
-    return " ".join(str(error).split())[:100] or type(error).__name__

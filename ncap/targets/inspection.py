@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import PIL
 
-from ncap.targets.cache import cache_folder
+from ncap.folders import cache_folder
 from ncap.targets.decoding import RULES, DamagedError, decode
 from ncap.targets.threads import processors
 

@@ -3,10 +3,11 @@
 from functools import partial
 
 from ncap import framework
+from ncap.folders import keras_folder
 from ncap.targets import npz
 from ncap.targets.arrays import load_arrays
 from ncap.targets.contract import Loading, Source, Target
-from ncap.targets.places import keras_cache, local_copy, looked_for
+from ncap.targets.places import local_copy, looked_for
 
 
 def load(name: str, loading: Loading) -> Target:
@@ -30,7 +31,7 @@ def load(name: str, loading: Loading) -> Target:
 
 
 def _at_hand(name: str, cached: str) -> str:
-    return "yes" if local_copy(f"{name}.npz") or any(keras_cache().glob(cached)) else "to download"
+    return "yes" if local_copy(f"{name}.npz") or any(keras_folder("datasets").glob(cached)) else "to download"
 
 
 def _source(name: str, input_shape: tuple[int, int, int], classes: int, cached: str, licence: str) -> Source:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ncap.reasons import one_line
 from ncap.targets.arrays import ArrayTarget, load_arrays
 from ncap.targets.contract import Format, Loading
 from ncap.targets.parts import Part
@@ -61,7 +62,7 @@ def _parts(path: Path) -> dict[str, Part]:
         archive = np.load(path, allow_pickle=False)
     except Exception as error:  # a damaged archive raises whatever its bytes lead to
         raise ValueError(
-            f"cannot be read as an archive ({_words(error)}); save it with numpy.savez_compressed"
+            f"cannot be read as an archive ({one_line(error, 200)}); save it with numpy.savez_compressed"
         ) from error
     with archive:
         _check_members(archive.zip, path)
@@ -140,12 +141,8 @@ def _array(archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
 
 def _unreadable(key: str, error: Exception) -> ValueError:
     return ValueError(
-        f"{key} cannot be read ({_words(error)}); save arrays of numbers, object arrays are pickles and never loaded"
+        f"{key} cannot be read ({one_line(error, 200)}); save arrays of numbers, object arrays are pickles and never loaded"
     )
-
-
-def _words(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _accepts(path: Path) -> bool:

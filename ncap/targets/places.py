@@ -1,14 +1,9 @@
-"""Where the files of named data sets lie: copies in the folder $NCAP_DATA come first, then the cache that Keras downloads into."""
+"""Where the files of named data sets lie: copies in the folder $NCAP_DATA come first, then those that Keras has downloaded."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
-
-def data_folder() -> Path | None:
-    """The folder $NCAP_DATA, None where the variable is not set."""
-    folder = os.environ.get("NCAP_DATA")
-    return Path(folder) if folder else None
+from ncap.folders import data_folder
 
 
 def local_copy(file: str) -> Path | None:
@@ -16,11 +11,6 @@ def local_copy(file: str) -> Path | None:
     folder = data_folder()
     path = folder / "images" / file if folder else None
     return path if path and path.is_file() else None
-
-
-def keras_cache() -> Path:
-    """The folder of data sets that Keras has downloaded: $KERAS_HOME/datasets, else ~/.keras/datasets."""
-    return Path(os.environ.get("KERAS_HOME") or Path("~", ".keras").expanduser()) / "datasets"
 
 
 def first_file(name: str, folders: Iterable[Path]) -> Path | None:

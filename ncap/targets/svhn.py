@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from ncap import framework
+from ncap.folders import data_folder, keras_folder
 from ncap.targets.arrays import ArrayTarget, load_arrays
 from ncap.targets.contract import Format, Loading, Source, Target
 from ncap.targets.parts import Part
-from ncap.targets.places import data_folder, first_file, keras_cache
+from ncap.targets.places import first_file
 
 # Netzer et al. 2011; the sums are those that torchvision checks.
 _ORIGIN = "http://ufldl.stanford.edu/housenumbers/"
@@ -67,8 +68,8 @@ def _target(name: str, files: dict[str, Path], loading: Loading) -> ArrayTarget:
 
 
 def _places() -> Sequence[Path]:
-    own = data_folder()
-    return [*([own, own / "images", own / "svhn"] if own else []), keras_cache(), keras_cache() / "svhn"]
+    own, keras = data_folder(), keras_folder("datasets")
+    return [*([own, own / "images", own / "svhn"] if own else []), keras, keras / "svhn"]
 
 
 def _download(name: str, md5: str) -> Path:

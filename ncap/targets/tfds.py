@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ncap.reasons import first_line
 from ncap.targets.arrays import ArrayTarget, load_arrays
 from ncap.targets.contract import Format, Loading
 from ncap.targets.parts import Part
@@ -29,7 +30,8 @@ def read(path: Path, loading: Loading) -> ArrayTarget:
         splits = tfds.load(name, batch_size=None)
     except Exception as error:  # what it raises for an unknown name, without a network and for a damaged copy differs
         raise ValueError(
-            f"target '{PREFIX}{name}' cannot be loaded: {_first_line(error)}; `tfds build` makes a copy, its catalog lists the names"
+            f"target '{PREFIX}{name}' cannot be loaded: {first_line(error, 200) or type(error).__name__}; `tfds build` makes a copy, its "
+            "catalog lists the names"
         ) from error
     chosen = {_SPLITS[split]: rows for split, rows in splits.items() if split in _SPLITS}
     if "train" not in chosen:
@@ -62,11 +64,6 @@ def _check(path: Path) -> None:
             f"target '{path}' is a name of TensorFlow Datasets, which is not installed; pip install tensorflow-datasets, or pass a name "
             "that `ncap datasets` lists"
         )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).split("\n")
-    return next((line.strip() for line in lines if line.strip()), type(error).__name__)[:200]
 
 
 FORMAT = Format(f"{PREFIX}NAME", lambda path: str(path).startswith(PREFIX), _check, read)
