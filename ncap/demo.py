@@ -41,7 +41,7 @@ def run_demo(out: str | Path = "demo", seed: int = 0) -> None:
         def observed(epochs: int) -> "Records":
             longer = replace(job, epochs=epochs)
             with JobProgress(len(longer.places()), job.runs) as progress:
-                settings = observe(longer, resolved, target, store, progress)
+                settings, _ = observe(longer, resolved, target, store, progress)
             return store.records(settings, target.name).of(list(resolved), job.runs, epochs)
 
         console.print(f"Observing {len(resolved)} candidates on {target.name} for {OBSERVED} epochs")

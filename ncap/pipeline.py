@@ -119,7 +119,7 @@ def rank(
     ):
         for name, reason in left_out.items():
             shown.leave_out(name, reason)
-        hash_of_settings, names = observe_within(limits, job, resolved, loaded, opened, shown, engine)
+        hash_of_settings, names = observe(job, resolved, loaded, opened, shown, engine, limits)
         records = opened.records(hash_of_settings, loaded.name).of(names, job.runs, job.epochs)
     # If every candidate failed, there may be no reading to name.
     reading = job.readings[0] if job.readings[0] in set(records.readings["reading"]) else None
@@ -144,38 +144,21 @@ def observe(
     store: Store,
     progress: "JobProgress",
     engine: str = "local",
-) -> str:
-    """Train whatever part of a job the store lacks, and return the hash of the job's settings.
+    limits: "Limits | None" = None,
+) -> tuple[str, list[str]]:
+    """Train whatever part of a job the store lacks; the hash of the job's settings, and the names of the candidates within the limits.
 
     Every candidate with something to train is checked first (`ncap.inspection`); those that cannot be trained are recorded as failed before
     the others begin. A candidate that raises, or whose loss is not finite, is recorded as failed, and the others go on; it is tried again,
     from its last checkpoint, when the job is repeated. Processes that share a store share the work: each run is trained by one of them.
 
-    Raises: ValueError for a setting that no candidate can be trained with; StoreWriteError if a tick cannot be saved; OSError where the
-    checkpoints will not fit on the disk.
-    """
-    from ncap.candidates.limits import Limits
-
-    settings, _ = observe_within(Limits(), job, candidates, target, store, progress, engine)
-    return settings
-
-
-def observe_within(
-    limits: "Limits",
-    job: Job,
-    candidates: "Mapping[str, Candidate]",
-    target: "Target",
-    store: Store,
-    progress: "JobProgress",
-    engine: str = "local",
-) -> tuple[str, list[str]]:
-    """As `observe`, without the candidates that are found to be beyond the limits; returns the names of the others too.
-
-    Raises: ValueError also where no candidate is within the limits.
+    Raises: ValueError for a setting that no candidate can be trained with, and where none is within the limits; StoreWriteError if a tick
+    cannot be saved; OSError where the checkpoints will not fit on the disk.
     """
     import keras
 
     from ncap import framework
+    from ncap.candidates.limits import Limits
     from ncap.engines import ENGINES
     from ncap.engines.ledger import Ledger
     from ncap.inspection import inspect_all
@@ -188,7 +171,7 @@ def observe_within(
     parameters = job.parameters(keras.backend.backend(), target.fingerprint)
     settings = store.add_settings(parameters, environment() | _facts(store, parameters, target))
     with framework.quiet_tracing():
-        kept, failures = inspect_all(job, candidates, target, store, settings, progress, limits)
+        kept, failures = inspect_all(job, candidates, target, store, settings, progress, limits or Limits())
         names = sorted(kept, key=lambda name: name not in failures)  # what is known to fail is said first
         runs = [RunKey(settings, target.name, name, index) for name in names for index in range(job.runs)]
 

@@ -130,7 +130,8 @@ def settings_of(store):
     """The hash that the job's settings have, known after a first epoch."""
     target, first = tiny.target(), replace(JOB, epochs=1)
     candidates = tiny.candidates_of({"tiny": tiny.body})
-    return observe(first, candidates, target, store, Watched(first, pytest.fail)), target.name
+    settings, _ = observe(first, candidates, target, store, Watched(first, pytest.fail))
+    return settings, target.name
 
 
 @pytest.mark.filterwarnings(tiny.RAW)
