@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ncap.arguments import suggestion
 from ncap.cli.interrupt import exit_on_interrupt
 from ncap.cli.streams import make_streams_safe, printable_warnings
 from ncap.registry import Registry
@@ -51,12 +52,22 @@ class Commands(click.Group):
         return self._registry.names()
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported on the spot; None for an unknown name, for which click suggests the nearest."""
+        """The command, imported on the spot; None for an unknown name."""
         if cmd_name not in self._registry:
             return None
         if cmd_name not in self.commands:
             self.add_command(self._registry.get(cmd_name), cmd_name)
         return self.commands[cmd_name]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but with the nearest name for an unknown one: click compares with the commands that have been imported."""
+        name = args[0]
+        if name not in self._registry and not name.startswith("-") and not ctx.resilient_parsing:
+            nearest = suggestion(name, self._registry.names()).strip()
+            ctx.fail(f"No such command {name!r}." + (f" {nearest[0].upper()}{nearest[1:]}" if nearest else ""))
+        return super().resolve_command(ctx, args)
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         """Run the command line."""

@@ -385,6 +385,12 @@ def run(folder, *words, **environment):
     )
 
 
+def test_a_mistyped_command_gets_the_nearest_name_where_none_has_been_imported(tmp_path):
+    done = run(tmp_path, "rnak")
+    assert done.returncode == 2
+    assert "No such command 'rnak'. Did you mean 'rank'?" in done.stderr
+
+
 REMEDY = "set KERAS_BACKEND to tensorflow, or to jax after pip install 'ncap[jax]'"
 
 
