@@ -39,6 +39,11 @@ def _depthwise_norm(x: KerasTensor, size: int = 3, strides: int = 1, activation:
     return _norm(layers.DepthwiseConv2D(size, strides, padding="same", use_bias=False)(x), activation)
 
 
+def _feed_forward(x: KerasTensor, hidden: int) -> KerasTensor:
+    seen = layers.Dense(hidden, activation="gelu")(layers.LayerNormalization(epsilon=1e-6)(x))
+    return layers.Add()([x, layers.Dense(x.shape[-1])(seen)])
+
+
 def plain_32() -> keras.Model:
     """Convolutions and pooling, nothing else (VGG)."""
     inputs, x = _pixels()
@@ -209,8 +214,7 @@ def mixer_32() -> keras.Model:
         mixed = layers.Permute((2, 1))(layers.LayerNormalization(epsilon=1e-6)(x))
         mixed = layers.Dense(64)(layers.Dense(32, activation="gelu")(mixed))
         x = layers.Add()([x, layers.Permute((2, 1))(mixed)])
-        mixed = layers.LayerNormalization(epsilon=1e-6)(x)
-        x = layers.Add()([x, layers.Dense(64)(layers.Dense(128, activation="gelu")(mixed))])
+        x = _feed_forward(x, 128)
     x = layers.LayerNormalization(epsilon=1e-6)(x)
     return keras.Model(inputs, layers.GlobalAveragePooling1D()(x))
 
@@ -224,8 +228,7 @@ def attention_32() -> keras.Model:
     for _ in range(3):
         seen = layers.LayerNormalization(epsilon=1e-6)(x)
         x = layers.Add()([x, layers.MultiHeadAttention(3, 16)(seen, seen)])
-        seen = layers.LayerNormalization(epsilon=1e-6)(x)
-        x = layers.Add()([x, layers.Dense(48)(layers.Dense(144, activation="gelu")(seen))])
+        x = _feed_forward(x, 144)
     x = layers.LayerNormalization(epsilon=1e-6)(x)
     return keras.Model(inputs, layers.GlobalAveragePooling1D()(x))
 

@@ -12,6 +12,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from features_on_jax import features_on_jax
 
 import ncap
 from ncap import candidates
@@ -370,16 +371,8 @@ def test_weights_give_the_same_features_on_jax(built, tmp_path):
     chosen = ["group_norm", "depthwise", "inverted_residual", "mlp"]
     kinds = {name: {type(layer) for layer in body.layers if layer.weights} for name, body in built.items()}
     assert set().union(*kinds.values()) == set().union(*(kinds[name] for name in chosen))
-    script = (
-        "import sys, numpy as np; from ncap import candidates; x = np.load(sys.argv[1]);"
-        "chosen = candidates.resolve(sys.argv[3]);"
-        "np.savez(sys.argv[2], **{name: one.build().predict(x, verbose=0) for name, one in chosen.items()})"
-    )
-    np.save(tmp_path / "x.npy", PIXELS)
-    command = [sys.executable, "-c", script, tmp_path / "x.npy", tmp_path / "features.npz", ",".join(chosen)]
-    subprocess.run(command, env={**os.environ, "KERAS_BACKEND": "jax"}, check=True, capture_output=True)
-    with np.load(tmp_path / "features.npz", allow_pickle=False) as theirs:
-        for name in chosen:
-            ours = np.asarray(built[name](PIXELS))
-            # float32 sums of up to 600 terms in another order, through a dozen layers
-            np.testing.assert_allclose(theirs[name], ours, rtol=1e-4, atol=1e-4 * abs(ours).max())
+    theirs = features_on_jax(chosen, PIXELS, tmp_path)
+    for name in chosen:
+        ours = np.asarray(built[name](PIXELS))
+        # float32 sums of up to 600 terms in another order, through a dozen layers
+        np.testing.assert_allclose(theirs[name], ours, rtol=1e-4, atol=1e-4 * abs(ours).max())

@@ -1,15 +1,13 @@
 """The collection "mini32": its card, its weights, its random starts, and what its pre-training gained."""
 
 import math
-import os
 import random
-import subprocess
-import sys
 
 import h5py
 import keras
 import numpy as np
 import pytest
+from features_on_jax import features_on_jax
 
 from ncap import candidates
 from ncap.candidates import bodies32, hdf5
@@ -160,16 +158,8 @@ def test_random_starts_of_two_networks_differ_and_leave_the_generator_alone():
 def test_the_kinds_of_layers_that_mini_lacks_give_the_same_features_on_jax(tmp_path):
     pytest.importorskip("jax")
     chosen = ["attention_32", "channel_shuffle_32", "large_kernel_32"]
-    script = (
-        "import sys, numpy as np; from ncap import candidates; x = np.load(sys.argv[1]);"
-        "built = {one.name: one.build() for one in candidates.resolve(sys.argv[3]).values()};"
-        "np.savez(sys.argv[2], **{name: body.predict(x, verbose=0) for name, body in built.items()})"
-    )
-    np.save(tmp_path / "x.npy", PIXELS)
-    command = [sys.executable, "-c", script, tmp_path / "x.npy", tmp_path / "features.npz", ",".join(chosen)]
-    subprocess.run(command, env={**os.environ, "KERAS_BACKEND": "jax"}, check=True, capture_output=True)
-    with np.load(tmp_path / "features.npz", allow_pickle=False) as theirs:
-        for name in chosen:
-            ours = np.asarray(candidates.resolve(name)[name].build()(PIXELS))
-            # float32 sums of up to 768 terms in another order, through two dozen layers
-            np.testing.assert_allclose(theirs[name], ours, rtol=1e-4, atol=1e-4 * abs(ours).max(), err_msg=name)
+    theirs = features_on_jax(chosen, PIXELS, tmp_path)
+    for name in chosen:
+        ours = np.asarray(candidates.resolve(name)[name].build()(PIXELS))
+        # float32 sums of up to 768 terms in another order, through two dozen layers
+        np.testing.assert_allclose(theirs[name], ours, rtol=1e-4, atol=1e-4 * abs(ours).max(), err_msg=name)

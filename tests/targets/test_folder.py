@@ -159,6 +159,15 @@ def test_extensions_in_capitals_are_read_hidden_files_passed_over_and_others_cou
     assert sum(target.lengths.values()) == 18
 
 
+def test_parts_are_split_off_as_large_as_asked(tmp_path):
+    photos(tmp_path, 10)
+    assert targets.load(tmp_path).lengths == {"train": 18, "val": 6, "test": 6}
+    assert targets.load(tmp_path, validation=3, test=0.2).lengths == {"train": 21, "val": 3, "test": 6}
+    nested = export_folder(targets.load(tmp_path), tmp_path.parent / "nested")
+    with pytest.raises(ValueError, match="validation=3: the data has a validation part of its own"):
+        targets.load(nested, validation=3)
+
+
 # what people's files look like
 
 
