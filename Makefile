@@ -5,7 +5,7 @@ TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 # The tests that run on every Keras backend.
 ON_KERAS := tests/measure/test_conformance.py tests/measure/test_probe.py tests/measure/test_measurement.py \
-	tests/measure/test_precision.py tests/measure/test_callback.py tests/measure/test_saturation.py
+	tests/measure/test_precision.py tests/measure/test_callback.py tests/measure/test_saturation.py tests/training/test_unkept.py
 # The tests that run on PyTorch alone, and those of keras_hub, which is installed beside it.
 ON_TORCH := tests/measure/test_torch_modules.py tests/candidates/test_torch_candidates.py tests/candidates/test_torch_elsewhere.py \
 	tests/candidates/test_timm_candidates.py tests/candidates/test_hub_candidates.py
