@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncap.candidates.contract import Candidate
+from ncap.candidates.random_start import seeded
 from ncap.reasons import first_line
 
 if TYPE_CHECKING:
@@ -48,10 +49,9 @@ class HubCandidate(Candidate):
         import keras
 
         keras_hub = _keras_hub(self.name)
-        if self.is_random:
-            keras.utils.set_random_seed(0)
         try:
-            backbone = keras_hub.models.Backbone.from_preset(self.preset, load_weights=not self.is_random)
+            with seeded(self.name):
+                backbone = keras_hub.models.Backbone.from_preset(self.preset, load_weights=not self.is_random)
         except Exception as error:  # of the hub, of the network, of the files
             raise ValueError(
                 f"candidate {self.name!r}: the preset cannot be loaded; pass the name of one of keras_hub's, or of a folder that "
