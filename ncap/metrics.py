@@ -13,75 +13,70 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+Ratios = tuple[Any, Any]  # numerators and denominators (C,), arrays or tensors
+
+
 @dataclass(frozen=True)
 class Metric:
-    """A measure of predicted labels in 0..1, higher is better.
+    """A measure of predicted labels in 0..1, higher is better: a ratio of sums over the classes, or the mean of a ratio of each.
 
     Attributes:
         name: as a job names it.
         words: as axes and headings say it.
         about: what it is, in a clause.
-        of: confusion matrix (C, C) of counts, rows true and columns predicted -> its value.
+        ratios: (right, samples, predicted), counts (C,) of each class, -> numerators and denominators (C,).
+        pooled: whether they are summed over the classes and then divided; otherwise the mean is taken where the denominator is not 0.
     """
 
     name: str
     words: str
     about: str
-    of: Callable[["np.ndarray"], float]
+    ratios: Callable[[Any, Any, Any], Ratios]
+    pooled: bool = False
 
     @property
     def heading(self) -> str:
         """The words as a sentence begins."""
         return self.words[0].upper() + self.words[1:]
 
+    def of(self, counts: "np.ndarray") -> float:
+        """The value of a confusion matrix (C, C) of counts, rows true and columns predicted.
 
-def accuracy(counts: "np.ndarray") -> float:
-    """The share of samples on the diagonal of a confusion matrix (C, C): sum_c n_cc / n.
-
-    >>> import numpy as np
-    >>> accuracy(np.array([[8, 2], [1, 1]]))
-    0.75
-    """
-    return float(counts.trace() / counts.sum())
-
-
-def balanced_accuracy(counts: "np.ndarray") -> float:
-    """The mean recall of the classes that have samples, of a confusion matrix (C, C): mean_c n_cc / n_c.
-
-    As scikit-learn's balanced_accuracy_score, where a class without samples does not count.
-
-    >>> import numpy as np
-    >>> balanced_accuracy(np.array([[8, 2], [1, 1]]))
-    0.65
-    """
-    samples = counts.sum(axis=1)
-    present = samples > 0
-    return float((counts.diagonal()[present] / samples[present]).mean())
+        >>> import numpy as np
+        >>> counts = np.array([[8, 2], [1, 1]])
+        >>> METRICS["accuracy"].of(counts), METRICS["balanced_accuracy"].of(counts)      # 9 / 12, (8 / 10 + 1 / 2) / 2
+        (0.75, 0.65)
+        >>> round(METRICS["macro_f1"].of(counts), 6)      # (16 / 19 + 2 / 5) / 2
+        0.621053
+        """
+        above, below = self.ratios(counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0))
+        if self.pooled:
+            return float(above.sum() / below.sum())
+        present = below > 0
+        return float((above[present] / below[present]).mean())
 
 
-def macro_f1(counts: "np.ndarray") -> float:
-    """The mean F1 of the classes that have samples or are predicted, of a confusion matrix (C, C): mean_c 2 n_cc / (n_c + m_c).
-
-    n_c samples of class c, m_c predictions of it. As scikit-learn's f1_score with average="macro".
-
-    >>> import numpy as np
-    >>> round(macro_f1(np.array([[8, 2], [1, 1]])), 6)      # (16 / 19 + 2 / 5) / 2
-    0.621053
-    """
-    both = counts.sum(axis=1) + counts.sum(axis=0)
-    present = both > 0
-    return float((2 * counts.diagonal()[present] / both[present]).mean())
+def _recall(right: Any, samples: Any, predicted: Any) -> Ratios:
+    """n_cc / n_c."""
+    return right, samples
 
 
+def _f1(right: Any, samples: Any, predicted: Any) -> Ratios:
+    """2 n_cc / (n_c + m_c), of n_c samples of class c and m_c predictions of it."""
+    return 2 * right, samples + predicted
+
+
+# As scikit-learn's accuracy_score, balanced_accuracy_score and f1_score(average="macro"): a class without samples does not count, for F1
+# only where it is never predicted either.
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "accuracy", "the share of images whose class is right", accuracy),
+        Metric("accuracy", "accuracy", "the share of images whose class is right", _recall, pooled=True),
         Metric(
             "balanced_accuracy", "balanced accuracy", "the mean over the classes of the share of their images whose class is right",
-            balanced_accuracy,
+            _recall,
         ),
-        Metric("macro_f1", "macro F1", "the mean over the classes of F1, the harmonic mean of precision and recall", macro_f1),
+        Metric("macro_f1", "macro F1", "the mean over the classes of F1, the harmonic mean of precision and recall", _f1),
     )
 }  # fmt: skip
 

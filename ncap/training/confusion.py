@@ -31,15 +31,9 @@ class ConfusionMetric(keras.metrics.Metric):
 
     def result(self) -> Any:
         """The value so far; 0 before the first sample."""
-        right, samples, predicted = (
-            ops.diagonal(self.counts),
-            ops.sum(self.counts, axis=1),
-            ops.sum(self.counts, axis=0),
-        )
-        if self.name == "accuracy":
-            return ops.sum(right) / ops.maximum(ops.sum(samples), 1)
-        if self.name == "macro_f1":
-            right, samples = 2 * right, samples + predicted
-        present = ops.cast(samples > 0, samples.dtype)
-        each = right / ops.maximum(samples, 1)
-        return ops.sum(each) / ops.maximum(ops.sum(present), 1)
+        metric, counts = METRICS[self.name], self.counts
+        above, below = metric.ratios(ops.diagonal(counts), ops.sum(counts, axis=1), ops.sum(counts, axis=0))
+        if metric.pooled:
+            return ops.sum(above) / ops.maximum(ops.sum(below), 1)
+        present = ops.cast(below > 0, below.dtype)
+        return ops.sum(above / ops.maximum(below, 1)) / ops.maximum(ops.sum(present), 1)
