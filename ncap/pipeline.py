@@ -193,8 +193,7 @@ def _facts(store: Store, parameters: Mapping[str, Any], target: "Target") -> dic
 
     from ncap.balance import Balance
     from ncap.records.migrations import settings_hash
-    from ncap.targets import ArrayTarget
-    from ncap.targets.duplicates import shared_images, words
+    from ncap.targets.duplicates import words
 
     labels = target.labels("val")
     facts: dict[str, Any] = {
@@ -203,8 +202,8 @@ def _facts(store: Store, parameters: Mapping[str, Any], target: "Target") -> dic
         "most_frequent_class": float(np.bincount(labels).max() / len(labels)),
         **Balance.of_labels(target.labels("train")).facts,
     }
-    if isinstance(target, ArrayTarget) and (shared := shared_images(target)):
-        facts["images_in_two_parts"] = words(shared)
+    if target.shared_images:
+        facts["images_in_two_parts"] = words(target.shared_images)
     settings, _ = settings_hash(dict(parameters))
     for job in store.jobs():
         if job["settings"] == settings:

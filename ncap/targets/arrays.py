@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 
 from ncap.arguments import is_name, whole_number
 from ncap.targets.contract import Loading, Target
+from ncap.targets.duplicates import shared_images
 from ncap.targets.labels import as_labels, count_classes
 from ncap.targets.parts import Part, as_part, complete
 from ncap.targets.scales import one_scale, warn_of_scales
@@ -83,6 +85,11 @@ class ArrayTarget(Target):
         """Height, width and channels of an image."""
         _, height, width, channels = self.x_train.shape
         return height, width, channels
+
+    @cached_property
+    def shared_images(self) -> dict[tuple[str, str], int]:
+        """How many images of the second part of a pair are in the first too; every image is hashed once."""
+        return shared_images(self)
 
     @property
     def parts(self) -> tuple[str, ...]:

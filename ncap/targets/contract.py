@@ -113,6 +113,14 @@ class Target(ABC):
         """The first 16 hexadecimal digits of the SHA-256 of all images (as float32) and labels; reads everything once."""
         return content_fingerprint(self)
 
+    @cached_property
+    def shared_images(self) -> dict[tuple[str, str], int]:
+        """How many images of the second part of a pair are in the first too, byte for byte; pairs that share none are left out.
+
+        {} for a member that would have to read its images to tell.
+        """
+        return {}
+
     @property
     def lengths(self) -> dict[str, int]:
         """The number of samples of each part that the target has."""

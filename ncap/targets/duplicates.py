@@ -51,7 +51,7 @@ def words(shared: dict[tuple[str, str], int]) -> str:
 
 def warn_of_duplicates(target: "Target") -> None:
     """Warn of images that are in two parts."""
-    if shared := shared_images(target):
+    if shared := target.shared_images:
         warnings.warn(
             f"{target.name}: the same images are in several parts ({words(shared)}); accuracies on them say less, so leave one copy out",
             stacklevel=4,

@@ -90,6 +90,20 @@ class FolderTarget(Target):
                 digest.update(bytes.fromhex(each.digest))
         return digest.hexdigest()[:16]
 
+    @cached_property
+    def copies(self) -> dict[tuple[str, str], list[tuple[str, str]]]:
+        """By pair of parts, the files of the second whose bytes a file of the first has too, each with that file."""
+        found = {}
+        for one, two in combinations(self.parts, 2):
+            known = {digest: path for path, digest in _digests(self.files[one])}
+            found[one, two] = [(path, known[digest]) for path, digest in _digests(self.files[two]) if digest in known]
+        return {pair: files for pair, files in found.items() if files}
+
+    @cached_property
+    def shared_images(self) -> dict[tuple[str, str], int]:
+        """How many files of the second part of a pair are in the first too; their hashes are known."""
+        return {pair: len(files) for pair, files in self.copies.items()}
+
     def labels(self, part: str) -> np.ndarray:
         """The labels of a part."""
         return self.files[self.check_part(part)].labels
@@ -238,15 +252,12 @@ def _said(target: FolderTarget, others: Sequence[str]) -> str:
 def _duplicates(target: FolderTarget) -> list[str]:
     """Files of a part whose bytes are also in one before it."""
     said = []
-    for one, two in combinations(target.parts, 2):
-        known = {digest: path for path, digest in _digests(target.files[one])}
-        pairs = [(path, known[digest]) for path, digest in _digests(target.files[two]) if digest in known]
-        if pairs:
-            many = "files of {} have" if len(pairs) > 1 else "file of {} has"
-            said.append(
-                f"{len(pairs)} {many.format(two)} the same bytes as one of {one} ({pairs[0][0]} and {pairs[0][1]}): accuracies on them say "
-                "less, so leave one copy out"
-            )
+    for (one, two), pairs in target.copies.items():
+        many = "files of {} have" if len(pairs) > 1 else "file of {} has"
+        said.append(
+            f"{len(pairs)} {many.format(two)} the same bytes as one of {one} ({pairs[0][0]} and {pairs[0][1]}): accuracies on them say "
+            "less, so leave one copy out"
+        )
     return said
 
 
