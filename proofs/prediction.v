@@ -7,6 +7,7 @@
     the bound on kappa that the fitted slope gives (slope_bounds).
 
     Glossary
+      T             == number of ticks; in MATHEMATICS.md, where T is the epoch to predict, it has no letter
       from_mean b t == b t minus the mean of b
       spread b      == sum over t of the squares of from_mean b
       along b f     == sum over t of from_mean b t * f t
