@@ -431,7 +431,7 @@ def test_what_a_candidate_needs_is_on_the_page_where_the_job_knows_it(tmp_path):
     page = assert_complete(tmp_path, ranking)
     rows = [row for row in page.rows["candidates"] if row]
     assert rows == [
-        ["plain", "VGG", "imagenet", "14.7 M", "313 M", "32 \u00d7 32 \u00d7 3", "0.42", "MIT", "cut <at> 'block5'"]
+        ["plain cut <at> 'block5'", "VGG", "imagenet", "14.7 M", "313 M", "32 \u00d7 32 \u00d7 3", "0.42", "MIT"]
     ]
     assert "cut &lt;at&gt;" in page.source
     assert "imagenet" not in page.text.partition("Facts")[2]
