@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
+# Whole files of tests are shared out among so many processes, of up to 4 GB each.
+PROCESSES ?= 2
+SHARED := -n $(PROCESSES) --dist loadfile
 # The tests that run on every Keras backend.
 ON_KERAS := tests/measure/test_conformance.py tests/measure/test_probe.py tests/measure/test_measurement.py \
 	tests/measure/test_precision.py tests/measure/test_callback.py tests/measure/test_saturation.py tests/training/test_unkept.py
@@ -36,14 +39,14 @@ proven:
 		else echo "PROOFS SKIPPED: no Coq with MathComp here; apt-get install coq libcoq-mathcomp-algebra"; fi
 
 unit: .venv/tested
-	KERAS_BACKEND=tensorflow $(BIN)/pytest -m "not heavy"
+	KERAS_BACKEND=tensorflow $(BIN)/pytest $(SHARED) -m "not heavy"
 
 jax: .venv/tested
-	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(BIN)/pytest -m "not heavy" $(ON_KERAS)
+	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(BIN)/pytest $(SHARED) -m "not heavy" $(ON_KERAS)
 
 # Not part of `make test`, because PyTorch is another large framework. A CPU build is enough; pip's default on Linux brings 6 GB of CUDA.
 torch: .venv-torch/tested        ## the Keras tests on PyTorch, with candidates from PyTorch, timm and keras_hub, in a separate environment
-	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -m "not heavy" $(ON_KERAS) $(ON_TORCH)
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest $(SHARED) -m "not heavy" $(ON_KERAS) $(ON_TORCH)
 
 heavy: .venv/tested              ## long property tests: 10,000 examples for the oracle, 1,000 with Keras; killed jobs
 	NCAP_HYPOTHESIS=long $(BIN)/pytest tests/reference
