@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -116,41 +116,50 @@ class FolderTarget(Target):
                 f"{self.folder}: the images are of several sizes and make no array; read them in a shape, such as (224, 224, 3)"
             )
         read = np.empty((len(rows), height, width, channels), np.uint8)
-        self._fill(read, part, rows, lambda pixels, _: with_channels(pixels, channels))
+
+        def keep(pixels: np.ndarray, spans: Spans, places: np.ndarray) -> None:
+            places[...] = with_channels(pixels, channels)
+
+        self._fill(read, part, rows, keep)
         return read
 
     def converted(self, part: str, rows: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
         """The images of a part at `rows`, float32 (b, *shape), decoded by several threads."""
         read = np.empty((len(rows), *shape), np.float32)
         own = self.input_shape[2]
-        self._fill(read, part, rows, lambda pixels, spans: convert(with_channels(pixels, own), shape, spans))
+
+        def resize(pixels: np.ndarray, spans: Spans, places: np.ndarray) -> None:
+            convert(with_channels(pixels, own), shape, spans, out=places)
+
+        self._fill(read, part, rows, resize)
         return read
 
     def _fill(
-        self, read: np.ndarray, part: str, rows: np.ndarray, made: Callable[[np.ndarray, Spans], np.ndarray]
+        self, read: np.ndarray, part: str, rows: np.ndarray, put: Callable[[np.ndarray, Spans, np.ndarray], None]
     ) -> None:
-        """Put what is made of the pictures at `rows` in their places, a share of them in each thread."""
+        """Have `put` fill the places of the pictures at `rows`, of which each thread gets as many as the others."""
         files = self.files[self.check_part(part)].take(rows)
 
-        def fill(first: int) -> None:
+        def fill(places: range) -> None:
             """Pictures of one size are converted together, as long as they are small."""
-            places: list[int] = []
             held: list[np.ndarray] = []
             spans: Spans = (0.0, 0.0)
-            for place in range(first, len(rows), _THREADS.count):
+            first = places.start
+            for place in places:
                 pixels, its = self._pixels(files.paths[place], files.facts[place], read.shape[1:3])
                 if held and (pixels.shape != held[0].shape or its != spans or pixels.size * len(held) > _TOGETHER):
-                    read[places] = made(np.stack(held), spans)
-                    places, held = [], []
-                places.append(place)
+                    put(np.stack(held), spans, read[first:place])
+                    first, held = place, []
                 held.append(pixels)
                 spans = its
             if held:
-                read[places] = made(np.stack(held), spans)
+                put(np.stack(held), spans, read[first : places.stop])
 
-        working = [_THREADS.submit(fill, first) for first in range(1, min(_THREADS.count, len(rows)))]
+        ends = np.linspace(0, len(rows), _THREADS.count + 1).astype(int).tolist()
+        own, *others = (range(*each) for each in pairwise(ends))
+        working = [_THREADS.submit(fill, each) for each in others]
         try:
-            fill(0)
+            fill(own)
         finally:
             for each in working:  # none writes into `read` after this
                 each.exception()

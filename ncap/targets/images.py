@@ -1,18 +1,18 @@
 """Images as ncap passes them: shape (n, h, w, c), values 0..255, float32 in the shape that a candidate takes."""
 
-import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ncap.arguments import as_array, whole_number
 
+if TYPE_CHECKING:
+    from ncap.targets.interpolation import Taps
+
 OwnShape = tuple[int | None, int | None, int]  # a side is None where images differ in it
 Spans = tuple[float, float]  # height and width in pixels, the last of which may be a part of one
-
-_CHUNK = 2**18  # pixels that are interpolated at a time, 2 MiB in float64: a few images stay in the cache
-_SHORT = 16  # values beside each other that numpy takes one by one
 
 
 def as_images(x: ArrayLike, name: str) -> np.ndarray:
@@ -84,13 +84,16 @@ have, such as --size 224 (from Python size=224, or shape=(224, 224, 3))
     return height, width, channels
 
 
-def convert(x: np.ndarray, shape: tuple[int, int, int], spans: Spans | None = None) -> np.ndarray:
+def convert(
+    x: np.ndarray, shape: tuple[int, int, int], spans: Spans | None = None, out: np.ndarray | None = None
+) -> np.ndarray:
     """Images x (b, h, w, c) of any number type as float32 (b, *shape): first the channels, then the size.
 
     What shrinks to a half or less is averaged over boxes first, so that no pixel is skipped, and the rest of the way is interpolated: see
     `average` and `resize`. Along a side that shrinks to more than a half, or grows, this is bilinear interpolation alone.
 
     spans: how many pixels of x the images are high and wide, where the last row or column stands for less than a whole one.
+    out: a contiguous array for the result.
 
     >>> stripes = np.tile(np.array([0, 90, 0], np.uint8), 4).reshape(1, 1, 12, 1)
     >>> convert(stripes, (1, 4, 1)).ravel(), resize(stripes.astype(np.float32), 1, 4).ravel()      # by interpolation alone, all white
@@ -101,8 +104,10 @@ def convert(x: np.ndarray, shape: tuple[int, int, int], spans: Spans | None = No
     boxes = max(1, int(high // height)), max(1, int(wide // width))
     if channels < x.shape[-1]:
         x = with_channels(np.asarray(x, np.float32), channels)
-    smaller = np.asarray(average(x, *boxes), np.float32)
-    return resize(with_channels(smaller, channels), height, width, (high / boxes[0], wide / boxes[1]))
+    smaller = average(x, *boxes)
+    if smaller.dtype.kind == "f":  # rounded as the images of a target are; integers are exact in either type
+        smaller = smaller.astype(np.float32, copy=False)
+    return resize(with_channels(smaller, channels), height, width, (high / boxes[0], wide / boxes[1]), out)
 
 
 def average(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -161,44 +166,36 @@ def with_channels(x: np.ndarray, channels: int) -> np.ndarray:
     return np.asarray(x.mean(axis=-1, keepdims=True))
 
 
-def resize(x: np.ndarray, height: int, width: int, spans: Spans | None = None) -> np.ndarray:
+def resize(
+    x: np.ndarray, height: int, width: int, spans: Spans | None = None, out: np.ndarray | None = None
+) -> np.ndarray:
     """Bilinear interpolation at half-pixel centres, edges repeated, no smoothing before shrinking.
 
     Output pixel i reads the input at p = (i + 1/2) h_in / h_out - 1/2, clipped to 0..h_in-1, as keras.ops.image.resize does:
     (1 - t) x[k] + t x[k+1] with k = floor(p), t = p - k. Computed here in float64, one axis after the other, so that a pixel depends
-    neither on Keras' backend nor on the images beside it. x: float32 (n, h, w, c) -> float32 (n, height, width, c).
+    neither on Keras' backend nor on the images beside it. x: (n, h, w, c) of any number type -> float32 (n, height, width, c).
 
     spans: h_in and w_in in the formula where they are not those of x: the last pixel may be a part of one.
+    out: a contiguous array for the result.
 
     >>> resize(np.array([0, 100], np.float32).reshape(1, 1, 2, 1), 1, 4).ravel()
     array([  0.,  25.,  75., 100.], dtype=float32)
     """
     spans = spans or (float(x.shape[1]), float(x.shape[2]))
+    if out is None:
+        out = np.empty((len(x), height, width, x.shape[3]), np.float32)
     if x.shape[1:3] == (height, width) == spans:
-        return x
-    n, channels = len(x), x.shape[3]
-    resized = np.empty((n, height, width, channels), np.float32)
-    step = max(1, _CHUNK // (height * width * channels))
-    for start in range(0, n, step):
-        chunk = slice(start, start + step)
-        resized[chunk] = _stretch(_stretch(x[chunk], 1, height, spans[0]), 2, width, spans[1])
-    return resized
+        out[...] = x
+        return out
+    from ncap.targets.interpolation import interpolate  # loads numba
+
+    interpolate(x, _taps(x.shape[1], height, spans[0]), _taps(x.shape[2], width, spans[1]), out)
+    return out
 
 
-def _stretch(x: np.ndarray, axis: int, length: int, span: float) -> np.ndarray:
-    old = x.shape[axis]
-    if old == length == span:
-        return x
+def _taps(old: int, length: int, span: float) -> "Taps":
+    from ncap.targets.interpolation import Taps
+
     at = np.clip((np.arange(length) + 0.5) * span / length - 0.5, 0, old - 1)
     low = np.minimum(at.astype(np.int64), max(old - 2, 0))
-    high, share = np.minimum(low + 1, old - 1), at - low
-    inside = math.prod(x.shape[axis + 1 :])
-    if inside < _SHORT:  # one index for each value: numpy takes single numbers faster than runs of a few
-        low, high = ((each[:, np.newaxis] * inside + np.arange(inside)).ravel() for each in (low, high))
-        share, old, inside = np.repeat(share, inside), old * inside, 1
-    rows = x.reshape(-1, old, inside).astype(np.float64)
-    start, step = rows.take(low, 1), rows.take(high, 1)
-    step -= start
-    step *= share[:, np.newaxis]
-    start += step
-    return start.reshape(*x.shape[:axis], length, *x.shape[axis + 1 :])
+    return Taps(low, np.minimum(low + 1, old - 1), at - low)

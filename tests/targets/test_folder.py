@@ -357,6 +357,22 @@ def test_a_large_jpeg_is_decoded_near_the_size_that_is_wanted(tmp_path, size, tu
         assert np.abs(near - full).mean() < 1
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "keep_rgb", "progressive", "bad marker"])
+@pytest.mark.parametrize("sides", [(60, 50), (20, 30), (8, 9)])
+def test_either_decoder_gives_the_same_pixels(tmp_path, monkeypatch, mode, sides):
+    """simplejpeg reads what is ordinary, Pillow what simplejpeg refuses: a user must not see which of them it was."""
+    options = {"keep_rgb": True} if mode == "keep_rgb" else {"progressive": mode == "progressive", "quality": 80}
+    data = saved(tmp_path, smooth((83, 61)).convert("L" if mode == "L" else "RGB"), "1.jpg", **options)
+    if mode == "bad marker":  # a byte too many in front of the last marker: Pillow does not mind
+        data = data[:-2] + b"\x00" + data[-2:]
+    done = decode(data, "1.jpg").done
+    pixels, spans = decode_for(data, sides, done)
+    monkeypatch.setattr("ncap.targets.decoding._JPEG", b"none begins so")
+    by_pillow, same_spans = decode_for(data, sides, done)
+    np.testing.assert_array_equal(pixels, by_pillow)
+    assert spans == same_spans
+
+
 def test_pixels_do_not_depend_on_what_is_read_beside_them(tmp_path):
     """Photographs of several sizes in groups, some of them shrunk by the decoder."""
     sizes = [(200, 150), (200, 150), (60, 40), (61, 33), (150, 200), (30, 30)]

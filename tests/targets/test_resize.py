@@ -62,9 +62,11 @@ def test_it_is_the_formula_and_a_mean_of_pixels(h, w, height, width, channels, s
     np.testing.assert_array_equal(resize(x[1:2, :, :, :1], height, width), resized[1:2, :, :, :1])
 
 
-@pytest.mark.parametrize("chunk", [1, 1000])
-def test_the_size_of_the_chunks_does_not_matter(monkeypatch, chunk):
-    x = np.random.default_rng(0).uniform(0, 255, (7, 6, 5, 3)).astype(np.float32)
-    whole = resize(x, 11, 9)
-    monkeypatch.setattr("ncap.targets.images._CHUNK", chunk)
-    np.testing.assert_array_equal(resize(x, 11, 9), whole)
+@pytest.mark.parametrize("shape", [(11, 9), (6, 5), (3, 12)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.float32])
+def test_the_number_type_and_who_owns_the_memory_do_not_matter(shape, dtype):
+    x = np.random.default_rng(0).integers(0, 256, (7, 6, 5, 3))
+    out = np.full((9, *shape, 3), -1, np.float32)
+    resize(x.astype(dtype), *shape, out=out[1:8])
+    np.testing.assert_array_equal(out[1:8], resize(x.astype(np.float32), *shape))
+    assert (out[[0, 8]] == -1).all()
