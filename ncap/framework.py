@@ -58,7 +58,7 @@ def quiet_tracing() -> Iterator[None]:
 
 
 class Settings(NamedTuple):
-    """Keras' global settings that change what a network computes, or that a user has chosen for the terminal."""
+    """Keras' global settings that change what a network computes, or can be loaded, or that a user has chosen for the terminal."""
 
     policy: Any
     floatx: str
@@ -66,6 +66,7 @@ class Settings(NamedTuple):
     distribution: Any
     logs: bool
     short_traces: bool
+    custom_objects: Any
 
 
 def settings() -> Settings:
@@ -80,7 +81,18 @@ def settings() -> Settings:
         keras.distribution.distribution(),
         config.is_interactive_logging_enabled(),
         config.is_traceback_filtering_enabled(),
+        _custom_objects().get_global_attribute(_SCOPE),
     )
+
+
+_SCOPE = "custom_objects_scope_dict"
+
+
+def _custom_objects() -> Any:
+    """Keras' own keeper of what `with keras.saving.custom_object_scope(...)` names; it can be asked in no public way."""
+    from keras.src.backend.common import global_state
+
+    return global_state
 
 
 def clear_session(kept: Settings | None = None, free_memory: bool = True) -> None:
@@ -101,6 +113,8 @@ def clear_session(kept: Settings | None = None, free_memory: bool = True) -> Non
         keras.config.disable_interactive_logging()
     if not kept.short_traces:
         keras.config.disable_traceback_filtering()
+    if kept.custom_objects:
+        _custom_objects().set_global_attribute(_SCOPE, kept.custom_objects)
 
 
 def devices() -> list[str]:

@@ -53,7 +53,8 @@ def capacitance(
         reading: the name of a reading, as `ncap.list_readings()` lists them.
         interaction, strength, weighting: the parts of that name, in its place; as in ncap.reference.interaction_matrix. Left out they
             mean explicit and unit, and magnitude for closed_form but signed for autodiff.
-        loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
+        loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy. A factor of the compiled loss is no
+            part of it: reduction="sum", loss_weights, and the 2 / classes of a mean over outputs leave beta_eff as it is.
         batch_size: samples on the device at a time.
         sample_weight: what each sample's loss counts in training, (N,), at least 0; method "closed_form" only. Of `class_weight` in
             model.fit, which ncap cannot see, it is [class_weight[label] for label in y]. None counts every sample once.

@@ -60,6 +60,8 @@ class CapacitanceForecast(Rule):
         label, used = f"h(beta_{curve.horizon:g})", slice(predictor.t0_, None)
         remark = f"{label} = {mean:.2f}, clipped" if not 0 <= mean <= 1 else ""
         notes = [f"{label} = {mean:.3g} clipped to {min(max(mean, 0.0), 1.0):g}"] if remark else []
+        if end > beta.max():
+            notes.insert(0, f"beta_eff rises, to {end:.2g} at epoch {curve.horizon:g}: it shows no convergence")
         if distance >= FAR:
             notes.insert(0, f"beta_{curve.horizon:g} lies {distance:.2g} beta ranges away")
         if curve.horizon < readable.epoch[-1]:

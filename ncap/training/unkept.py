@@ -21,7 +21,7 @@ def check_nothing_unkept(body: keras.Model, kept: Sequence[keras.Variable]) -> N
 
     PyTorch is not traced, and the state of its generator is kept.
     """
-    own = sorted({type(layer).__name__ for layer in _layers(body) if described_layer(layer)})
+    own = sorted({type(layer).__name__ for layer in _layers(body) if described_layer(layer) or _is_foreign(layer)})
     if not own or keras.backend.backend() == "torch":
         return
     states = random.getstate(), np.random.get_state()  # noqa: NPY002
@@ -43,6 +43,11 @@ def check_nothing_unkept(body: keras.Model, kept: Sequence[keras.Variable]) -> N
             f"the body (own layers: {', '.join(own)}) reads {foreign[0]}, no variable of a layer and in no checkpoint, so that a resumed "
             "run would differ; make it with self.add_weight(..., trainable=False), a generator as keras.random.SeedGenerator"
         )
+
+
+def _is_foreign(layer: keras.layers.Layer) -> bool:
+    """Whether Keras' own layer runs code of another origin, as those do that wrap a saved program or a function."""
+    return type(layer).__name__ in ("TFSMLayer", "JaxLayer", "FlaxLayer")
 
 
 def _layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:

@@ -11,6 +11,10 @@ from ncap.records.loading import load
 pytestmark = pytest.mark.filterwarnings(RAW)
 
 
+class OwnDense(layers.Dense):
+    pass
+
+
 @pytest.fixture(autouse=True)
 def _as_before():
     yield
@@ -49,6 +53,16 @@ def test_a_job_that_goes_on_in_another_precision_warns(tmp_path):
     keras.config.set_dtype_policy("mixed_bfloat16")
     with pytest.warns(UserWarning, match="another environment .dtype_policy None -> mixed_bfloat16"):
         ranked(tmp_path / "runs.db", {"other": TWO["narrow"]}, epochs=1, runs=1, rule="last_seen")
+
+
+def test_names_that_are_in_scope_stay_so_from_candidate_to_candidate():
+    """keras.utils.clear_session forgets them in the middle of the block, and the second candidate could not be loaded."""
+    with keras.saving.custom_object_scope({"Own": OwnDense}):
+        clear_session()
+        layer = keras.layers.deserialize({"class_name": "Own", "config": {"units": 2}})
+    assert isinstance(layer, OwnDense)
+    with pytest.raises(TypeError, match="Own"):
+        keras.layers.deserialize({"class_name": "Own", "config": {"units": 2}})
 
 
 def test_clearing_the_session_keeps_what_a_user_has_set():

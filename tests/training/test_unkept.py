@@ -39,3 +39,18 @@ def test_a_layer_that_draws_while_it_is_traced_is_refused():
     own = body(OfPython())
     with pytest.raises(ValueError, match=r"own layers: OfPython\) draws from Python or numpy while it is traced"):
         check_nothing_unkept(own, own.variables)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a saved program of TensorFlow")
+def test_a_saved_program_is_searched_too(tmp_path):
+    import tensorflow as tf
+
+    class Drawing(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 64), tf.float32)])
+        def serve(self, x):
+            return x + tf.random.normal(tf.shape(x))
+
+    tf.saved_model.save(Drawing(), tmp_path / "saved", signatures=None)
+    own = body(layers.TFSMLayer(str(tmp_path / "saved"), call_endpoint="serve"))
+    with pytest.raises(ValueError, match="draws from TensorFlow's own generator"):
+        check_nothing_unkept(own, own.variables)
