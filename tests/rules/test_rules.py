@@ -281,7 +281,7 @@ def test_epochs_count_and_not_ticks():
 
 def test_a_rising_beta_eff_is_said_to_show_no_convergence():
     curve = Curve.of(beta_eff=[1, 1.4, 1.7, 2], val_accuracy=[0.5, 0.55, 0.6, 0.62], horizon=8)
-    assert "beta_eff rises, to 2.9 at epoch 8: it shows no convergence" in CapacitanceForecast().predict(curve, {}).note
+    assert "beta_eff rises, to 2.8 at epoch 8: it shows no convergence" in CapacitanceForecast().predict(curve, {}).note
 
 
 def test_all_ticks_seen_are_forecast_from_though_the_line_begins_later():
