@@ -91,6 +91,33 @@ def test_torch_candidates_keep_the_laws(candidate):
     check_candidate(candidate)
 
 
+@pytest.mark.parametrize("made", ["net", "said"])
+def test_a_function_may_return_a_module_or_say_how_it_is_read(tmp_path, monkeypatch, made):
+    """As the command line names it, "mine:net": no Keras of the user's own is needed."""
+    (tmp_path / f"module_of_{made}.py").write_text(
+        "import torch\nfrom ncap import candidates\n"
+        "def net():\n    torch.manual_seed(0)\n"
+        "    return torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())\n"
+        "def said():\n    return candidates.from_torch('inner', net, mean=0.5, std=0.25)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    [candidate] = candidates.resolve(f"module_of_{made}:{made}").values()
+    if made == "net":
+        with pytest.warns(UserWarning, match="does not say how its images are normalised"):
+            body = candidate.build()
+    else:
+        body = candidate.build()
+    x = pixels()
+    scaled = (
+        (torch.as_tensor(x).permute(0, 3, 1, 2) / 255 - 0.5) / 0.25
+        if made == "said"
+        else torch.as_tensor(x).permute(0, 3, 1, 2) / 255
+    )
+    with torch.no_grad():
+        expected = module_of(body)(scaled).numpy()
+    np.testing.assert_allclose(body.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_features_are_the_modules_own():
     x = pixels()
     module = seeded(Normed)().eval()
