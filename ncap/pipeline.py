@@ -4,6 +4,8 @@ Everything that needs a deep-learning framework happens in an engine, which fill
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
     from ncap.candidates import Candidate
     from ncap.candidates.limits import Limits
     from ncap.engines.progress import JobProgress
+    from ncap.live_page import LivePage
     from ncap.ranking.order import Ranking
+    from ncap.records.tables import Records
     from ncap.rules.contract import Rule
     from ncap.targets import Target
     from ncap.training.tick import Start, Tick
@@ -67,7 +71,8 @@ def rank(
         target: a name (`ncap datasets` lists them), the path of a folder of class folders or of a .npz file, or a Target. Images are
             resized to the candidate's input.
         store: SQLite file of the records, created if it is missing.
-        out: folder for ranking.csv, report.html and the figures; with None, nothing is written.
+        out: folder for ranking.csv, report.html and the figures; with None, nothing is written. While the job runs, report.html shows the
+            candidates that have finished and says that it is unfinished.
         rule: what predicts from the records; `ncap rules` lists the names. It does not affect training.
         horizon: the epoch whose accuracy is predicted, for rules that extrapolate to a given epoch.
         engine: what distributes the runs; "local" trains in this process.
@@ -79,8 +84,8 @@ def rank(
 
     On one machine, the same seed gives the same table; rank() reseeds Python, numpy and the backend.
 
-    Returns: Ranking. A candidate that raises, or whose loss is not finite, has status "failed" and comes last; the
-    observations contain test accuracies, which no rule reads.
+    Returns: Ranking, whose `model` gives any candidate as a Keras model. A candidate that raises, or whose loss is not finite, has status
+    "failed" and comes last; the observations contain test accuracies, which no rule reads.
 
     Warns of candidates that do not normalise their images, and of those whose features are the same for all.
 
@@ -109,6 +114,9 @@ def rank(
         make_folder("out", out)
     framework.load()
     from ncap.engines.progress import JobProgress
+    from ncap.handover.export import model_of
+    from ncap.handover.origin import Origin
+    from ncap.live_page import LivePage
     from ncap.targets.contract import Loading
 
     loaded = load(Loading(job.seed, job.validation, job.test, job.on_bad))
@@ -119,11 +127,16 @@ def rank(
     ):
         for name, reason in left_out.items():
             shown.leave_out(name, reason)
-        hash_of_settings, names = observe(job, resolved, loaded, opened, shown, engine, limits)
-        records = opened.records(hash_of_settings, loaded.name).of(names, job.runs, job.epochs)
-    # If every candidate failed, there may be no reading to name.
-    reading = job.readings[0] if job.readings[0] in set(records.readings["reading"]) else None
-    ranking = rank_records(records, chosen, reading, horizon)
+
+        def ranked(settings: str, names: list[str]) -> "Ranking":
+            records = opened.records(settings, loaded.name).of(names, job.runs, job.epochs)
+            return rank_records(records, chosen, first_reading(job, records), horizon)
+
+        page = None if out is None else LivePage(out, ranked)
+        hash_of_settings, names = observe(job, resolved, loaded, opened, shown, engine, limits, page=page)
+        ranking = ranked(hash_of_settings, names)
+    origin = Origin(Path(store), hash_of_settings, job, resolved, loaded)
+    ranking = replace(ranking, models=partial(model_of, origin, ranking))
     if out is not None:
         from ncap.report import write_report
 
@@ -145,6 +158,7 @@ def observe(
     progress: "JobProgress",
     engine: str = "local",
     limits: "Limits | None" = None,
+    page: "LivePage | None" = None,
 ) -> tuple[str, list[str]]:
     """Train whatever part of a job the store lacks; the hash of the job's settings, and the names of the candidates within the limits.
 
@@ -154,6 +168,8 @@ def observe(
 
     Raises: ValueError for a setting that no candidate can be trained with, and where none is within the limits; StoreWriteError if a tick
     cannot be saved; OSError where the checkpoints will not fit on the disk.
+
+    page: rewritten as candidates finish; None for no page.
     """
     import keras
 
@@ -172,6 +188,8 @@ def observe(
     settings = store.add_settings(parameters, environment() | _facts(store, parameters, target))
     with framework.quiet_tracing():
         kept, failures = inspect_all(job, candidates, target, store, settings, progress, limits or Limits())
+        if page is not None:
+            progress = page.watching(progress, settings, kept)
         names = sorted(kept, key=lambda name: name not in failures)  # what is known to fail is said first
         runs = [RunKey(settings, target.name, name, index) for name in names for index in range(job.runs)]
 
@@ -182,6 +200,11 @@ def observe(
 
         ENGINES.get(engine)().run(runs, train_run, Ledger(store, job, runs, progress))
     return settings, kept
+
+
+def first_reading(job: Job, records: "Records") -> str | None:
+    """The reading that a rule uses; None where there is none to name, because every candidate failed."""
+    return job.readings[0] if job.readings[0] in set(records.readings["reading"]) else None
 
 
 def _facts(store: Store, parameters: Mapping[str, Any], target: "Target") -> dict[str, Any]:

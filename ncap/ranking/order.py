@@ -1,6 +1,6 @@
 """The ranking of candidates by one rule, made from tables alone: no training, no deep-learning framework."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from ncap.rules import resolve
 from ncap.rules.contract import HORIZON, Prediction, Rule
 
 if TYPE_CHECKING:
+    import keras
     import pandas as pd
 
 COLUMNS = list(RANKING.names)  # of ranking.csv
@@ -37,6 +38,7 @@ class Ranking:
         horizon: the epoch at which the accuracy was asked for.
         predictions: candidate -> its prediction, with the ticks that were read and the fit.
         records: the tables that were read; None for a ranking that was put together by hand.
+        models: what `model` calls, (candidate, path, start, head, fine_tune) -> keras.Model; None for a ranking made from tables alone.
     """
 
     table: "pd.DataFrame"
@@ -50,6 +52,7 @@ class Ranking:
     horizon: float = HORIZON
     predictions: dict[str, Prediction] = field(default_factory=dict)
     records: Records | None = None
+    models: "Callable[..., keras.Model] | None" = field(default=None, repr=False)
 
     @property
     def candidates(self) -> list[str]:
@@ -60,6 +63,37 @@ class Ranking:
     def ties(self) -> list[list[str]]:
         """Every group of candidates that are predicted the same, best first; what orders them is not the prediction shown."""
         return ties(self.table)
+
+    def model(
+        self,
+        candidate: str | None = None,
+        start: str = "observed",
+        head: str | None = None,
+        fine_tune: int = 0,
+        path: "str | PathLike[str] | None" = None,
+    ) -> "keras.Model":
+        """A candidate as a Keras model: raw images (n, h, w, c) with values 0..255 -> class probabilities (n, classes).
+
+        Its layers are Keras' own where the candidate's are, so that keras.models.load_model needs no ncap. Every layer can be trained.
+
+        Args:
+            candidate: name; None takes the first of the ranking.
+            start: "observed", the network as it was when its last tick was taken (of several runs, the one with the best validation
+                accuracy), or "pretrained", as it was before.
+            head: "probe" keeps the probe; "linear" takes it off and fits a linear head to the features of up to 20,000 training images.
+                None is "probe" for an observed network, "linear" for a pre-trained one.
+            fine_tune: epochs that all weights are then trained on for, with the settings of the job.
+            path: where to save it, NAME.keras; a card, NAME.json, says what it is, with its accuracies. None saves nothing.
+
+        Reseeds Python, numpy and the backend. Raises: ValueError for what cannot be made, such as an observed state that was not kept,
+        and for a ranking that was made from tables alone; OSError where it cannot be written.
+        """
+        if self.models is None:
+            raise ValueError(
+                "this ranking was made from tables and has no networks; ncap.rank and ncap.select return one that has, and "
+                "ncap.export_model makes a model from a store"
+            )
+        return self.models(candidate or self.candidates[0], path, start=start, head=head, fine_tune=fine_tune)
 
     def __repr__(self) -> str:
         """The first columns of the table."""

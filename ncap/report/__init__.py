@@ -4,6 +4,6 @@ Everything here reads an `ncap.Ranking` and nothing else, and fits nothing. The 
 import them where a report is written, not at the top of a command.
 """
 
-from ncap.report.page import write_report
+from ncap.report.page import write_report, write_unfinished
 
-__all__ = ["write_report"]
+__all__ = ["write_report", "write_unfinished"]

@@ -34,13 +34,18 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a formula begins with,
 
 @dataclass(frozen=True)
 class _Picture:
-    """A figure of the page: its file's stem, heading and caption, its PNG as a data address and the width at which it is read well."""
+    """A figure of the page: its file's stem, heading and caption, its PNG and the width at which it is read well."""
 
     name: str
     heading: str
     caption: str
-    source: str
+    image: bytes
     width: int
+
+    @property
+    def source(self) -> str:
+        """The PNG as a data address."""
+        return f"data:image/png;base64,{base64.b64encode(self.image).decode()}"
 
 
 def write_report(
@@ -67,6 +72,54 @@ def write_report(
             is unknown.
         OSError: A file cannot be written.
     """
+    content = _content(ranking, truth, rules, title)
+    folder = make_folder("out", out)
+    page = folder / "report.html"
+    try:
+        write_new(folder / "ranking.csv", _csv(ranking.table[COLUMNS]))
+        pictures = _draw(content)
+        for name in (drawing.name for drawing in FIGURES.members().values()):
+            if name in pictures:
+                write_new(folder / f"{name}.png", pictures[name].image)
+            else:  # with nothing to show, one of an earlier report would be taken for this one's
+                (folder / f"{name}.png").unlink(missing_ok=True)
+        _write_page(page, _render(ranking, content, pictures, title or f"Ranking by {ranking.rule}"))
+    except OSError as error:
+        raise OSError(
+            f"{folder}: the report could not be written ({error.strerror or error}); `ncap report` makes it again from the store"
+        ) from error
+    return page
+
+
+def write_unfinished(ranking: Ranking, out: str | Path, unfinished: str, title: str | None = None) -> Path:
+    """Write report.html alone, of the candidates that have been trained so far, into the folder `out`, and return its path.
+
+    The page says that it is unfinished and loads itself again every half minute; a table or a figure beside it might pass for a result.
+
+    Args:
+        ranking: of these candidates.
+        out: The folder, made if it is missing.
+        unfinished: how far the job has come, such as "3 of 7 candidates".
+        title: as in `write_report`.
+
+    Raises: TypeError, ValueError or OSError as `write_report` does.
+    """
+    content = _content(ranking, title=title)
+    page = make_folder("out", out) / "report.html"
+    return _write_page(page, _render(ranking, content, _draw(content), title or f"Ranking by {ranking.rule}", unfinished))
+
+
+def _write_page(page: Path, text: str) -> Path:
+    return write_new(page, text.encode("utf-8", "backslashreplace"))  # the store's path may be no UTF-8
+
+
+def _content(
+    ranking: Ranking,
+    truth: pd.DataFrame | None = None,
+    rules: Sequence[str | Rule] | None = None,
+    title: str | None = None,
+) -> Content:
+    """What figures draw, after a look at all that was given. Raises as `write_report` does."""
     if not isinstance(ranking, Ranking):
         raise TypeError(f"ranking must be an ncap.Ranking, as ncap.rank returns it, got {type(ranking).__name__}")
     for name, columns in (("table", COLUMNS), ("observations", DRAWN)):
@@ -80,20 +133,8 @@ def write_report(
     if title is not None and not isinstance(title, str):
         raise TypeError(f"title must be a text or None, got {title!r:.80}")
     known = None if truth is None else truth_of(ranking, truth, rules)
-    folder = make_folder("out", out)
     series = by_rank(ranking)
-    content = Content(series, canvas.colours([one.candidate for one in series]), known, metric_of(ranking.facts))
-    page = folder / "report.html"
-    try:
-        write_new(folder / "ranking.csv", _csv(ranking.table[COLUMNS]))
-        pictures = _draw(folder, content)
-        written = _render(ranking, content, pictures, title or f"Ranking by {ranking.rule}")
-        write_new(page, written.encode("utf-8", "backslashreplace"))  # the store's path may be no UTF-8
-    except OSError as error:
-        raise OSError(
-            f"{folder}: the report could not be written ({error.strerror or error}); `ncap report` makes it again from the store"
-        ) from error
-    return page
+    return Content(series, canvas.colours([one.candidate for one in series]), known, metric_of(ranking.facts))
 
 
 def _csv(table: pd.DataFrame) -> bytes:
@@ -103,25 +144,23 @@ def _csv(table: pd.DataFrame) -> bytes:
     return table.assign(**harmless).to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace")
 
 
-def _draw(folder: Path, content: Content) -> dict[str, _Picture]:
-    """Write each figure's PNG file; a figure with nothing to show leaves none behind."""
+def _draw(content: Content) -> dict[str, _Picture]:
+    """The figures that have something to show, by name."""
     pictures = {}
     with canvas.style():
         for drawing in FIGURES.members().values():
-            file, figure = folder / f"{drawing.name}.png", drawing.draw(content)
+            figure = drawing.draw(content)
             if figure is None:
-                file.unlink(missing_ok=True)
                 continue
-            image = canvas.png(figure)
-            write_new(file, image)
-            source = f"data:image/png;base64,{base64.b64encode(image).decode()}"
-            width = round(figure.get_figwidth() * 106)
+            image, width = canvas.png(figure), round(figure.get_figwidth() * 106)
             heading, caption = (drawing.said(text, content.metric) for text in (drawing.heading, drawing.caption))
-            pictures[drawing.name] = _Picture(drawing.name, heading, caption, source, width)
+            pictures[drawing.name] = _Picture(drawing.name, heading, caption, image, width)
     return pictures
 
 
-def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], title: str) -> str:
+def _render(
+    ranking: Ranking, content: Content, pictures: dict[str, _Picture], title: str, unfinished: str = ""
+) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ncap.report", "."),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -133,6 +172,7 @@ def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], t
     truth = content.truth
     return environment.get_template("page.html").render(
         title=title,
+        unfinished=unfinished,
         target=ranking.target,
         rule=ranking.rule,
         about=RULES.get(ranking.rule) if ranking.rule in RULES else None,
