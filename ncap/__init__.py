@@ -13,6 +13,7 @@ from wrapt import when_imported
 
 if TYPE_CHECKING:  # the same as _HOME below, for type checkers and editors
     from ncap.candidates.catalog import list_candidates as list_candidates
+    from ncap.handover.export import export_model as export_model
     from ncap.measure.callback import CapacitanceCallback as CapacitanceCallback
     from ncap.measure.measurement import capacitance as capacitance
     from ncap.measure.measurement import gradient_capacitance as gradient_capacitance
@@ -31,6 +32,8 @@ if TYPE_CHECKING:  # the same as _HOME below, for type checkers and editors
     from ncap.rules.regression import CapacitancePredictor as CapacitancePredictor
     from ncap.scores.scoring import list_scores as list_scores
     from ncap.scores.scoring import score as score
+    from ncap.selection import Selection as Selection
+    from ncap.selection import select as select
     from ncap.targets.catalog import list_targets as list_targets
 
 __version__ = version("ncap")
@@ -46,6 +49,9 @@ _HOME = {
     # the main job
     "rank": "ncap.pipeline",
     "Ranking": "ncap.ranking.order",
+    "select": "ncap.selection",
+    "Selection": "ncap.selection",
+    "export_model": "ncap.handover.export",
     "score": "ncap.scores.scoring",
     # from records to predictions
     "predict": "ncap.ranking.prediction",

@@ -11,6 +11,7 @@ from ncap.cli.group import Commands
 COMMANDS = {
     "demo": "ncap.cli.demo:demo",
     "rank": "ncap.cli.rank:rank",
+    "select": "ncap.cli.select:select",
     "report": "ncap.cli.report:report",
     "compare": "ncap.cli.compare:compare",
     "score": "ncap.cli.score:score",

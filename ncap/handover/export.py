@@ -103,7 +103,7 @@ def chosen_by(ranking: "Ranking", candidate: str) -> dict[str, Any]:
     table = ranking.table.set_index("candidate")
     if candidate not in table.index:
         return {}
-    row = table.loc[candidate]
+    row = table.loc[candidate].to_dict()
     predicted = row["predicted_accuracy"]
     return {
         "rule": ranking.rule,
@@ -144,21 +144,21 @@ def _candidate(name: str, named: str | None, records: "Records") -> Any:
     try:
         found = sources.resolve(named or name)
     except ValueError as error:
-        raise ValueError(f"{error}; if it is one of your own, pass it as `ncap rank` was given it (named, --named)") from None
+        raise ValueError(
+            f"{error}; if it is one of your own, pass it as `ncap rank` was given it (named, --named)"
+        ) from None
     if name not in found:
         raise ValueError(f"named: {named!r} is {', '.join(found)}, not the candidate {name!r} of the job")
     return found[name]
 
 
-def _data(
-    data: Any, name: str, parameters: Mapping[str, Any], validation: Any, test: Any, on_bad: str
-) -> "Target":
+def _data(data: Any, name: str, parameters: Mapping[str, Any], validation: Any, test: Any, on_bad: str) -> "Target":
     """The job's target, loaded. Raises ValueError where it is not the data that the job was trained on."""
     from ncap import targets
 
     splits = {"validation": validation, "test": test, "on_bad": on_bad}
     try:
-        loaded = targets.load(name if data is None else data, int(parameters["seed"]), **splits)  # type: ignore[arg-type]
+        loaded = targets.load(name if data is None else data, int(parameters["seed"]), **splits)
     except ValueError as error:
         if data is not None:
             raise

@@ -185,4 +185,6 @@ def job_of(parameters: Mapping[str, Any]) -> Job:
     """
     from ncap.job import settings
 
-    return Job(**{name: value for name, value in json.loads(json.dumps(dict(parameters))).items() if name in settings()})
+    return Job(
+        **{name: value for name, value in json.loads(json.dumps(dict(parameters))).items() if name in settings()}
+    )

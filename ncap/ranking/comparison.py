@@ -10,12 +10,12 @@ from ncap.arguments import whole_number
 from ncap.ranking import bootstrap
 from ncap.ranking.agreement import kendall, regret, spearman, weighted_tau
 from ncap.ranking.curves import by_candidate, checked_reading, seconds_of_readings
-from ncap.ranking.prediction import checked_horizon, predicted
+from ncap.ranking.prediction import predicted
 from ncap.records.loading import load
 from ncap.records.schema import COMPARISON, TRUTH
 from ncap.records.tables import Records, checked_table
 from ncap.rules import resolve
-from ncap.rules.contract import HORIZON, Prediction, Rule
+from ncap.rules.contract import HORIZON, Prediction, Rule, checked_horizon
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ncap.ranking.curves import Seen, by_candidate, by_run, checked_reading, seconds_of_readings
 from ncap.ranking.doubts import Chance
-from ncap.ranking.prediction import checked_horizon, predicted
+from ncap.ranking.prediction import predicted
 from ncap.records.loading import load
 from ncap.records.schema import RANKING
 from ncap.records.tables import Records
 from ncap.rules import resolve
-from ncap.rules.contract import HORIZON, Prediction, Rule
+from ncap.rules.contract import HORIZON, Prediction, Rule, checked_horizon
 
 if TYPE_CHECKING:
     import keras

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import isfinite
-from numbers import Real
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +13,7 @@ from ncap.records.loading import load
 from ncap.records.schema import PREDICTIONS
 from ncap.records.tables import Records
 from ncap.rules import resolve
-from ncap.rules.contract import HORIZON, Prediction, Rule
+from ncap.rules.contract import HORIZON, Prediction, Rule, checked_horizon
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,11 +103,3 @@ def degenerate_note(rows: "pd.DataFrame") -> str:
 def checked_ticks(ticks: Any) -> int | None:
     """A whole number of at least 1, or None. Raises ValueError."""
     return None if ticks is None else whole_number("ticks", ticks, least=1)
-
-
-def checked_horizon(horizon: Any) -> float:
-    """A positive number of epochs. Raises ValueError."""
-    number = float(horizon) if isinstance(horizon, Real) and not isinstance(horizon, bool) else 0.0
-    if not (isfinite(number) and number > 0):
-        raise ValueError(f"horizon must be a positive number of epochs, got {horizon!r:.80}")
-    return number

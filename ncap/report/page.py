@@ -106,7 +106,9 @@ def write_unfinished(ranking: Ranking, out: str | Path, unfinished: str, title: 
     """
     content = _content(ranking, title=title)
     page = make_folder("out", out) / "report.html"
-    return _write_page(page, _render(ranking, content, _draw(content), title or f"Ranking by {ranking.rule}", unfinished))
+    return _write_page(
+        page, _render(ranking, content, _draw(content), title or f"Ranking by {ranking.rule}", unfinished)
+    )
 
 
 def _write_page(page: Path, text: str) -> Path:
@@ -158,9 +160,7 @@ def _draw(content: Content) -> dict[str, _Picture]:
     return pictures
 
 
-def _render(
-    ranking: Ranking, content: Content, pictures: dict[str, _Picture], title: str, unfinished: str = ""
-) -> str:
+def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], title: str, unfinished: str = "") -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ncap.report", "."),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,

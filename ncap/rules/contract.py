@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from math import isfinite
+from numbers import Real
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -17,6 +19,14 @@ HORIZON = 30.0  # epochs; where a rule is asked for the end of training
 NOTHING_SEEN = "no epoch that every run has"
 # Half the width of the middle 95 % of a normal distribution, in standard deviations.
 NORMAL_95 = 1.959963984540054
+
+
+def checked_horizon(horizon: Any) -> float:
+    """A positive number of epochs. Raises ValueError."""
+    number = float(horizon) if isinstance(horizon, Real) and not isinstance(horizon, bool) else 0.0
+    if not (isfinite(number) and number > 0):
+        raise ValueError(f"horizon must be a positive number of epochs, got {horizon!r:.80}")
+    return number
 
 
 @dataclass(frozen=True, eq=False)

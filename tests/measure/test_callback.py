@@ -4,10 +4,13 @@ import inspect
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tiny
 
 import ncap
+from ncap.rules import resolve
+from ncap.rules.contract import Curve
 
 
 @pytest.fixture(name="model")
@@ -85,7 +88,8 @@ def test_the_callback_takes_what_capacitance_takes():
         {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
         for function in (ncap.CapacitanceCallback, ncap.capacitance)
     )
-    assert of_callback.pop("name") == "beta_eff"
+    own = {name: of_callback.pop(name) for name in ("name", "rule", "horizon", "accuracy")}
+    assert own == {"name": "beta_eff", "rule": "capacitance", "horizon": 30.0, "accuracy": "val_accuracy"}
     assert {"model": inspect.Parameter.empty} | of_callback == of_function
     assert ["model", *of_callback] == list(of_function)
 
@@ -162,3 +166,85 @@ def test_the_error_of_one_callback_does_not_overwrite_another(model):
     both = [ncap.CapacitanceCallback(x, y, name=name) for name in ("beta_error", "beta")]
     with pytest.raises(ValueError, match="the logs hold 'beta_error' already"):
         model.fit(x, y, verbose=0, callbacks=both)
+
+
+# what it predicts
+
+
+def with_accuracy(model, optimizer="adam"):
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    return model
+
+
+@pytest.mark.parametrize("rule", ["capacitance", "capacitance_forecast", "best_seen"])
+def test_the_prediction_is_the_rules_own_from_the_epochs_so_far(model, rule):
+    target = tiny.target()
+    callback = ncap.CapacitanceCallback(target.x_train, target.y_train, rule=rule, horizon=9)
+    val = target.read("val", np.arange(60))
+    seen = with_accuracy(model).fit(
+        target.x_train, target.y_train, validation_data=val, epochs=6, verbose=0, callbacks=[callback]
+    )
+    history = seen.history
+    for epoch in range(1, 7):
+        curve = Curve.of(
+            horizon=9.0, **{name: history[name][:epoch] for name in ("val_accuracy", "beta_eff", "beta_eff_error")}
+        )
+        assert history["beta_eff_prediction"][epoch - 1] == resolve(rule).predict(curve, {}).value
+    assert callback.prediction.value == history["beta_eff_prediction"][-1]
+    assert callback.prediction.status == "ok"
+
+
+def test_a_second_training_begins_anew(model):
+    target = tiny.target()
+    callback = ncap.CapacitanceCallback(target.x_train, target.y_train, rule="mean_seen")
+    given = {"validation_data": target.read("val", np.arange(60)), "verbose": 0, "callbacks": [callback]}
+    with_accuracy(model).fit(target.x_train, target.y_train, epochs=2, **given)
+    history = model.fit(target.x_train, target.y_train, epochs=2, **given).history
+    assert history["beta_eff_prediction"] == [history["val_accuracy"][0], np.mean(history["val_accuracy"])]
+
+
+def test_without_a_validation_accuracy_there_is_no_prediction(model):
+    target = tiny.target()
+    x, y = target.x_train, target.y_train
+    callbacks = [ncap.CapacitanceCallback(x, y), ncap.CapacitanceCallback(x, y, name="beta", accuracy="accuracy")]
+    history = with_accuracy(model).fit(x, y, epochs=2, verbose=0, callbacks=callbacks).history
+    assert "beta_eff_prediction" not in history
+    assert history["beta_prediction"] == history["accuracy"]  # the last seen, as long as nothing can be fitted
+
+
+def test_a_validation_accuracy_that_is_no_fraction_is_refused(model):
+    target = tiny.target()
+    callback = ncap.CapacitanceCallback(target.x_train, target.y_train, accuracy="loss")
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), loss_weights=1000.0)
+    with pytest.raises(ValueError, match=r"accuracy: logs\['loss'\] is .*, and a fraction in 0..1 is needed"):
+        model.fit(target.x_train, target.y_train, verbose=0, callbacks=[callback])
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras' TensorBoard writes with TensorFlow alone")
+def test_csv_tensorboard_and_early_stopping_see_reading_error_and_prediction(model, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    target = tiny.target()
+    stop = keras.callbacks.EarlyStopping("beta_eff_prediction", mode="max", patience=2, min_delta=1)  # no accuracy does
+    callbacks = [
+        ncap.CapacitanceCallback(target.x_train, target.y_train),
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+        keras.callbacks.TensorBoard(tmp_path / "board"),
+        stop,
+    ]
+    val = target.read("val", np.arange(60))
+    history = with_accuracy(model).fit(
+        target.x_train, target.y_train, validation_data=val, epochs=9, verbose=0, callbacks=callbacks
+    )
+    keys = ["beta_eff", "beta_eff_error", "beta_eff_prediction"]
+    shown = {key: history.history[key] for key in keys}
+    assert [len(values) for values in shown.values()] == [3, 3, 3]
+    assert stop.stopped_epoch == 2
+    table = pd.read_csv(tmp_path / "log.csv")
+    board = EventAccumulator(str(tmp_path / "board" / "train")).Reload()
+    for key, values in shown.items():
+        np.testing.assert_allclose(table[key], values, rtol=1e-12)
+        drawn = [float(make_ndarray(event.tensor_proto)) for event in board.Tensors(f"epoch_{key}")]
+        np.testing.assert_allclose(drawn, values, rtol=1e-6)
