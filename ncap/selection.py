@@ -122,10 +122,12 @@ def select(
     from ncap.candidates.limits import Limits
     from ncap.engines import ENGINES
     from ncap.rules import resolve as resolve_rule
+    from ncap.rules.contract import checked_horizon
 
     job, progress, chosen = Job(**settings), switch("progress", progress), resolve_rule(rule)
     final_epochs = whole_number("final_epochs", final_epochs, least=job.epochs)
     reduction = whole_number("reduction", reduction, least=2)
+    horizon = checked_horizon(final_epochs if horizon is None else horizon)
     check_risk(risk)
     ENGINES.check(engine)
     limits = Limits(max_parameters, max_multiply_adds, max_milliseconds, licences)

@@ -2,7 +2,10 @@
 
 import pickle
 import sqlite3
+import tempfile
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -315,7 +318,16 @@ TABLES = {
     "CapacitanceCallback": Table(
         ncap.CapacitanceCallback,
         {"x": IMAGES, "y": LABELS},
-        [*SETTINGS, *(("name", name, TypeError, "name must be a text, the key in the logs") for name in ("", None, 3))],
+        [
+            *SETTINGS,
+            *(
+                (name, value, TypeError, f"{name} must be a text, the key in the logs")
+                for name in ("name", "accuracy")
+                for value in ("", None, 3)
+            ),
+            ("rule", "last_sen", ValueError, "unknown rule 'last_sen'; did you mean 'last_seen'?"),
+            ("horizon", 0, ValueError, "horizon must be a positive number of epochs, got 0"),
+        ],
     ),
     "fit with CapacitanceCallback": Table(
         train_with_callback, {"x": IMAGES, "y": LABELS}, [row for row in READ if row[0] in "xy"]
@@ -1037,6 +1049,79 @@ TABLES |= {
 }  # fmt: skip
 
 
+# what is kept of a job
+
+
+def once(*names):
+    """The first row about each argument of some tables: what another function passes on is refused in the same way."""
+    return list({row[0]: row for name in reversed(names) for row in reversed(TABLES[name].rows)}.values())
+
+
+@cache
+def trained():
+    """A store with one embedded candidate, trained for an epoch on the digits."""
+    store = Path(tempfile.mkdtemp()) / "runs.db"
+    ncap.rank("mlp", "digits", epochs=1, hidden=(4, 3), store=store, out=None, progress=False)
+    return store
+
+
+TABLES |= {
+    "select": Table(
+        ncap.select,
+        RANK | {"final_epochs": 2},
+        [
+            *once("rank"),
+            *(
+                ("final_epochs", value, ValueError, f"final_epochs must be a whole number of at least 1, got {value!r}")
+                for value in (0, 1.5, "5", None)
+            ),
+            *(
+                ("reduction", value, ValueError, f"reduction must be a whole number of at least 2, got {value!r}")
+                for value in (1, 2.5, None)
+            ),
+            *(("risk", value, ValueError, "no rule can say yet how likely it drops the best network") for value in (0, 0.05, "low")),
+            ("horizon", np.inf, ValueError, "horizon must be a positive number of epochs, got inf"),
+        ],
+    ),
+    "select, of what it is given": Table(
+        ncap.select, RANK | {"final_epochs": 2}, once("rank, of what it is given"), own_words=False
+    ),
+    "export_model": Table(
+        ncap.export_model,
+        {"store": Made(lambda folder: trained()), "path": Made(lambda folder: folder / "a.keras")},
+        [
+            ("path", "a.h5", ValueError, "path must end in .keras", "got 'a.h5'"),
+            ("path", "none/a.keras", ValueError, "there is no folder 'none' to write 'a.keras' into"),
+            ("path", None, TypeError, "path must be a path, a text or a pathlib.Path, got None"),
+            ("candidate", "mlq", ValueError, "unknown candidate 'mlq'; the job has mlp"),
+            ("start", "begun", ValueError, "start must be one of observed, pretrained, got 'begun'"),
+            ("start", None, ValueError, "got None"),
+            ("head", "cubic", ValueError, "head must be one of probe, linear, got 'cubic'"),
+            ("fine_tune", 1.5, ValueError, "fine_tune must be a whole number of at least 0, got 1.5"),
+            ("named", "plain", ValueError, "named: 'plain' is plain, not the candidate 'mlp' of the job"),
+            ("data", tiny.target(), ValueError, "data: Target('digits', 60 training", "is not what the job was trained on"),
+            ("validation", 0.5, ValueError, "is not what the job was trained on", "validation, test and on_bad"),
+            ("test", 0.5, ValueError, "is not what the job was trained on"),
+            ("reading", "gradient", ValueError, "reading 'gradient'"),
+            ("horizon", 0, ValueError, "horizon must be a positive number of epochs, got 0"),
+            ("settings", "abc", ValueError, "holds no job with settings 'abc'"),
+            ("target", "cifar10", ValueError, "holds no job with target 'cifar10'"),
+        ],
+    ),
+    "export_model, of what it is given": Table(
+        ncap.export_model,
+        {"store": Made(lambda folder: trained()), "path": Made(lambda folder: folder / "a.keras")},
+        [
+            ("store", None, TypeError, "store must be a path"),
+            ("store", Made(lambda folder: folder / "none.db"), UnusableStoreError, "no such store"),
+            ("rule", "last_sen", ValueError, "unknown rule 'last_sen'"),
+            ("on_bad", "skp", ValueError, "on_bad must be one of fail, skip, got 'skp'"),
+        ],
+        own_words=False,
+    ),
+}  # fmt: skip
+
+
 # rankings and their report
 
 KEY = [
@@ -1148,6 +1233,8 @@ def test_a_wrong_argument_is_refused_by_name(table, row, tmp_path):
 # Of every parameter of a public function that no row is about, why not.
 EXEMPT = {
     "rank": {"progress"},  # any value has a truth
+    "select": {"progress"},
+    "Selection": {"winner", "ranking", "rounds", "model"},  # what ncap.select returns
     "Ranking": {
         "table",
         "runs",
@@ -1160,6 +1247,7 @@ EXEMPT = {
         "horizon",
         "predictions",
         "records",
+        "models",
     },  # what ncap.rank returns; write_report checks one that was built
 }
 PUBLIC = {name: getattr(ncap, name) for name in ncap.__all__ if name != "__version__"} | {

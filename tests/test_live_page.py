@@ -13,17 +13,17 @@ from ncap.report import write_report
 def test_the_page_says_how_far_the_job_is_and_the_finished_one_is_as_if_written_once(tmp_path):
     page, seen = tmp_path / "out" / "report.html", []
 
-    def second():
+    def wide():
         seen.append(page.read_text() if page.exists() else "")  # first for the check, then for training
         return tiny.body()
 
-    ranking = tiny.ranked(tmp_path / "runs.db", {"first": tiny.body, "second": second}, runs=1, out=tmp_path / "out")
+    ranking = tiny.ranked(tmp_path / "runs.db", {"narrow": tiny.body, "wide_one": wide}, runs=1, out=tmp_path / "out")
     before, during = seen
     assert before == ""
     assert "Unfinished, 1 of 2 candidates." in during
     assert '<meta http-equiv="refresh" content="30">' in during
-    assert re.findall(r'<td class="text name">(\w+)</td>', during)[0] == "first"
-    assert "second" not in during
+    assert re.findall(r'<td class="text name">(\w+)</td>', during) == ["narrow"] * 2
+    assert "wide_one" not in during
     assert during.rstrip().endswith("</html>")
     write_report(ranking, tmp_path / "once")
     once = {file.name: file.read_bytes() for file in (tmp_path / "once").iterdir()}

@@ -131,8 +131,8 @@ def test_a_killed_command_goes_on_and_ends_as_the_undisturbed_one(tmp_path):
     tables, winners = [], []
     for name in ("killed", "undisturbed"):
         words = [
-            *("select", "--candidates", "mlp,squeeze,plain,dense", "--target", tmp_path / "noise.npz", "--epochs", "2"),
-            *("--final-epochs", "5", "--hidden", "8,6", "--rule", "last_seen", "--out", tmp_path / name),
+            *("select", "--candidates", "mlp,squeeze,dense", "--target", tmp_path / "noise.npz", "--epochs", "2"),
+            *("--final-epochs", "4", "--hidden", "8,6", "--rule", "last_seen", "--out", tmp_path / name),
             *("--store", tmp_path / f"{name}.db"),
         ]
         if name == "killed":

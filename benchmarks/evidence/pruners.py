@@ -21,6 +21,7 @@ import pandas as pd
 
 from ncap.integrations.optuna import RulePruner, report
 from ncap.rules import RULES
+from ncap.rules.contract import Rule
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTUP = 5  # complete trials before anything is pruned, Optuna's default
@@ -47,14 +48,30 @@ def demo(folder):
     return accuracy.to_numpy(), records.readings.pivot(**pivot, values="beta_eff").loc[accuracy.index].to_numpy()
 
 
-SETS = {"metaqnn": (metaqnn, 60, 20), "naap440": (naap440, 60, 20), "demo": (demo, 10, 100)}  # curves, trials, orders
+SETS = {"metaqnn": (metaqnn, 40, 20), "naap440": (naap440, 40, 20), "demo": (demo, 10, 100)}  # curves, trials, orders
+
+
+class Remembered(Rule):
+    """A rule that predicts once from the same curve: the same curves come in many orders."""
+
+    def __init__(self, name):
+        self.rule, self.known = RULES.get(name)(), {}
+
+    name, summary, needs, source = "remembered", "A rule's own prediction.", (), ""
+
+    def predict(self, curve, scores):
+        key = curve.val_accuracy.tobytes(), curve.beta_eff.tobytes()
+        if key not in self.known:
+            self.known[key] = self.rule.predict(curve, scores)
+        return self.known[key]
 
 
 def pruners(startup, with_beta):
     """Name -> a fresh pruner."""
     rules = [name for name, rule in RULES.members().items() if not rule.learns and rule.is_accuracy]
     rules = [name for name in rules if with_beta or "beta_eff" not in RULES.get(name).needs]
-    own = {f"ncap {name}": lambda name=name: RulePruner(name, startup) for name in rules}
+    remembered = {name: Remembered(name) for name in rules}
+    own = {f"ncap {name}": lambda rule=rule: RulePruner(rule, startup) for name, rule in remembered.items()}
     return own | {
         "optuna median": lambda: optuna.pruners.MedianPruner(startup),
         "optuna successive halving": lambda: optuna.pruners.SuccessiveHalvingPruner(min_resource=1),
