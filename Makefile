@@ -13,7 +13,7 @@ ON_KERAS := tests/measure/test_conformance.py tests/measure/test_probe.py tests/
 ON_TORCH := tests/measure/test_torch_modules.py tests/candidates/test_torch_candidates.py tests/candidates/test_torch_elsewhere.py \
 	tests/candidates/test_timm_candidates.py tests/candidates/test_hub_candidates.py
 
-.PHONY: demo tour test lint proofs proven unit jax torch heavy bench wheel wheel-test mutation clean
+.PHONY: demo tour test lint proofs proven unit jax torch mlflow heavy bench wheel wheel-test mutation clean
 
 demo: .venv/installed            ## rank the embedded candidates on scikit-learn's digits, with predictions and truth side by side
 	$(BIN)/ncap demo --out demo
@@ -47,6 +47,10 @@ jax: .venv/tested
 # Not part of `make test`, because PyTorch is another large framework. A CPU build is enough; pip's default on Linux brings 6 GB of CUDA.
 torch: .venv-torch/tested        ## the Keras tests on PyTorch, with candidates from PyTorch, timm and keras_hub, in a separate environment
 	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest $(SHARED) -m "not heavy" $(ON_KERAS) $(ON_TORCH)
+
+# Not part of `make test`: MLflow brings thirty packages that nothing else here needs.
+mlflow: .venv-mlflow/tested      ## examples/mlflow_keras.py, in a separate environment
+	.venv-mlflow/bin/python -m pytest tests/integrations/test_mlflow_example.py
 
 heavy: .venv/tested              ## long property tests: 10,000 examples for the oracle, 1,000 with Keras; killed jobs
 	NCAP_HYPOTHESIS=long $(BIN)/pytest tests/reference
@@ -98,10 +102,17 @@ wheel-test: wheel                ## test the installed wheel, from a folder with
 	.venv-torch/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch timm keras-hub
 	touch $@
 
+.venv-mlflow/tested: .venv/tested
+	$(BIN)/python -m venv .venv-mlflow
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > .venv-mlflow/tested.pth
+	mv .venv-mlflow/tested.pth "$$(.venv-mlflow/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
+	.venv-mlflow/bin/pip install --quiet --disable-pip-version-check -c constraints.txt mlflow-skinny
+	touch $@
+
 .venv/mutation: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
 	touch .venv/installed .venv/tested $@
 
 clean:
-	rm -rf .venv .venv-torch build dist demo *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf .venv .venv-torch .venv-mlflow build dist demo *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache .benchmarks

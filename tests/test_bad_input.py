@@ -1102,7 +1102,7 @@ TABLES |= {
             ("data", tiny.target(), ValueError, "data: Target('digits', 60 training", "is not what the job was trained on"),
             ("validation", 0.5, ValueError, "is not what the job was trained on", "validation, test and on_bad"),
             ("test", 0.5, ValueError, "is not what the job was trained on"),
-            ("reading", "gradient", ValueError, "reading 'gradient'"),
+            ("reading", "gradient", ValueError, "the records hold no 'gradient'"),
             ("horizon", 0, ValueError, "horizon must be a positive number of epochs, got 0"),
             ("settings", "abc", ValueError, "holds no job with settings 'abc'"),
             ("target", "cifar10", ValueError, "holds no job with target 'cifar10'"),
