@@ -143,6 +143,7 @@ class CapacitanceCallback(keras.callbacks.Callback):
             self._seen[column].append(value)
 
     def _predicted(self) -> float:
-        curve = Curve.of(self.model.name, horizon=self.horizon, **self._seen)
+        columns: dict[str, Any] = dict(self._seen)
+        curve = Curve.of(self.model.name, horizon=self.horizon, **columns)
         self.prediction = self.rule.predict(curve, {})
         return self.prediction.value
