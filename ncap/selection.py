@@ -7,6 +7,7 @@ that are predicted best go on to eta r epochs, and so on until one is left, whic
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -196,17 +197,18 @@ class Halving:
 
     def run(self, candidates: "Mapping[str, Candidate]", limits: "Limits", first: int, reduction: int) -> None:
         """Train round by round, and choose the winner. Raises NothingRankedError if every candidate of a round failed."""
-        names: list[str] = []
-        plan = rounds(len(candidates), first, self.job.epochs, reduction)
-        number = 0
-        while number < len(plan):
-            epochs, count = plan[number]
-            chosen = candidates if number == 0 else {name: candidates[name] for name in names[:count]}
-            names = self._round(number + 1, len(plan), epochs, chosen, limits if number == 0 else None)
-            if number == 0 and len(names) < len(candidates):  # what the check before training left out
+        plan, names = rounds(len(candidates), first, self.job.epochs, reduction), list(candidates)
+        for number in count(1):
+            epochs, left = plan[number - 1]
+            chosen = {name: candidates[name] for name in names[:left]}
+            names = self._round(number, len(plan), epochs, chosen, limits if number == 1 else None)
+            if (
+                number == 1
+            ):  # a part of those goes on that neither failed nor were left out by the check before training
                 plan = rounds(len(names), first, self.job.epochs, reduction)
-            number += 1
             self._told(number, plan, names)
+            if number == len(plan):
+                break
         self.winner = names[0]
 
     def _round(

@@ -48,7 +48,7 @@ def test_a_study_that_is_killed_and_resumed_equals_the_undisturbed_one(tmp_path)
 
 def kill_after(count, storage):
     process = subprocess.Popen([sys.executable, SCRIPT, storage, "last_seen"], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while reports(storage) < count:
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
