@@ -57,9 +57,10 @@ def export_model(
     Returns: the path. Raises: ValueError for a job, candidate or data that are not the store's, for another backend, and where no state was
     kept; OSError where the model cannot be written.
     """
+    file = checked_path(path)
     from ncap.handover.origin import Origin, Wish, job_of
 
-    file, wish = checked_path(path), Wish(start, head, fine_tune)
+    wish = Wish(start, head, fine_tune)
     records, parameters = _job(store, settings, target)
     ranking = _longest(records, rule, reading, horizon)
     name = candidate or _first(ranking, store)
@@ -81,7 +82,7 @@ def model_of(
     """What `Ranking.model` calls: the model, saved under `path` with its card where that is given."""
     from ncap.handover.origin import Wish
 
-    file, wished = None if path is None else checked_path(path), Wish(**wish)
+    wished, file = Wish(**wish), None if path is None else checked_path(path)
     handed = origin.hand_over(candidate, wished, chosen_by(ranking, candidate))
     if file is not None:
         handed.write(file)

@@ -110,6 +110,7 @@ def horizons(command):
 
 FORMATTED = [
     "rank",
+    "select",
     "report",
     "compare",
     "score",
@@ -250,11 +251,33 @@ HEAVY = [  # these need Keras, which is loaded once
     Wrong("demo", "--seed", "99999999999", ("seed must be a whole number from 0 to 4294967295, got 99999999999",)),
     Wrong("demo", "--out", "taken", ("out must be a folder that can be written, got 'taken' (File exists)",)),
 ]
+# What select shares with rank is refused by the same checks: one row of each option.
+for wrong in (LIGHT, HEAVY):
+    shared = {row.option: row for row in reversed(wrong) if row.command == "rank" and row.option != "--format"}
+    wrong += [row._replace(command="select") for row in shared.values()]
+LIGHT += [
+    *ranges("select", "--final-epochs", 1),
+    *ranges("select", "--reduction", 2),
+    Wrong("select", "--risk", "low", ("'--risk': 'low' is not a valid float",)),
+    Wrong("select", "--risk", "0.05", ("no rule can say yet how likely it drops the best network",)),
+    Wrong("select", "--final-epochs", "4", ("final_epochs must be a whole number of at least 5, got 4",)),
+    Wrong("export", "--best", "", ("'--best': '' is not a path",)),
+    Wrong("export", "--best", "winner.h5", ("path must end in .keras", "got 'winner.h5'")),
+    Wrong("export", "--start", "begun", ("'--start': 'begun' is not one of",)),
+    Wrong("export", "--head", "cubic", ("'--head': 'cubic' is not one of",)),
+    *ranges("export", "--fine-tune", 0),
+    *horizons("export"),
+    *(
+        Wrong("export", f"--{name}", "1", (f"--{name} says which model to save; pass --best NAME.keras too",))
+        for name in ("candidate", "settings", "target", "named", "data", "validation", "test", "on-bad", "rule")
+    ),
+]
 # Of every option that no row is about, why not.
 EXEMPT = {
     ("rank", "--frozen"): "a flag takes no value",
     ("rank", "--batch-norm"): "a flag takes no value",
     ("rank", "--progress"): "a flag takes no value",
+    **{("select", flag): "a flag takes no value" for flag in ("--frozen", "--batch-norm", "--progress")},
     ("jobs", "--prune"): "a flag takes no value",
     ("report", "--out"): "its own test: a job must be in the store first",
     ("report", "--reading"): "its own test: a job must be in the store first",
