@@ -1,7 +1,8 @@
 """Where a model that is handed over comes from: a job's store, its settings, its candidates and its data."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,7 +103,7 @@ class Origin:
             near = suggestion(str(candidate), list(self.candidates))
             raise ValueError(f"unknown candidate {candidate!r:.80}; {near}this job has {', '.join(self.candidates)}")
         tick, run = self._newest(candidate) if wish.start == "observed" else (None, 0)
-        with framework.quiet_tracing():
+        with framework.quiet_tracing(), _own_precision():
             training = Training(self.job, self.candidates[candidate], self.target, run)
             if tick is not None:
                 training.check_body(tick.state.body)
@@ -175,6 +176,16 @@ class Origin:
             return None
         batches = self.target.batches(part, size=EVALUATION_BATCH, shape=shape)
         return known(evaluate(logits, batches, self.job.metric)["accuracy"])
+
+
+@contextmanager
+def _own_precision() -> Iterator[None]:
+    """Put the user's precision back at the end of the block: a job may set another, and so may a candidate that is built."""
+    policy = keras.config.dtype_policy()
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def job_of(parameters: Mapping[str, Any]) -> Job:
