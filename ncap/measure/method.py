@@ -16,7 +16,8 @@ L float64 arrays (n_{l-1}, n_l). They are what the comparison with the oracle lo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -37,6 +38,16 @@ class ProbeData(NamedTuple):
     targets: np.ndarray
     loss: str
     weights: np.ndarray | None = None
+
+    def rows(self, rows: Any) -> ProbeData:
+        """The data of some samples: a slice of them, or their numbers in any order."""
+        weights = None if self.weights is None else self.weights[rows]
+        return self._replace(features=self.features[rows], targets=self.targets[rows], weights=weights)
+
+    def batches(self, size: int) -> Iterator[ProbeData]:
+        """The data in mini-batches of `size` samples, in their order; the last has what is left."""
+        for start in range(0, len(self.features), size):
+            yield self.rows(slice(start, start + size))
 
 
 class Sums(NamedTuple):

@@ -1,8 +1,10 @@
 """Capacitance: beta_eff with the facts that tell whether to believe it (MATHEMATICS.md, section 5)."""
 
 import math
+import statistics
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ncap.reference.arguments import choose
@@ -196,6 +198,44 @@ def judge(
         strength=reading.strength,
         weighting=reading.weighting,
         nodes=reading.nodes,
+    )
+
+
+def mean_of_batches(parts: Sequence[Capacitance], batch: int) -> Capacitance:
+    """The mean of the capacitances of mini-batches of one reading, as a loop over them gives it (section 2, "/batches64").
+
+    It is not the capacitance of all samples: beta_eff is a ratio of sums, of which A is quadratic, so that batches are biased, the more
+    the smaller they are. Every batch counts alike, the last one too. Where every batch is degenerate for one reason, so is the mean;
+    where one is rounding noise, the mean is NaN.
+
+    Args:
+        parts: of every batch. batch: samples of each, of the last perhaps fewer.
+
+    Returns: Capacitance with the means; its standard error is sd / sqrt(batches), ddof = 1, NaN for a single batch.
+
+    >>> half, whole = (Capacitance(b, b, 1.0, 0.1, 1.0, False, "", 2, "explicit", "magnitude", "unit") for b in (0.5, 1.0))
+    >>> c = mean_of_batches([half, whole], batch=2)
+    >>> c.beta_eff, c.standard_error, c.n_samples, c.batch
+    (0.75, 0.25, 4, 2)
+    """
+    betas, reasons = [part.beta_eff for part in parts], {part.reason for part in parts}
+    reason = parts[0].reason if len(reasons) == 1 else "rounding" if "rounding" in reasons else ""
+    if reason:
+        warnings.warn(f"degenerate beta_eff ({reason}): {_REASONS[reason]}", CapacitanceWarning, stacklevel=3)
+    error = statistics.stdev(betas) / math.sqrt(len(betas)) if len(betas) > 1 and reason != "rounding" else math.nan
+    return replace(
+        parts[0],
+        beta_eff=math.nan if reason == "rounding" else statistics.fmean(betas),
+        numerator=statistics.fmean(part.numerator for part in parts),
+        denominator=statistics.fmean(part.denominator for part in parts),
+        standard_error=error,
+        cancellation=math.nan
+        if any(math.isnan(part.cancellation) for part in parts)
+        else max(part.cancellation for part in parts),
+        degenerate=bool(reason),
+        reason=reason,
+        n_samples=sum(part.n_samples for part in parts),
+        batch=batch,
     )
 
 

@@ -96,6 +96,7 @@ class Training:
             self.batches.check(place)
         rows = target.sample_rows("train", BETA_SAMPLES, job.seed)
         self.samples = target.view("train", rows, self.shape), target.labels("train")[rows]
+        self._rows = rows
         self._own = body.trainable_variables
         # What `variables` has beyond `weights` is the state of random generators anywhere in the body.
         weights = {id(variable) for variable in self.model.weights}
@@ -144,7 +145,7 @@ class Training:
         start = time.perf_counter()
         logs = self.train(place)
         seconds = time.perf_counter() - start
-        readings = self._readings(number) if math.isfinite(logs["loss"]) else []
+        readings = self._readings(number, place.epoch) if math.isfinite(logs["loss"]) else []
         val = self._evaluate("val")
         for name, loss in (("training", logs["loss"]), ("validation", val["loss"])):
             if not math.isfinite(loss):
@@ -178,11 +179,12 @@ class Training:
         if state.random is not None:
             generators.set_states(state.random)
 
-    def _readings(self, number: int) -> list[dict[str, Any]]:
+    def _readings(self, number: int, epoch: int) -> list[dict[str, Any]]:
+        order = np.argsort(np.argsort(self._order(epoch))[self._rows])  # of the samples in this epoch's training
         with warnings.catch_warnings():
             # The table has a column for degenerate readings, and the ranking a note; a warning at every tick adds nothing.
             warnings.filterwarnings("ignore", category=CapacitanceWarning)
-            taken = take(self.model, *self.samples, self.job.readings, batch_size=EVALUATION_BATCH)
+            taken = take(self.model, *self.samples, self.job.readings, batch_size=EVALUATION_BATCH, order=order)
         return [{"tick": number, **measurement.row(name)} for name, measurement in taken.items()]
 
     def _evaluate(self, part: str) -> dict[str, float]:
