@@ -6,7 +6,7 @@ hold the two against each other. What crosses the border to the device is the pr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -160,7 +160,7 @@ def delta_method(dA: np.ndarray, dD: np.ndarray, A: float, D: float) -> float:
 
 
 def over_samples(
-    function: Callable[..., Any], batches: list[Families], *weights: list[np.ndarray], **static: str
+    function: Callable[..., Any], batches: Sequence[Any], *weights: list[np.ndarray], **static: str
 ) -> list[np.ndarray]:
     """Every sample's two numbers, (N,) float64 each, that the function gives for batches and arrays over the weights."""
     dtype = keras.backend.standardize_dtype(batches[0].z[0].dtype)

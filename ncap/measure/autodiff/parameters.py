@@ -44,7 +44,8 @@ def pairs_of(groups: Sequence[Any]) -> list[tuple[int, int]]:
 
 def as_layers(probe: Probe, sums: list[np.ndarray], nodes: str) -> list[np.ndarray]:
     """Arrays of every variable of the groups as one array a layer of nodes: a bias as (1, n), a norm as (2, n), scale above shift."""
-    variables, layers = [variable for group in groups_of(probe, nodes) for variable in group], []
+    variables = [variable for group in groups_of(probe, nodes) for variable in group]
+    layers: list[np.ndarray] = []
     betas = {id(unit.norm.beta) for unit in probe.units if unit.norm is not None}
     for variable, array in zip(variables, sums, strict=True):
         if id(variable) in betas:

@@ -15,7 +15,7 @@ from ncap.reference.mlp.closed_form import explicit_degrees, explicit_sums
 from ncap.reference.mlp.hessian import hessian_degrees
 from ncap.reference.mlp.norm_nodes import chain_degrees, chain_shapes, norm_sums
 from ncap.reference.mlp.perceptron import MLP
-from ncap.reference.mlp.second_order import full_hessian_degrees, norm_hessian_degrees, parameter_shapes
+from ncap.reference.mlp.second_order import full_hessian_degrees, linearised, norm_hessian_degrees, parameter_shapes
 from ncap.reference.shared_weights import cnn
 from ncap.reference.shared_weights.closed_form import shared_degrees, shared_sums
 from ncap.reference.shared_weights.cnn import CNN, check_network, kernels_of
@@ -102,10 +102,10 @@ def degrees(
     if isinstance(net, CNN):
         return shared_degrees(net, x, y, reading)
     if reading == FULL_HESSIAN:
-        return full_hessian_degrees(net, x, y)
+        return full_hessian_degrees(linearised(net, x, y))
     if reading.nodes == "norms":
         hessian = reading.interaction == "hessian"
-        return norm_hessian_degrees(net, x, y) if hessian else chain_degrees(net, x, y, strength)
+        return norm_hessian_degrees(linearised(net, x, y)) if hessian else chain_degrees(net, x, y, strength)
     if reading.interaction == "explicit":
         return explicit_degrees(net, families(net, x, y), reading)
     if reading.strength == "signed":

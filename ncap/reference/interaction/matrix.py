@@ -13,7 +13,7 @@ from ncap.reference.mlp.backpropagation import families
 from ncap.reference.mlp.blocks import explicit_block, hessian_block
 from ncap.reference.mlp.norm_nodes import chain_shapes, norm_blocks, norm_families
 from ncap.reference.mlp.perceptron import MLP
-from ncap.reference.mlp.second_order import full_hessian_matrix, norm_hessian_blocks
+from ncap.reference.mlp.second_order import full_hessian_matrix, linearised, norm_hessian_blocks
 from ncap.reference.shared_weights.cnn import CNN, check_network, kernels_of
 from ncap.reference.shared_weights.connections import shared_block
 from ncap.reference.shared_weights.junction import check_explicit, junctions, read_junctions
@@ -65,7 +65,7 @@ def interaction_matrix(
     if isinstance(net, CNN):
         return _of_shared_weights(net, x, y, reading)
     if reading == FULL_HESSIAN:
-        return sparse.csr_array(full_hessian_matrix(net, x, y))
+        return sparse.csr_array(full_hessian_matrix(linearised(net, x, y)))
     if nodes == "norms":
         return _of_chain(net, x, y, reading)
     _check_size(net, reading)
@@ -97,18 +97,19 @@ def _of_chain(net: MLP, x: ArrayLike, y: ArrayLike, reading: Reading) -> "sparse
     values = norm_families(net, x, y)  # checks the norms too
     sizes = [a * b for a, b in chain_shapes(net)]
     if reading.interaction == "hessian":
-        blocks = norm_hessian_blocks(net, x, y)
+        blocks = norm_hessian_blocks(linearised(net, x, y))
     else:
-        entries = sum(a * b for a, b in pairwise(sizes))
-        if entries > MAX_ENTRIES:
+        size = sum(a * b for a, b in pairwise(sizes))
+        if size > MAX_ENTRIES:
             raise ValueError(
-                f"P would have {entries:,} entries, more than {MAX_ENTRIES:,}; ncap.reference.degrees and capacitance need no P"
+                f"P would have {size:,} entries, more than {MAX_ENTRIES:,}; ncap.reference.degrees and capacitance need no P"
             )
         blocks = norm_blocks(net, values, reading.strength)
     if not blocks:
         return sparse.csr_array((sum(sizes), sum(sizes)))
-    below = sparse.csr_array((sizes[-1], sizes[0]))  # layer L receives nothing, layer 1 sends nothing
-    P = sparse.csr_array(sparse.block_array([[None, sparse.block_diag(blocks)], [below, None]]))
+    entries = sparse.coo_array(sparse.block_diag(blocks))
+    places = entries.row, entries.col + sizes[0]  # layer 1 sends nothing
+    P = sparse.csr_array(sparse.coo_array((entries.data, places), shape=(sum(sizes), sum(sizes))))
     P.eliminate_zeros()
     return P
 

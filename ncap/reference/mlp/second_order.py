@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ncap.reference.arguments import Array
-from ncap.reference.mlp.backpropagation import Families, families
+from ncap.reference.mlp.backpropagation import families
 from ncap.reference.mlp.hessian import curved
 from ncap.reference.mlp.norm_nodes import chain_shapes, check_norms
 from ncap.reference.mlp.perceptron import MLP, Layer
@@ -31,7 +31,7 @@ from ncap.reference.sums import Degrees
 MAX_NODES = 2_000  # of a P that is built: one product with H a node
 
 
-class _Hidden(NamedTuple):
+class Hidden(NamedTuple):
     """A hidden layer's pass: h = relu', u what its scale multiplies, e = dC/dz_l, each (N, n_l); outer and inner as above."""
 
     h: Array
@@ -41,59 +41,88 @@ class _Hidden(NamedTuple):
     inner: Array
 
 
-def hessian_product(net: MLP, x: ArrayLike, y: ArrayLike, direction: Sequence[Layer]) -> list[Layer]:
+class Linearised(NamedTuple):
+    """What products with H are made of: the network, its z and g, the passes of its hidden layers, and v -> H_L v at the top."""
+
+    net: MLP
+    z: list[Array]
+    g: list[Array]
+    hidden: list[Hidden]
+    curvature: Callable[[Array], Array]
+
+
+def linearised(net: MLP, x: ArrayLike, y: ArrayLike) -> Linearised:
+    """The network on data, x (N, n_0) and y labels (N,) or targets (N, n_L), as products with its Hessian see it."""
+    values = families(net, x, y)
+    hidden = []
+    for l, norm in enumerate(net.norms):
+        layer, after = net.layers[l], net.norm == "after"
+        a = values.z[l] @ layer.kernel + layer.bias
+        h = (a if after else layer.scale * a + layer.shift) > 0
+        u = ((np.maximum(a, 0) if after else a) - norm.mean) / norm.deviation
+        e, on = values.g[l] @ net.layers[l + 1].kernel.T, np.ones_like(a)
+        hidden.append(Hidden(h, u, e, *((on, h) if after else (h, on))))
+
+    def curvature(v: Array) -> Array:
+        return curved(values.p, v) if net.loss == "cross_entropy" else v
+
+    return Linearised(net, values.z, values.g, hidden, curvature)
+
+
+def hessian_product(of: Linearised, direction: Sequence[Layer]) -> list[Layer]:
     """H V, the derivative of the gradient of the mean loss along V, by all parameters; O(L) matrix products.
 
     Args:
-        net: the network. x: (N, n_0). y: labels (N,) or targets (N, n_L).
-        direction: V, of each layer kernel, bias, scale and shift. Of the last layer, and of one without a norm, scale and shift are left
-            out of account; a bias that is not there is one like any other.
+        of: the network on data. direction: V, of each layer kernel, bias, scale and shift; scale and shift of the last, which has no
+            norm, are left out of account.
 
     Returns: the product, one Layer for each layer; scale and shift of the last are 0.
 
     >>> net = MLP([[[2.0]]], loss="squared_error")     # C = (2 x + b - y)^2 / 2, so that H = ((x^2, x), (x, 1))
-    >>> (product,) = hessian_product(net, [[3.0]], [[1.0]], [Layer(*map(np.atleast_1d, ([[1.0]], 0.0, 0.0, 0.0)))])
-    >>> product.kernel, product.bias
+    >>> ones = Layer(*map(np.atleast_1d, ([[1.0]], 0.0, 0.0, 0.0)))
+    >>> hessian_product(linearised(net, [[3.0]], [[1.0]]), [ones])[0][:2]
     (array([[9.]]), array([3.]))
     """
-    values = families(net, x, y)
-    passes, n = _hidden_passes(net, values), len(values.p)
-    R_z, R_u = [np.zeros_like(values.z[0])], []
-    for l, (layer, V) in enumerate(zip(net.layers, direction, strict=True)):
-        R_a = R_z[-1] @ layer.kernel + values.z[l] @ V.kernel + V.bias
-        if l + 1 < net.depth:
-            of, norm = passes[l], net.norms[l]
-            R_u.append(of.inner * R_a / norm.deviation)
-            R_z.append(of.outer * (norm.scale * R_u[-1] + V.scale * of.u + V.shift))
-    R_g = curved(values.p, R_a) if net.loss == "cross_entropy" else R_a
-    products = [_of_last_layer(values, R_z[-1], R_g, net.depth)]
-    for l in range(net.depth - 2, -1, -1):
-        of, norm = passes[l], net.norms[l]
-        R_e = R_g @ net.layers[l + 1].kernel.T + values.g[l] @ direction[l + 1].kernel.T
-        of_scale = of.outer * (R_u[l] * of.e + of.u * R_e)
-        R_g = of.h * (norm.scale * R_e + direction[l].scale * of.e) / norm.deviation
-        g = of.h * norm.scale * of.e / norm.deviation
-        kernel = (R_z[l].T @ g + values.z[l].T @ R_g) / n
-        products.insert(0, Layer(kernel, R_g.mean(axis=0), of_scale.mean(axis=0), (of.outer * R_e).mean(axis=0)))
-    return products
+    R_z, R_u, R_a = _forward(of, direction)
+    R_g, n, none = of.curvature(R_a), len(R_a), np.zeros(R_a.shape[1])
+    kernel = (R_z[-1].T @ of.g[-1] + of.z[-1].T @ R_g) / n
+    products = [Layer(kernel, R_g.mean(axis=0), none, none)]
+    for l, (h, u, e, outer, _) in reversed(list(enumerate(of.hidden))):
+        scale, deviation = of.net.norms[l].scale, of.net.norms[l].deviation
+        R_e = R_g @ of.net.layers[l + 1].kernel.T + of.g[l] @ direction[l + 1].kernel.T
+        R_g = h * (scale * R_e + direction[l].scale * e) / deviation
+        kernel = (R_z[l].T @ (h * scale * e / deviation) + of.z[l].T @ R_g) / n
+        norm = (outer * (R_u[l] * e + u * R_e)).mean(axis=0), (outer * R_e).mean(axis=0)
+        products.append(Layer(kernel, R_g.mean(axis=0), *norm))
+    return products[::-1]
 
 
-def full_hessian_degrees(net: MLP, x: ArrayLike, y: ArrayLike) -> Degrees:
+def _forward(of: Linearised, direction: Sequence[Layer]) -> tuple[list[Array], list[Array], Array]:
+    """[R z_0..R z_{L-1}], [R u_1..R u_{L-1}] and R a_L."""
+    R_z, R_u = [np.zeros_like(of.z[0])], []
+    for l, (_, u, _, outer, inner) in enumerate(of.hidden):
+        V, norm = direction[l], of.net.norms[l]
+        R_a = R_z[-1] @ of.net.layers[l].kernel + of.z[l] @ V.kernel + V.bias
+        R_u.append(inner * R_a / norm.deviation)
+        R_z.append(outer * (norm.scale * R_u[-1] + V.scale * u + V.shift))
+    return R_z, R_u, R_z[-1] @ of.net.layers[-1].kernel + of.z[-1] @ direction[-1].kernel + direction[-1].bias
+
+
+def full_hessian_degrees(of: Linearised) -> Degrees:
     """H 1 by every parameter that the network was given, as delta_in and, H being symmetric, delta_out.
 
     Returns: twice the same list, of each layer kernel, bias (1, n_l) and norm (2, n_l), those that are there.
 
     >>> net = MLP([[[2.0]]], biases=[[0.0]], loss="squared_error")     # H = ((9, 3), (3, 1))
-    >>> [d.tolist() for d in full_hessian_degrees(net, [[3.0]], [[1.0]])[0]]
+    >>> [d.tolist() for d in full_hessian_degrees(linearised(net, [[3.0]], [[1.0]]))[0]]
     [[[12.0]], [[4.0]]]
     """
-    product = _parts(
-        net, hessian_product(net, x, y, _direction(net, [np.ones(shape) for shape in parameter_shapes(net)]))
-    )
+    ones = [np.ones(shape) for shape in parameter_shapes(of.net)]
+    product = _parts(of.net, hessian_product(of, _direction(of.net, ones)))
     return product, product
 
 
-def norm_hessian_degrees(net: MLP, x: ArrayLike, y: ArrayLike) -> Degrees:
+def norm_hessian_degrees(of: Linearised) -> Degrees:
     """Degrees of the hessian reading of the chain with the norms' scales and shifts as nodes: one product with H a layer of the chain.
 
     Returns: two lists of 2L - 1 arrays of the shapes of chain_shapes; zeros for delta_in of W_L and delta_out of W_1.
@@ -101,15 +130,15 @@ def norm_hessian_degrees(net: MLP, x: ArrayLike, y: ArrayLike) -> Degrees:
     Raises: ValueError for a network that lacks a norm, or has it in front of the relu.
 
     >>> net = MLP([[[2.0]], [[3.0]]], scales=[[1.0]], loss="squared_error")     # C = (3 (2 k + c) - 5)^2 / 2
-    >>> [d.ravel().tolist() for d in norm_hessian_degrees(net, [[1.0]], [[5.0]])[0]]     # by w k, w c; k W, c W; with all ones in turn
+    >>> [d.ravel().tolist() for d in norm_hessian_degrees(linearised(net, [[1.0]], [[5.0]]))[0]]     # d2C / dw dk + d2C / dw dc, ...
     [[30.0], [14.0, 7.0], [0.0]]
     """
-    check_norms(net)
-    shapes = chain_shapes(net)
+    check_norms(of.net)
+    shapes = chain_shapes(of.net)
     delta_in, delta_out = ([np.zeros(shape) for shape in shapes] for _ in range(2))
     for m in range(len(shapes)):
         V = [np.ones(shape) if l == m else np.zeros(shape) for l, shape in enumerate(shapes)]
-        product = _chain(hessian_product(net, x, y, _of_chain(net, V)))
+        product = _chain(hessian_product(of, _of_chain(of.net, V)))
         if m > 0:
             delta_in[m - 1] = product[m - 1]
         if m + 1 < len(shapes):
@@ -117,39 +146,19 @@ def norm_hessian_degrees(net: MLP, x: ArrayLike, y: ArrayLike) -> Degrees:
     return delta_in, delta_out
 
 
-def full_hessian_matrix(net: MLP, x: ArrayLike, y: ArrayLike) -> Array:
+def full_hessian_matrix(of: Linearised) -> Array:
     """H itself, column by column, the nodes in the order of full_hessian_degrees; ValueError above 2,000 of them."""
-    shapes = parameter_shapes(net)
-    return _columns(shapes, lambda V: _parts(net, hessian_product(net, x, y, _direction(net, V))))
+    net = of.net
+    return _columns(parameter_shapes(net), lambda V: _parts(net, hessian_product(of, _direction(net, V))))
 
 
-def norm_hessian_blocks(net: MLP, x: ArrayLike, y: ArrayLike) -> list[Array]:
+def norm_hessian_blocks(of: Linearised) -> list[Array]:
     """The blocks of H between every layer of the chain and the next; ValueError above 2,000 nodes."""
-    check_norms(net)
-    shapes = chain_shapes(net)
-    H = _columns(shapes, lambda V: _chain(hessian_product(net, x, y, _of_chain(net, V))))
+    check_norms(of.net)
+    shapes = chain_shapes(of.net)
+    H = _columns(shapes, lambda V: _chain(hessian_product(of, _of_chain(of.net, V))))
     ends = np.cumsum([0, *(a * b for a, b in shapes)])
     return [H[ends[l] : ends[l + 1], ends[l + 1] : ends[l + 2]] for l in range(len(shapes) - 1)]
-
-
-def _hidden_passes(net: MLP, values: Families) -> list[_Hidden]:
-    passes = []
-    for l, norm in enumerate(net.norms):
-        layer = net.layers[l]
-        a = values.z[l] @ layer.kernel + layer.bias
-        after = net.norm == "after"
-        h = (a if after else layer.scale * a + layer.shift) > 0
-        u = ((np.maximum(a, 0) if after else a) - norm.mean) / norm.deviation
-        on = np.ones_like(a)
-        e = values.g[l] @ net.layers[l + 1].kernel.T
-        passes.append(_Hidden(h, u, e, *((on, h) if after else (h, on))))
-    return passes
-
-
-def _of_last_layer(values: Families, R_z: Array, R_g: Array, depth: int) -> Layer:
-    kernel = (R_z.T @ values.g[-1] + values.z[depth - 1].T @ R_g) / len(R_g)
-    none = np.zeros(R_g.shape[1])
-    return Layer(kernel, R_g.mean(axis=0), none, none)
 
 
 def parameter_shapes(net: MLP) -> list[tuple[int, int]]:
