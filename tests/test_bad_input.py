@@ -257,7 +257,12 @@ WEIGHTS = [
 ]
 SETTINGS = [
     ("method", "auto", ValueError, "method must be one of 'closed_form', 'autodiff', got 'auto'"),
-    ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', got 'relative'"),
+    (
+        "interaction",
+        "relative",
+        ValueError,
+        "interaction must be one of 'explicit', 'hessian', 'full_hessian', got 'relative'",
+    ),
     ("strength", "loud", ValueError, "strength must be one of 'signed', 'magnitude', got 'loud'"),
     ("weighting", "", ValueError, "weighting must be one of 'unit', 'relative', got ''"),
     ("reading", "explicit/magnitud/unit", ValueError, "did you mean 'explicit/magnitude/unit'?"),
@@ -970,7 +975,7 @@ TABLES |= {
             ("ticks_per_epoch", (), ValueError, "ticks_per_epoch must be a whole number, or several of which the last repeats"),
             ("epoch", 3, TypeError, "unknown setting 'epoch'; did you mean 'epochs'?"),
             ("interaction", "hessian", ValueError, "interaction='hessian' can be read with strength='signed' only, got 'magnitude'"),
-            ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', got 'relative'"),
+            ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', 'full_hessian', got 'relative'"),
             ("strength", "loud", ValueError, "strength must be one of 'signed', 'magnitude', got 'loud'"),
             ("weighting", "degree", ValueError, "weighting must be one of 'unit', 'relative', got 'degree'"),
             ("hidden", 8, ValueError, "hidden must be a list of whole numbers such as (256, 128), got 8"),

@@ -25,7 +25,7 @@ from ncap.measure.method import Measure, ProbeData
 from ncap.measure.probe import Probe
 from ncap.reference.loss import read_targets
 from ncap.reference.rounding import ROUNDINGS, uncancelled_degrees, uncancelled_families
-from ncap.reference.verdict import GRADIENT_FORM, Moments, Reading
+from ncap.reference.verdict import FULL_HESSIAN, GRADIENT_FORM, Moments, Reading
 from ncap.testing.agreement import assert_close
 
 Degrees = tuple[list[np.ndarray], list[np.ndarray]]
@@ -175,7 +175,7 @@ class _Oracle(NamedTuple):
 
 
 def _oracle(case: Case, parts: Reading) -> _Oracle:
-    data = case.net, case.x, case.y
+    data = (_with_biases(case.net) if parts == FULL_HESSIAN else case.net), case.x, case.y
     if parts == GRADIENT_FORM:
         c = ref.gradient_capacitance(*data)
         reach = uncancelled_degrees(*data, weighting="relative")
@@ -190,6 +190,17 @@ def _oracle(case: Case, parts: Reading) -> _Oracle:
     explicit = parts.interaction == "explicit"
     every = ref.degrees(*data, *parts._replace(strength="magnitude")) if explicit else degrees
     return _Oracle(_moments(degrees), degrees, _moments(every), _moments(reach), reach)
+
+
+def _with_biases(net: ref.MLP) -> ref.MLP:
+    """The network with the biases of 0 that a probe has where the network has none."""
+    biases = [layer.bias for layer in net.layers]
+    norms = [norm if norm.there else None for norm in net.norms]
+    of_norms = {
+        f"{name}s": [None if norm is None else getattr(norm, name) for norm in norms]
+        for name in ("scale", "shift", "mean", "deviation")
+    }
+    return ref.MLP(net.kernels, biases, norm=net.norm, loss=net.loss, **of_norms)
 
 
 def _moments(degrees: Degrees) -> Moments:

@@ -161,7 +161,12 @@ LIGHT = [
     *ranges("rank", "--batch-size", 1),
     *ranges("rank", "--size", 1),
     *floats("rank", "--learning-rate", "0", "-1", "nan", "inf", says="learning_rate must be positive and finite"),
-    Wrong("rank", "--interaction", "relative", ("interaction must be one of 'explicit', 'hessian', got 'relative'",)),
+    Wrong(
+        "rank",
+        "--interaction",
+        "relative",
+        ("interaction must be one of 'explicit', 'hessian', 'full_hessian', got 'relative'",),
+    ),
     Wrong("rank", "--interaction", "hessian", ("interaction='hessian' can be read with strength='signed' only",)),
     Wrong("rank", "--strength", "loud", ("strength must be one of 'signed', 'magnitude', got 'loud'",)),
     Wrong("rank", "--weighting", "degree", ("weighting must be one of 'unit', 'relative', got 'degree'",)),
@@ -177,7 +182,7 @@ LIGHT = [
     ),
     Wrong("rank", "--ticks-per-epoch", "4,", ("--ticks-per-epoch takes whole numbers separated by commas, such as 1",)),
     Wrong("rank", "--ticks-per-epoch", "0", ("ticks_per_epoch must be a whole number of at least 1, got 0",)),
-    Wrong("rank", "--readings", "explicit", ("unknown reading 'explicit'", "`ncap readings` lists all 9")),
+    Wrong("rank", "--readings", "explicit", ("unknown reading 'explicit'", "`ncap readings` lists all 24")),
     Wrong(
         "rank", "--readings", "gradient,gradient", ("readings: name every reading once, got ['gradient', 'gradient']",)
     ),

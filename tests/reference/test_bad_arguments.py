@@ -109,7 +109,12 @@ TARGETS = [
     ("y", [[1.0, 0.0], [0.5, 0.5], [50.0, 50.0]], ValueError, "row 2 sums to 100; divide by the row sums"),
 ]
 READING = [
-    ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', got 'relative'"),
+    (
+        "interaction",
+        "relative",
+        ValueError,
+        "interaction must be one of 'explicit', 'hessian', 'full_hessian', got 'relative'",
+    ),
     ("interaction", None, ValueError, "got None"),
     ("strength", "Signed", ValueError, "strength must be one of 'signed', 'magnitude', got 'Signed'"),
     ("strength", ["signed"], ValueError, "got ['signed']"),

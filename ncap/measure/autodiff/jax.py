@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import keras
 
 from ncap.measure.autodiff.loss import total_loss
-from ncap.measure.autodiff.parameters import groups_of, pairs_of
+from ncap.measure.autodiff.parameters import groups_of, neighbours_of
 from ncap.measure.probe import Probe
 
 Degrees = tuple[list[jax.Array], list[jax.Array]]
@@ -158,8 +158,12 @@ def _product_sums(probe: Probe, state: list[jax.Array], x: jax.Array, y: jax.Arr
         return jax.grad(lambda at: sum(jnp.sum(slope) for slope in jax.grad(total)(at)[group]))(at)
 
     received, sent = ([[jnp.zeros_like(value) for value in of_group] for of_group in at] for _ in range(2))
-    for receiver, sender in pairs_of(groups):
-        received[receiver], sent[sender] = product(sender)[receiver], product(receiver)[sender]
+    for m in range(len(groups)):
+        (receivers, senders), products = neighbours_of(groups, m), product(m)
+        for l in receivers:
+            received[l] = products[l]
+        for l in senders:  # H is symmetric
+            sent[l] = products[l]
     return [value for group in received for value in group], [value for group in sent for value in group]
 
 

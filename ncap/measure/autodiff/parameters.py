@@ -33,13 +33,15 @@ def groups_of(probe: Probe, nodes: str) -> list[list[keras.Variable]]:
     return [[variable for group in groups for variable in group]]
 
 
-def pairs_of(groups: Sequence[Any]) -> list[tuple[int, int]]:
-    """Which group receives from which, as (receiver, sender): the one below from the one above, or the only one from itself.
+def neighbours_of(groups: Sequence[Any], m: int) -> tuple[list[int], list[int]]:
+    """Which groups receive from group m and which send to it: the one below and the one above, or itself where it is the only one.
 
-    >>> pairs_of("abc"), pairs_of("a")
-    ([(0, 1), (1, 2)], [(0, 0)])
+    >>> [neighbours_of("abc", m) for m in range(3)], neighbours_of("a", 0)
+    ([([], [1]), ([0], [2]), ([1], [])], ([0], [0]))
     """
-    return [(m, m + 1) for m in range(len(groups) - 1)] or [(0, 0)]
+    if len(groups) == 1:
+        return [0], [0]
+    return [m - 1] if m else [], [m + 1] if m + 1 < len(groups) else []
 
 
 def as_layers(probe: Probe, sums: list[np.ndarray], nodes: str) -> list[np.ndarray]:

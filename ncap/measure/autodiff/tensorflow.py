@@ -10,7 +10,7 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 import tensorflow as tf
 
 from ncap.measure.autodiff.loss import total_loss
-from ncap.measure.autodiff.parameters import groups_of, pairs_of
+from ncap.measure.autodiff.parameters import groups_of, neighbours_of
 from ncap.measure.probe import Probe
 
 Degrees = tuple[list[tf.Tensor], list[tf.Tensor]]
@@ -130,7 +130,7 @@ def _hessian(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, v: list[tf.Ten
 
 def _product_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, nodes: str) -> Degrees:
     groups = [[variable.value for variable in group] for group in groups_of(probe, nodes)]
-    pairs, every = pairs_of(groups), [value for group in groups for value in group]
+    every = [value for group in groups for value in group]
     with tf.GradientTape(persistent=True) as outer:
         outer.watch(every)
         with tf.GradientTape() as inner:
@@ -139,9 +139,16 @@ def _product_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, nodes: st
         slopes = inner.gradient(total, groups)
         totals = [tf.add_n([tf.reduce_sum(slope) for slope in of_group]) for of_group in slopes]
     received, sent = ([[tf.zeros_like(value) for value in group] for group in groups] for _ in range(2))
-    for receiver, sender in pairs:
-        received[receiver] = outer.gradient(totals[sender], groups[receiver], unconnected_gradients="zero")
-        sent[sender] = outer.gradient(totals[receiver], groups[sender], unconnected_gradients="zero")
+    for m, total_of_group in enumerate(totals):
+        receivers, senders = neighbours_of(groups, m)
+        # The product with all ones in group m: what others receive from it and, H being symmetric, what they send to it.
+        products = outer.gradient(
+            total_of_group, {l: groups[l] for l in {*receivers, *senders}}, unconnected_gradients="zero"
+        )
+        for l in receivers:
+            received[l] = products[l]
+        for l in senders:
+            sent[l] = products[l]
     return [value for group in received for value in group], [value for group in sent for value in group]
 
 

@@ -13,7 +13,7 @@ import keras
 import torch
 
 from ncap.measure.autodiff.loss import total_loss
-from ncap.measure.autodiff.parameters import groups_of, pairs_of
+from ncap.measure.autodiff.parameters import groups_of, neighbours_of
 from ncap.measure.probe import Probe
 
 Degrees = tuple[list[torch.Tensor], list[torch.Tensor]]
@@ -44,9 +44,11 @@ def product_sums(probe: Probe, x: torch.Tensor, y: torch.Tensor, loss: str, node
     slopes = torch.autograd.grad(total, [leaf for _, leaf in own], create_graph=True)
     ends = list(accumulate(map(len, groups), initial=0))
     totals = [torch.stack([torch.sum(slope) for slope in slopes[a:b]]).sum() for a, b in pairwise(ends)]
-    for receiver, sender in pairs_of(groups):
-        for side, by, of in ((received, receiver, sender), (sent, sender, receiver)):
-            side[by] = list(torch.autograd.grad(totals[of], leaves[by], retain_graph=True, materialize_grads=True))
+    for m, total_of_group in enumerate(totals):
+        for side, neighbours in zip((received, sent), neighbours_of(groups, m), strict=True):
+            for l in neighbours:
+                products = torch.autograd.grad(total_of_group, leaves[l], retain_graph=True, materialize_grads=True)
+                side[l] = list(products)
     return [value for group in received for value in group], [value for group in sent for value in group]
 
 
