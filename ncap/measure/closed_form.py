@@ -61,18 +61,23 @@ class StrengthSums(NamedTuple):
 
 def measure(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
     """A, D, their magnitudes and the standard error of an explicit reading or of the gradient form; see ncap.measure.method."""
-    if reading == GRADIENT_FORM:
-        return _of_gradient_form(data, batch_size)
-    return _explicit(data, reading, batch_size)
+    batches = _batches(data, batch_size)
+    return _of_gradient_form(batches) if reading == GRADIENT_FORM else _explicit(batches, reading)
 
 
-def _explicit(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
+def measure_each(data: ProbeData, reading: Reading, size: int) -> list[Sums]:
+    """The same of every mini-batch of `size` samples, without standard errors, whose weights are read once for all of them."""
+    of = _of_gradient_form if reading == GRADIENT_FORM else partial(_explicit, reading=reading)
+    return [of([families], with_error=False) for families in _batches(data, size)]
+
+
+def _explicit(batches: list[Families], reading: Reading, with_error: bool = True) -> Sums:
     """A and D of the explicit reading in the wanted strength and in magnitude, and the standard error of A / D.
 
     The families z, s, g of all samples stay on the device, O(N sum_l n_l): one sweep over them adds up the degrees of
     the interior layers, a second takes every sample's share in them.
     """
-    batches, strength, weighting = _batches(data, batch_size), reading.strength, reading.weighting
+    strength, weighting = reading.strength, reading.weighting
     strengths = tuple(dict.fromkeys((strength, "magnitude")))
     sums = _sum_up(batches, strengths, weighting, "interior")
     moments = {name: sums[name].moments for name in strengths}
@@ -80,25 +85,27 @@ def _explicit(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
         if A == D == 0:  # only then do the outermost layers' degrees have to be looked at
             every = _sum_up(batches, (name,), weighting, "all")[name]
             moments[name] = Moments(A, D, not any(d.any() for d in (*every.delta_in, *every.delta_out)))
-    return Sums(moments[strength], moments["magnitude"], _standard_error(batches, strength, weighting, sums[strength]))
+    error = _standard_error(batches, strength, weighting, sums[strength]) if with_error else np.nan
+    return Sums(moments[strength], moments["magnitude"], error)
 
 
-def _of_gradient_form(data: ProbeData, batch_size: int) -> Sums:
+def _of_gradient_form(batches: list[Families], with_error: bool = True) -> Sums:
     """A and D of the gradient form (T7 b), from q = W * dC/dW = delta_in of the signed relative reading; D before the samples
     cancel; and the standard error.
 
     psi_n = (2 <q, q_n> - 2A) / D - beta (<sgn q, q_n> - D) / D over the samples, q_n being sample n's own q.
     """
-    batches = _batches(data, batch_size)
     sums = _sum_up(batches, ("signed", "magnitude"), "relative", "all")
     q = sums["signed"].delta_in
     A, D = sum(float((q_l**2).sum()) for q_l in q[1:]), sum(float(np.abs(q_l).sum()) for q_l in q)
     moments = Moments(A, D, not any(q_l.any() for q_l in q))
+    uncancelled = Moments(A, sums["magnitude"].denominator, False)
+    if not with_error:
+        return Sums(moments, uncancelled, np.nan)
     scale = largest(q)
     of_A = [q_l * (2 / scale) if l else np.zeros_like(q_l) for l, q_l in enumerate(q)]
     A_n, D_n = over_samples(_sample_gradients, batches, of_A, [np.sign(q_l) for q_l in q])
     A_n *= scale
-    uncancelled = Moments(A, sums["magnitude"].denominator, False)
     return Sums(moments, uncancelled, delta_method(A_n - 2 * A, D_n - D, A, D))
 
 

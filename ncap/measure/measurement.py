@@ -19,7 +19,7 @@ from ncap.framework import quiet_tracing
 from ncap.measure import readings as table
 from ncap.measure.closed_form import error_cancellation
 from ncap.measure.description import described_model
-from ncap.measure.method import Measure, ProbeData
+from ncap.measure.method import Measure, ProbeData, Sums
 from ncap.measure.precision import matmul_precision
 from ncap.measure.probe import Probe, body_under, find_probe
 from ncap.measure.readings import Entry
@@ -165,7 +165,8 @@ def take(
         readings: names of readings, as `ncap.list_readings()` lists them, each at most once.
         batch_size: samples on the device at a time.
         loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
-        order: of the N samples in training, for readings of mini-batches; None for the order that they have.
+        order: numbers of samples, for readings of mini-batches: of all N in the order of training, or of the first so many; None for all
+            in the order that they have.
 
     Returns: name -> Measurement, in the order of `readings`; a degenerate one warns with CapacitanceWarning.
 
@@ -202,7 +203,7 @@ def _measure(
     with quiet_tracing():  # Keras traces the body of every model anew
         data = _probe_data(model, x, y, [method for _, method in wanted], loss, batch_size, sample_weight)
     shared = (time.perf_counter() - start) / len(wanted)
-    in_order = data if order is None else data.rows(order)
+    in_order = data if order is None else data.rows(np.asarray(order))
     measured = []
     for entry, method in wanted:
         start = time.perf_counter()
@@ -213,20 +214,27 @@ def _measure(
 
 def _one(entry: Entry, module: str, data: ProbeData, batch_size: int) -> Capacitance:
     """One reading by the method in `module`, with the verdict on it."""
-    measure: Measure = import_module(module).measure
+    method = import_module(module)
+    measure: Measure = method.measure
     with matmul_precision("float32"):
         if not entry.batch:
-            return _judged(measure, entry.parts, data, batch_size)
+            return _judged(measure(data, entry.parts, batch_size), entry.parts, data, batch_size)
+        batches = list(data.batches(entry.batch))
+        if hasattr(method, "measure_each"):
+            of_batches = method.measure_each(data, entry.parts, entry.batch)
+        else:
+            of_batches = [measure(part, entry.parts, batch_size) for part in batches]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=CapacitanceWarning)  # the mean warns, where it has to
-            parts = [_judged(measure, entry.parts, part, batch_size) for part in data.batches(entry.batch)]
-        return mean_of_batches(parts, entry.batch)
+            judged = [
+                _judged(sums, entry.parts, part, batch_size) for sums, part in zip(of_batches, batches, strict=True)
+            ]
+        return mean_of_batches(judged, entry.batch)
 
 
-def _judged(measure: Measure, reading: Reading, data: ProbeData, batch_size: int) -> Capacitance:
-    """A reading of some samples, with the verdict on it."""
+def _judged(sums: Sums, reading: Reading, data: ProbeData, batch_size: int) -> Capacitance:
+    """The sums of a reading of some samples, with the verdict on them."""
     probe, features, _, loss, _ = data
-    sums = measure(data, reading, batch_size)
     # Second derivatives do not vanish with the errors, so that these may round.
     curved = reading.interaction in ("hessian", "full_hessian")
     return judge(

@@ -10,6 +10,9 @@ What every method promises, and `ncap.testing.methods` tests:
 4. A standard error and sums of magnitudes are given, or said to be absent (NaN, None); never guessed.
 5. P is never formed.
 
+A module may also have `measure_each(data, reading, size)`, the Sums of every mini-batch of `size` samples in their order, where it gives
+them faster than one call of `measure` a batch does; their standard errors may be NaN.
+
 Of a reading that has a P, the module also gives `degrees(data, reading, batch_size)`: delta_in and delta_out of every weight, two lists of
 L float64 arrays (n_{l-1}, n_l). They are what the comparison with the oracle looks at, weight by weight.
 """

@@ -57,10 +57,12 @@ class ChainSums(NamedTuple):
 
 def measure(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
     """A, D, their magnitudes and the standard error; see ncap.measure.method. Raises: ValueError for a probe without norms."""
-    batches, strength = _batches(data, batch_size), reading.strength
-    sums = {name: _sum_up(batches, name) for name in dict.fromkeys((strength, "magnitude"))}
-    error = _standard_error(batches, strength, sums[strength])
-    return Sums(sums[strength].moments, sums["magnitude"].moments, error)
+    return _sums(_batches(data, batch_size), reading.strength)
+
+
+def measure_each(data: ProbeData, reading: Reading, size: int) -> list[Sums]:
+    """The same of every mini-batch of `size` samples, without standard errors."""
+    return [_sums([families], reading.strength, with_error=False) for families in _batches(data, size)]
 
 
 def degrees(data: ProbeData, reading: Reading, batch_size: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -122,6 +124,12 @@ def _families(layers: list[Any], x: Any, y: Any, weights: Any, *, loss: str) -> 
         r.append(on_l * (g[-1] @ ops.transpose(above[0])))
         g.append(below[2] * r[-1])
     return z[:-1], u, r[::-1], g[-2::-1]
+
+
+def _sums(batches: list[NormFamilies], strength: str, with_error: bool = True) -> Sums:
+    sums = {name: _sum_up(batches, name) for name in dict.fromkeys((strength, "magnitude"))}
+    error = _standard_error(batches, strength, sums[strength]) if with_error else np.nan
+    return Sums(sums[strength].moments, sums["magnitude"].moments, error)
 
 
 def _in_strength(families: NormFamilies, strength: str) -> NormFamilies:

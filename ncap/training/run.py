@@ -20,6 +20,7 @@ from ncap.interrupt import check
 from ncap.job import Job, Place
 from ncap.measure.measurement import take
 from ncap.measure.probe import attach_probe
+from ncap.measure.readings import BATCH
 from ncap.reference.verdict import CapacitanceWarning
 from ncap.training import generators
 from ncap.training.augmentation import Augmentation
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from ncap.targets import Target
 
 BETA_SAMPLES = 4096  # training samples that beta_eff is read on, at most
+BATCHES = 16  # mini-batches that a mean over them is taken of, at most: the first of the epoch's samples in the order of training
 EVALUATION_BATCH = 256  # for inference and readings; affects only time, memory and rounding
 
 
@@ -180,7 +182,7 @@ class Training:
             generators.set_states(state.random)
 
     def _readings(self, number: int, epoch: int) -> list[dict[str, Any]]:
-        order = np.argsort(np.argsort(self._order(epoch))[self._rows])  # of the samples in this epoch's training
+        order = np.argsort(np.argsort(self._order(epoch))[self._rows])[: BATCHES * BATCH]
         with warnings.catch_warnings():
             # The table has a column for degenerate readings, and the ranking a note; a warning at every tick adds nothing.
             warnings.filterwarnings("ignore", category=CapacitanceWarning)
