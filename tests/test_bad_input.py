@@ -265,6 +265,7 @@ SETTINGS = [
     ),
     ("strength", "loud", ValueError, "strength must be one of 'signed', 'magnitude', got 'loud'"),
     ("weighting", "", ValueError, "weighting must be one of 'unit', 'relative', got ''"),
+    ("nodes", "all", ValueError, "nodes must be one of 'kernels', 'norms', got 'all'"),
     ("reading", "explicit/magnitud/unit", ValueError, "did you mean 'explicit/magnitude/unit'?"),
     ("reading", "hessian/magnitude/unit", ValueError, "by the oracle alone", "use ncap.reference.capacitance"),
     ("reading", 3, TypeError, "reading must be a name such as 'explicit/magnitude/unit', got 3"),

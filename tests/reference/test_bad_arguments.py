@@ -54,6 +54,8 @@ NETWORK = [
     *vectors("biases", [None] * 3),
     *vectors("scales", [None] * 2),
     *vectors("shifts", [None] * 2),
+    *vectors("means", [None] * 2),
+    *vectors("deviations", [None] * 2),
     ("norm", "behind", ValueError, "norm must be one of 'after', 'before', got 'behind'"),
     ("norm", None, ValueError, "got None"),
     ("norm", np.array(["after", "before"]), ValueError, "norm must be one of 'after', 'before', got array(["),
@@ -119,6 +121,7 @@ READING = [
     ("strength", "Signed", ValueError, "strength must be one of 'signed', 'magnitude', got 'Signed'"),
     ("strength", ["signed"], ValueError, "got ['signed']"),
     ("weighting", "degree", ValueError, "weighting must be one of 'unit', 'relative', got 'degree'"),
+    ("nodes", "layers", ValueError, "nodes must be one of 'kernels', 'norms', got 'layers'"),
 ]
 
 
