@@ -1016,6 +1016,7 @@ TABLES |= {
                 for name in ("n_train", "repeats")
                 for value in (0, "5", None)
             ),
+            ("readings", ["gradiant"], ValueError, "did you mean 'gradient'"),
             ("n_train", 9, ValueError, "n_train: must lie between the number of classes, 10, and of training images, 60, got 9"),
             *(("candidates", *row) for row in CANDIDATES if row[1] is TypeError),
             ("target", None, TypeError, "target must be a name, the path of a .npz file or an ncap.targets.Target, got NoneType"),

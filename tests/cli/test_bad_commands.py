@@ -219,6 +219,8 @@ LIGHT = [
     *targets("bench"),
     *ranges("bench", "--train", 1),
     *ranges("bench", "--repeats", 1),
+    Wrong("bench", "--readings", "gradiant", ("did you mean 'gradient'",)),
+    Wrong("bench", "--readings", "hessian/magnitude/unit", ("is taken by the oracle alone",)),
     *ranges("bench", "--seed", 0),
     *ranges("verify", "--seed", 0),
     *ranges("demo", "--seed", 0),

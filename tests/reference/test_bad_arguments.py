@@ -513,7 +513,7 @@ TABLES |= {
     "interaction_operator": Table(
         ref.interaction_operator,
         {"net": NET, **DATA},
-        EITHER + INPUTS + TARGETS + [row for row in READING if row[0] != "interaction"],
+        EITHER + INPUTS + TARGETS + [row for row in READING if row[0] in ("strength", "weighting")],
     ),
 }
 TIMES = [
