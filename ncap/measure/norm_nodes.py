@@ -14,7 +14,7 @@ from keras import ops
 
 from ncap.measure.closed_form import affine, delta_method, largest, output_errors, outputs, over_samples, run
 from ncap.measure.method import ProbeData, Sums
-from ncap.measure.probe import HiddenUnit, Probe
+from ncap.measure.probe import HiddenUnit, check_norms
 from ncap.reference.verdict import Moments, Reading
 
 
@@ -74,15 +74,6 @@ def degrees(data: ProbeData, reading: Reading, batch_size: int) -> tuple[list[np
         delta_in += [of_kernel, np.stack([of_scale, np.full_like(of_scale, of_shift)])]
         delta_out += [np.stack([to_scale, np.zeros_like(to_scale)]), to_kernel]
     return [*delta_in, np.zeros_like(delta_out[-1])], delta_out
-
-
-def check_norms(probe: Probe) -> None:
-    """Raise ValueError for a probe without norms, which has no such nodes."""
-    if any(unit.norm is None for unit in probe.units):
-        raise ValueError(
-            "readings with nodes='norms' need the norms of the probe, and this one has none; attach it with batch_norm=True, or take a "
-            "reading of the kernels, such as 'explicit/magnitude/unit'"
-        )
 
 
 def _batches(data: ProbeData, batch_size: int) -> list[NormFamilies]:

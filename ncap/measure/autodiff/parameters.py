@@ -12,8 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ncap.measure.norm_nodes import check_norms
-from ncap.measure.probe import Probe
+from ncap.measure.probe import Probe, check_norms
 
 
 def groups_of(probe: Probe, nodes: str) -> list[list[keras.Variable]]:
