@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
 from ncap import scores
-from ncap.scores.maximum_evidence import SMALLEST
+from ncap.scores.transferability.maximum_evidence import SMALLEST
 
 
 def drawn(n, d, classes, seed=0, signal=1.0, rank=None):
