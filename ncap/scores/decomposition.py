@@ -57,12 +57,12 @@ def present(s: np.ndarray, n: int, d: int) -> np.ndarray:
 
 
 def principal(centred: np.ndarray, most: int | None = None, share: float = 1.0) -> np.ndarray:
-    """The scores (n, k) of centred features (n, d) on their first principal components.
+    """The scores (n, k) of centred features (n, d) on their first principal components, in units of the features' largest entry.
 
     k: as few as hold `share` of the variance, at most `most`; directions without variance are left out, so that k may be 0.
 
     >>> principal(np.array([[2.0, 1.0], [-2.0, 1.0], [0.0, -2.0]]), most=1).round(9).tolist()
-    [[2.0], [-2.0], [0.0]]
+    [[1.0], [-1.0], [0.0]]
     """
     scale = np.abs(centred).max()
     z = centred / scale if scale else centred
@@ -76,4 +76,4 @@ def principal(centred: np.ndarray, most: int | None = None, share: float = 1.0) 
     enough = np.cumsum(values) - values < share * whole * (1 - 1e-12)
     values, vectors = values[kept & enough], vectors[:, kept & enough]
     vectors = vectors * np.where(vectors.sum(axis=0) < 0, -1, 1)
-    return scale * (z @ vectors if tall else vectors * np.sqrt(values))
+    return z @ vectors if tall else vectors * np.sqrt(values)

@@ -14,9 +14,11 @@ from numpy.typing import ArrayLike
 from scipy.linalg import cholesky
 
 from ncap.scores.contract import Score
+from ncap.scores.decomposition import centre
 from ncap.scores.samples import one_class, samples
 
 DISTORTION = 1e-4
+_LARGEST = 1e148
 
 
 def trans_rate(features: ArrayLike, y: ArrayLike) -> float:
@@ -31,17 +33,32 @@ def trans_rate(features: ArrayLike, y: ArrayLike) -> float:
 
     >>> trans_rate([[-1.0], [1.0]], [0, 1])
     0.0
-    >>> round(trans_rate([[-1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], [0, 0, 1, 1]), 4) # two planes: log(5001) - 1/2 log(10001)
-    3.9123
+
+    One class on each of two axes: Z^T Z / n is I / 2, and has a 1 alone within a class.
+
+    >>> value = trans_rate([[-1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], [0, 0, 1, 1])
+    >>> bool(np.isclose(value, np.log(1 + 1 / 2e-4) - np.log(1 + 1 / 1e-4) / 2))
+    True
     """
     z, classes = samples(features, y)
     if not classes.max():
         return math.nan
-    centred = z - z.mean(axis=0)
-    if np.abs(centred).max() > 1e150:
+    if _too_large(z):
         return math.nan
+    centred = centre(z)
     parts = [_rate(centred[classes == c]) for c in range(classes.max() + 1)]
     return float(_rate(centred) - np.mean(parts))
+
+
+def _too_large(z: np.ndarray) -> bool:
+    return float(np.abs(z).max()) > _LARGEST
+
+
+def _undefined(features: ArrayLike, y: ArrayLike) -> str:
+    reason = one_class(features, y)
+    return reason or (
+        "the features are so large that their squares overflow" if _too_large(np.asarray(features)) else ""
+    )
 
 
 def _rate(z: np.ndarray) -> float:
@@ -58,5 +75,5 @@ SCORE = Score(
     source="Huang et al., ICML 2022",
     summary="coding rate of the features less that within the classes",
     function=trans_rate,
-    undefined=one_class,
+    undefined=_undefined,
 )

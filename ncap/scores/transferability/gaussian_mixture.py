@@ -4,7 +4,7 @@ The features are projected on the principal components that hold 80 % of their v
 C the number of labels; LEEP then takes the components' posterior probabilities for those of a source.
 
 Here the Gaussians have diagonal covariances, because 5 C full ones need more samples than a sample has; there are at most n / 4 of them;
-and the fit stops after 100 steps of expectation and maximisation, or where the likelihood of a sample grows by less than 0.001.
+and the fit stops after 50 steps of expectation and maximisation, or where the likelihood of a sample grows by less than 0.001.
 """
 
 import math
@@ -20,7 +20,7 @@ from ncap.scores.transferability.expected_empirical_prediction import expected_p
 
 COMPONENTS = 5  # a label
 SHARE = 0.8  # of the variance
-_STEPS = 100
+_STEPS = 50
 
 
 def n_leep(features: ArrayLike, y: ArrayLike) -> float:

@@ -31,7 +31,7 @@ def logistic_probe_accuracy(features: ArrayLike, y: ArrayLike) -> float:
     if _undefined(z, classes):
         return math.nan
     order = own_order(z)
-    z, classes = centre(z)[order], classes[order]
+    z, classes = centre(z / (np.abs(z).max() or 1.0))[order], classes[order]
     held_out = _held_out(classes)
     deviation = z.std(axis=0)
     scaled = np.divide(z, deviation, out=np.zeros_like(z), where=deviation > 0)

@@ -35,18 +35,25 @@ def parc(features: ArrayLike, y: ArrayLike) -> float:
 
 
 def _parc(z: np.ndarray, classes: np.ndarray) -> float:
-    columns = centre(z)
-    deviation = columns.std(axis=0)
-    rows = np.divide(columns, deviation, out=np.zeros_like(columns), where=deviation > 0)
-    rows -= rows.mean(axis=1, keepdims=True)
-    length = np.sqrt((rows**2).sum(axis=1, keepdims=True))
-    rows = np.divide(rows, length, out=np.zeros_like(rows), where=length > np.finfo(float).eps * np.sqrt(z.shape[1]))
+    rows = _directions(z)
     pairs = np.triu_indices(len(rows), 1)
     ranks = rankdata(np.round(1 - (rows @ rows.T)[pairs], _DIGITS))
     apart = classes[pairs[0]] != classes[pairs[1]]
     if not apart.any() or apart.all() or not np.ptp(ranks):
         return math.nan
     return float(np.corrcoef(ranks, apart)[0, 1])
+
+
+def _directions(z: np.ndarray) -> np.ndarray:
+    """Rows whose products are the samples' correlations: (n, d), 0 for a sample whose scaled features are all alike."""
+    columns = centre(z / (np.abs(z).max() or 1.0))
+    deviation = columns.std(axis=0)
+    rows = np.divide(columns, deviation, out=np.zeros_like(columns), where=deviation > 0)
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    rows -= rows.mean(axis=1, keepdims=True)
+    rows[np.abs(rows) <= 1e-13 * largest] = 0
+    length = np.sqrt((rows**2).sum(axis=1, keepdims=True))
+    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
 
 
 def _chosen(features: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +70,7 @@ def _undefined(features: ArrayLike, y: ArrayLike) -> str:
         return reason
     if np.bincount(classes).max() == 1:
         return "no class has two samples"
-    return "" if math.isfinite(_parc(z, classes)) else "all samples lie equally far apart"
+    return "" if _directions(z).any() else "the features of a sample are all alike, once each column is scaled"
 
 
 SCORE = Score(
