@@ -223,7 +223,9 @@ def add_scores(
         missing = [name for name in names if (candidate, name, False) not in done]
         if missing:
             found = score({candidate: one}, target, missing, seed=seed)
-            store.add_scores([job | row for row in found.to_dict("records")])
+            store.add_scores(
+                [{str(name): value for name, value in row.items()} | job for row in found.to_dict("records")]
+            )
 
 
 def _facts(store: Store, parameters: Mapping[str, Any], target: "Target") -> dict[str, Any]:

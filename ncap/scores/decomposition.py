@@ -44,11 +44,16 @@ def decomposed(features: np.ndarray, labels: np.ndarray) -> Decomposition:
     z = features / scale if scale else features
     n, d = z.shape
     if n <= d:
-        u, singular, _ = svd(np.linalg.qr(z.T, mode="r").T, full_matrices=False)
+        u, singular, _ = svd(_triangle(z.T).T, full_matrices=False)
         return Decomposition(singular**2, (u.T @ labels) ** 2, np.zeros(labels.shape[1]))
-    factor = np.linalg.qr(np.hstack([z, labels]), mode="r")
+    factor = _triangle(np.hstack([z, labels]))
     u, singular, _ = svd(factor[:d, :d], full_matrices=False)
     return Decomposition(singular**2, (u.T @ factor[:d, d:]) ** 2, (factor[d:, d:] ** 2).sum(axis=0))
+
+
+def _triangle(matrix: np.ndarray) -> np.ndarray:
+    """R of matrix = Q R, with as many rows as R needs."""
+    return np.asarray(np.linalg.qr(matrix, mode="r"))
 
 
 def present(s: np.ndarray, n: int, d: int) -> np.ndarray:

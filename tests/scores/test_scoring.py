@@ -63,7 +63,7 @@ def test_the_kit_sees_what_breaks_a_law(wrong, message):
 
 
 def test_a_score_says_what_it_needs():
-    with pytest.raises(ValueError, match="needs must be one of features, source_probabilities, .*, got 'z'"):
+    with pytest.raises(ValueError, match="needs must be one of features, source_probabilities, "):
         told(spread, needs="z")
     with pytest.raises(ValueError, match="cost must be one of none, forward, fit, gradient, got 'cheap'"):
         Score("told", "features", "-", "-", spread, lambda z, y: "", cost="cheap")
