@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncap import metrics
-from ncap.interrupt import kept_until_safe
+from ncap.interrupt import check, kept_until_safe
 from ncap.job import Job, with_settings
 from ncap.records.schema import RunKey
 from ncap.records.store import Store
@@ -220,6 +220,7 @@ def add_scores(
     kept = store.table(SCORES, **job)
     done = set(zip(kept["candidate"], kept["score"], kept["note"].str.startswith(FAILED), strict=True))
     for candidate, one in candidates.items():
+        check()
         missing = [name for name in names if (candidate, name, False) not in done]
         if missing:
             found = score({candidate: one}, target, missing, seed=seed)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from ncap.arguments import numbers
 
-_SUM = 1e-3  # how far probabilities in float32 may sum from 1
+_SUM = 0.01  # how far probabilities in half precision may sum from 1
 
 
 def samples(features: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +37,7 @@ def samples(features: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
 def probabilities(source_probabilities: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (n, source classes) as float64 whose rows sum to 1, and the class of each sample as in `samples`.
 
-    Raises: ValueError for other shapes, for values below 0, NaN or infinite, and for rows whose sum is not 1 within 0.001.
+    Raises: ValueError for other shapes, for values below 0, NaN or infinite, and for rows whose sum is not 1 within 0.01.
 
     >>> probabilities([[0.25, 0.75]], [7])
     (array([[0.25, 0.75]]), array([0]))

@@ -24,7 +24,7 @@ class ByScore(Rule):
     name, summary, source, needs = "by_score", "the score", "-", ("score:h_score",)
 
     def predict(self, curve, scores):
-        return Prediction(scores["h_score"], is_accuracy=False)
+        return Prediction.of_score(scores["h_score"], curve)
 
 
 def test_a_ranking_shows_the_scores_that_are_asked_for_and_keeps_them(tmp_path):

@@ -15,14 +15,14 @@ from ncap.scores.contract import Score
 from ncap.scores.decomposition import centre
 from ncap.scores.samples import one_class, own_order, samples
 
-MOST = 4096  # samples: 8 million pairs
+MOST = 2048  # samples: 2 million pairs
 _DIGITS = 12  # of a correlation; the rest is rounding, and would order pairs that are equal
 
 
 def parc(features: ArrayLike, y: ArrayLike) -> float:
     """PARC of features (n, d) and labels (n,), in -1..1; larger is better. The published code multiplies it by 100.
 
-    Of more than 4,096 samples as many are taken, those that their own values choose, so that the order does not matter. A sample whose
+    Of more than 2,048 samples as many are taken, those that their own values choose, so that the order does not matter. A sample whose
     features are all alike has the correlation 0 with every other. NaN where all samples are of one class, or of classes of one sample
     each, and where all pairs lie equally far apart, as with constant features. It does not change when columns are shifted or scaled.
 
