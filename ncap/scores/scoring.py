@@ -74,9 +74,10 @@ def score(
     rows = loaded.sample_rows("train", n, seed)
     known = places(elsewhere, loaded.name)
     lines = []
-    for name, one in chosen.items():
-        inputs = Inputs(one, loaded, rows, known.get(name, ()))
-        lines += [{"candidate": name, "score": each.name, **_timed(each, inputs, error)} for each in wanted]
+    with framework.quiet_tracing():
+        for name, one in chosen.items():
+            inputs = Inputs(one, loaded, rows, known.get(name, ()))
+            lines += [{"candidate": name, "score": each.name, **_timed(each, inputs, error)} for each in wanted]
     columns = ["candidate", "score", "value", *["error"] * error, "seconds", "note"]
     return pd.DataFrame(lines, columns=columns)
 
