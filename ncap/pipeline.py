@@ -194,11 +194,11 @@ def observe(
 def _scores(asked: str | Sequence[str] | None, rule: "Rule") -> list[str]:
     """The names of the scores that were asked for or that the rule needs, those that ncap knows; ValueError for an unknown one."""
     from ncap.scores import SCORES
+    from ncap.scores.scoring import named
 
-    words = asked.split(",") if isinstance(asked, str) else asked or []
+    chosen = [] if asked is None else [one.name for one in named(asked, "scores")]
     needed = [need.removeprefix("score:") for need in rule.needs if need.startswith("score:")]
-    checked = [SCORES.check(word.strip() if isinstance(word, str) else word) for word in words]
-    return list(dict.fromkeys([*checked, *(name for name in needed if name in SCORES)]))
+    return list(dict.fromkeys([*chosen, *(name for name in needed if name in SCORES)]))
 
 
 def add_scores(

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -210,7 +211,7 @@ def _accuracies(history: "pd.DataFrame | None") -> dict[str, dict[str, float]]:
 
     found: dict[str, dict[str, float]] = {}
     if history is not None:
-        for row in checked_table(TRUTH, history).to_dict("records"):
+        for row in checked_table(replace(TRUTH, name="history"), history).to_dict("records"):
             found.setdefault(row["target"], {})[row["candidate"]] = row["accuracy"]
     return found
 
@@ -219,13 +220,19 @@ def _failure(error: Exception) -> str:
     return f"{FAILED}{type(error).__name__}: {first_line(error, 200)})"
 
 
-def named(names: str | Sequence[str] | None) -> list[Score]:
-    """The scores that a list of names, or a text of them separated by commas, stands for, each once; None for all."""
+def named(names: str | Sequence[str] | None, argument: str = "names") -> list[Score]:
+    """The scores that a list of names, or a text of them separated by commas, stands for, each once; None for all.
+
+    Raises: TypeError or ValueError, which calls it `argument`, for anything else and for an unknown name.
+    """
     if names is None:
         return list(SCORES.members().values())
     words = names.split(",") if isinstance(names, str) else names
     if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
-        raise TypeError(f"names must be a list of scores, or a text of them separated by commas, got {names!r:.80}")
+        raise TypeError(
+            f"{argument} must be a list of scores, or a text of them separated by commas, got {names!r:.80}"
+        )
     if not words:
-        raise ValueError(f"names must hold one score at least, got {names!r}; known: {', '.join(SCORES.names())}")
-    return list({word.strip(): SCORES.get(word.strip()) for word in words}.values())
+        raise ValueError(f"{argument} must hold one score at least, got {names!r}; known: {', '.join(SCORES.names())}")
+    checked = dict.fromkeys(SCORES.check(word.strip(), "; `ncap scores` says what each is") for word in words)
+    return [SCORES.get(word) for word in checked]
