@@ -1,0 +1,98 @@
+"""The plan of a tier: its trainings, in the order in which they are done, and what the store or the committed table has of them.
+
+A training is a run of ncap's records: (settings, target, candidate, run). Those of the first run come before those of the second, target by
+target, so that an early stop leaves a complete, if smaller, benchmark.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from benchmarks.evidence import subsets
+from benchmarks.evidence.protocol import Protocol, Tier
+from ncap.job import Job
+from ncap.records.schema import RunKey
+from ncap.targets import ArrayTarget
+
+BACKEND = "tensorflow"  # the table has been trained on it; another backend would be another job
+THREADS = 1  # of one training: its last digits depend on it
+
+
+@dataclass(frozen=True)
+class Column:
+    """The trainings of one target under one kind of probe."""
+
+    tier: str
+    target: str
+    probe: str
+    job: Job
+    parameters: dict[str, object]
+    settings: str
+    facts: dict[str, int]
+
+
+def columns(protocol: Protocol, tier: Tier) -> list[Column]:
+    """A column per target and probe; every target is read, because the hash of the settings depends on its images."""
+    from ncap.records.migrations import settings_hash
+
+    found = []
+    for name in tier.targets:
+        target = target_of(protocol, tier, name)
+        facts = {"classes": target.classes} | {f"n_{part}": length for part, length in target.lengths.items()}
+        for probe in tier.probes:
+            job = job_of(tier, probe)
+            parameters = job.parameters(BACKEND, target.fingerprint)
+            settings, _ = settings_hash(dict(parameters))
+            found.append(Column(tier.name, name, probe, job, parameters, settings, facts))
+    return found
+
+
+def job_of(tier: Tier, probe: str) -> Job:
+    """How every candidate of a tier is trained and read under one kind of probe."""
+    return Job(
+        **tier.probes[probe].settings(),
+        runs=tier.runs,
+        batch_size=tier.batch_size,
+        frozen=probe == "frozen",
+        ticks_per_epoch=tier.ticks_per_epoch,
+        size=tier.size,
+        readings=tier.readings,
+    )
+
+
+def keys(tier: Tier, found: list[Column]) -> dict[RunKey, Column]:
+    """Every training and its column, in order: run by run, target by target, candidate by candidate, trained beside frozen."""
+    return {
+        RunKey(column.settings, column.target, candidate, run): column
+        for run in range(tier.runs)
+        for target in tier.targets
+        for candidate in tier.candidates
+        for column in found
+        if column.target == target
+    }
+
+
+@lru_cache(maxsize=3)
+def _target(protocol_hash: str, tier: str, name: str) -> ArrayTarget:
+    protocol, chosen = _READ[protocol_hash, tier]
+    return subsets.load(protocol, chosen, name)
+
+
+_READ: dict[tuple[str, str], tuple[Protocol, Tier]] = {}
+
+
+def target_of(protocol: Protocol, tier: Tier, name: str) -> ArrayTarget:
+    """A target of a tier; the last three are kept in memory."""
+    _READ[protocol.hash, tier.name] = protocol, tier
+    return _target(protocol.hash, tier.name, name)
+
+
+def committed(folder: Path) -> set[RunKey]:
+    """The trainings that the committed table has, the failed ones included."""
+    from ncap.records.benchmark import read_table
+
+    if not folder.exists():
+        return set()
+    names = list(RunKey._fields)
+    rows = [read_table(folder, table)[names].drop_duplicates() for table in ("observations", "failures")]
+    return {RunKey(*row) for table in rows for row in table.itertuples(index=False, name=None)}
