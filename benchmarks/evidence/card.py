@@ -25,7 +25,7 @@ of Tiny-ImageNet (ImageNet's research terms). The table holds numbers that were 
 **What it cannot tell.** The targets are small: a validation accuracy of 1,000 images has a standard error of up to 1.6 points, of 167
 images 3.9 points; the test parts have 160 to 3,000 images. Every run of a target shares its split, so that runs differ by probe, order and
 dropout alone. Sub-targets of one parent share images and classes. Networks of the small tier have at most 271,000 parameters and were all
-pre-trained on the same 35 classes. Seconds were measured on two shared cores, one thread a training, and tell orders of magnitude.
+pre-trained on the same 35 classes. Seconds of training and of readings are seconds of one core of the processor.
 Test accuracies exist for the last three epochs only, and no rule may read them.
 
 **Stored as** float32; standard errors, cancellations and seconds with three digits. A reading that is not defined is NaN or 0, with its

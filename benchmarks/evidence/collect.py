@@ -7,24 +7,21 @@ A part is a few Parquet files that are never changed again: float32, standard er
 """
 
 import argparse
-import hashlib
-import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from benchmarks.evidence import card, plan
 from benchmarks.evidence.protocol import FILE, Protocol, read
 from ncap.records import benchmark
-from ncap.records.benchmark import FORMAT, JOBS, MANIFEST, STORED
-from ncap.records.schema import FAILURES, OBSERVATIONS, READINGS, SCORES, RunKey, Table
+from ncap.records.benchmark import JOBS, STORED
+from ncap.records.parts import MANIFEST, add_parts, parts, read_table
+from ncap.records.schema import FAILURES, OBSERVATIONS, READINGS, SCORES, RunKey
 from ncap.records.store import Store
 
 FOLDER = Path(__file__).with_name("table")
 RUN, JOB = list(RunKey._fields), ["settings", "target"]
-THREE_DIGITS = ("beta_eff_error", "cancellation", "seconds", "seconds_train")
 MEGABYTES = 25  # of the whole table, at most
 
 
@@ -40,9 +37,9 @@ def main() -> int:
         protocol = read(options.protocol)
         with Store(options.store, create=False) as store:
             tables = complete(protocol, store, options.table)
-        added = add(options.table, tables, protocol.hash)
-        print("\n".join(added) or "nothing new")
-    text = card.written(benchmark.load_benchmark(options.table), benchmark.parts(options.table))
+        for name, size in add_parts(options.table, tables, STORED, protocol.hash).items():
+            print(f"{name}: {size / 1e6:.2f} MB")
+    text = card.written(benchmark.load_benchmark(options.table), parts(options.table))
     (options.table / "README.md").write_text(text, encoding="utf-8")
     size = sum(file.stat().st_size for file in options.table.iterdir()) / 1e6
     print(f"{size:.1f} MB in {options.table}")
@@ -80,67 +77,6 @@ def complete(protocol: Protocol, store: Store, folder: Path) -> dict[str, pd.Dat
     return tables | {JOBS.name: jobs.merge(used, on=JOB)}
 
 
-def add(folder: Path, tables: dict[str, pd.DataFrame], protocol: str) -> list[str]:
-    """Write a part file per table that has rows, then the manifest; the names of the files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    listed = benchmark.parts(folder) if (folder / MANIFEST).exists() else []
-    number = 1 + max((int(part["file"].partition("-")[0]) for part in listed), default=0)
-    written = []
-    for table in STORED:
-        rows = tables[table.name]
-        if len(rows) == 0:
-            continue
-        file = folder / f"{number:04d}-{table.name}.parquet"
-        write_part(file, table, rows)
-        content = file.read_bytes()
-        entry = {
-            "file": file.name,
-            "table": table.name,
-            "rows": len(rows),
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "protocol": protocol,
-        }
-        listed.append(entry)
-        written.append(f"{file.name}: {len(rows)} rows, {len(content) / 1e6:.2f} MB")
-    (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, "parts": listed}, indent=1) + "\n", encoding="utf-8")
-    return written
-
-
-def write_part(file: Path, table: Table, rows: pd.DataFrame) -> None:
-    """One Parquet file: texts as dictionaries, floats in float32 with their bytes apart, which compresses best. Raises if it is there."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    floats = [name for name, kind in table.types.items() if kind is float]
-    texts = [name for name, kind in table.types.items() if kind is str]
-    rows = rows[list(table.names)].sort_values(list(table.key), kind="stable", ignore_index=True)
-    stored = {name: rows[name].to_numpy() for name in table.names}
-    for name, kind in table.types.items():
-        if kind is float:
-            stored[name] = rounded(stored[name], 10 if name in THREE_DIGITS else 23)
-        elif kind is int:
-            stored[name] = stored[name].astype(np.int32)
-    with file.open("xb") as new:
-        parquet.write_table(
-            pa.table({name: pa.array(values) for name, values in stored.items()}),
-            new,
-            compression="zstd",
-            compression_level=19,
-            use_dictionary=texts + [name for name, kind in table.types.items() if kind is int],
-            use_byte_stream_split=floats,
-        )
-
-
-def rounded(values: np.ndarray, bits: int) -> np.ndarray:
-    """As float32 with a mantissa of so many bits, rounded to the nearest; NaN and infinity stay.
-
-    >>> rounded(np.array([1 / 3, 1e-9, np.nan, np.inf]), 10).tolist()
-    [0.333251953125, 1.000444171950221e-09, nan, inf]
-    """
-    mantissa, exponent = np.frexp(np.asarray(values, np.float64))
-    return np.ldexp(np.round(mantissa * 2.0 ** (bits + 1)) / 2.0 ** (bits + 1), exponent).astype(np.float32)
-
-
 def _without(rows: pd.DataFrame, taken: pd.DataFrame) -> pd.DataFrame:
     """The rows whose key is not among those taken."""
     merged = rows.merge(taken, on=list(taken.columns), how="left", indicator="side")
@@ -148,7 +84,7 @@ def _without(rows: pd.DataFrame, taken: pd.DataFrame) -> pd.DataFrame:
 
 
 def _committed_scores(folder: Path) -> pd.DataFrame:
-    rows = benchmark.read_table(folder, SCORES) if (folder / MANIFEST).exists() else SCORES.empty()
+    rows = read_table(folder, SCORES) if (folder / MANIFEST).exists() else SCORES.empty()
     return rows[list(SCORES.key)].drop_duplicates()
 
 

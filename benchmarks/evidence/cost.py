@@ -9,7 +9,7 @@ from ncap import candidates, framework
 
 
 def estimate(protocol: Protocol, tier: Tier, processes: int) -> str:
-    """A line per candidate, in seconds of one process, and the hours of the tier.
+    """A line per candidate, in seconds of the processor, and the hours of the tier.
 
     The first epoch compiles, and has the ticks inside; the second is what every other epoch takes, readings and evaluation included. Both
     are measured on the tier's first target and scaled by the number of training images.
@@ -24,13 +24,13 @@ def estimate(protocol: Protocol, tier: Tier, processes: int) -> str:
         chosen = framework.settings()
         with framework.quiet_tracing():
             job = plan.job_of(tier, next(iter(tier.probes)))
-            started = time.perf_counter()
+            started = time.process_time()
             training = TestedLast(job, network if tier.size is None else network.at_size(tier.size), target)
             places = [place for place in job.places() if place.epoch <= 2]
             seconds = []
             for number, place in enumerate(places, start=1):
                 tick = training.tick(number, place)
-                seconds.append(time.perf_counter() - started)
+                seconds.append(time.process_time() - started)
         framework.clear_session(chosen)
         first, epoch = seconds[-2], seconds[-1] - seconds[-2]
         epochs = [recipe.epochs for recipe in tier.probes.values()]

@@ -4,6 +4,7 @@ A training is a run of ncap's records: (settings, target, candidate, run). Those
 target, so that an early stop leaves a complete, if smaller, benchmark.
 """
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,8 @@ from ncap.records.schema import RunKey
 from ncap.targets import ArrayTarget
 
 BACKEND = "tensorflow"  # the table has been trained on it; another backend would be another job
-THREADS = 1  # of one training: its last digits depend on it
+# A training has one thread: its last digits depend on their number, and so its processor's seconds are what it takes on an idle machine.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ def columns(protocol: Protocol, tier: Tier) -> list[Column]:
             settings, _ = settings_hash(dict(parameters))
             found.append(Column(tier.name, name, probe, job, parameters, settings, facts))
     return found
+
+
+def circumstances(environment: dict[str, str], column: Column) -> dict[str, object]:
+    """What the store keeps beside the settings of a column: versions, machine, threads, sizes."""
+    return environment | {"threads": os.environ.get("TF_NUM_INTRAOP_THREADS", "")} | column.facts
 
 
 def job_of(tier: Tier, probe: str) -> Job:
@@ -89,10 +96,11 @@ def target_of(protocol: Protocol, tier: Tier, name: str) -> ArrayTarget:
 
 def committed(folder: Path) -> set[RunKey]:
     """The trainings that the committed table has, the failed ones included."""
-    from ncap.records.benchmark import read_table
+    from ncap.records.parts import MANIFEST, read_table
+    from ncap.records.schema import FAILURES, OBSERVATIONS
 
-    if not folder.exists():
+    if not (folder / MANIFEST).exists():
         return set()
     names = list(RunKey._fields)
-    rows = [read_table(folder, table)[names].drop_duplicates() for table in ("observations", "failures")]
+    rows = [read_table(folder, table)[names].drop_duplicates() for table in (OBSERVATIONS, FAILURES)]
     return {RunKey(*row) for table in rows for row in table.itertuples(index=False, name=None)}

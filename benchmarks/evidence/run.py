@@ -42,6 +42,9 @@ def main() -> int:
 
     protocol = read(options.protocol)
     if options.estimate:
+        from benchmarks.evidence.plan import ONE_THREAD
+
+        os.environ.update(ONE_THREAD)
         from benchmarks.evidence.cost import estimate
 
         print(estimate(protocol, protocol.tiers[options.tier], options.processes))
@@ -55,10 +58,9 @@ def main() -> int:
 
 def share(processes: int) -> int:
     """Start this command again as so many workers, each on one core, and end them when this process is ended."""
-    from benchmarks.evidence.plan import THREADS
+    from benchmarks.evidence.plan import ONE_THREAD
 
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(THREADS))
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **limits}
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **ONE_THREAD}
     command = [sys.executable, "-m", "benchmarks.evidence.run", *sys.argv[1:], "--worker", str(os.getpid())]
 
     def start() -> subprocess.Popen[bytes]:

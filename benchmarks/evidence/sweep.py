@@ -2,10 +2,10 @@
 
     NCAP_DATA=../shared/data nice -n 19 python -m benchmarks.evidence.sweep rates|lengths|starts|real [--out FILE.csv]
 
-`rates` trains five bodies of "mini32" for ten epochs under every recipe, the probe frozen and trained; `lengths` trains them for forty
-epochs under the recipe of `protocol.toml`; `starts` trains all eighteen there, from their weights and from random ones; `real` tries three
-backbones at 64 pixels. The validation accuracy of every epoch is a row of the table; a training that it has is not repeated, and no test
-image is read.
+`rates` trains three bodies of "mini32", two more under the paper's recipe, for ten epochs, the probe frozen and trained; `lengths` trains
+them for forty epochs under the recipe of `protocol.toml`; `starts` trains all eighteen there, from their weights and from random ones;
+`real` tries three backbones at 64 pixels. The validation accuracy of every epoch is a row of the table; a training that it has is not
+repeated, and no test image is read.
 """
 
 import argparse
@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-BODIES = ("squeeze_32", "residual_32", "inverted_residual_32", "mlp_32", "attention_32")
+BODIES = ("squeeze_32", "residual_32", "mlp_32")
+MORE_BODIES = ("inverted_residual_32", "attention_32")
 BACKBONES = (
     "backbones:mobilenet_v1_0.25_128_quant",
     "backbones:shufflenetv2_narrow_224",
@@ -28,9 +29,9 @@ TARGET, VALIDATION, TRAINING, REAL_TRAINING, SEED = "cifar10", 1_000, 2_500, 2_0
 MOMENTUM = 0.9  # of the optimizer "momentum", which is SGD with it
 # optimizer, learning rate, dropout of the probe; the paper's rate is 1e-3 and its dropout 0.4
 RECIPES = (
-    ("adam", 1e-3, 0.4), ("adam", 3e-4, 0.4), ("adam", 3e-3, 0.4), ("momentum", 1e-2, 0.4), ("momentum", 3e-2, 0.4), ("adam", 1e-3, 0.0),
+    ("adam", 1e-3, 0.4), ("adam", 3e-3, 0.4), ("adam", 3e-4, 0.4), ("momentum", 1e-2, 0.4), ("adam", 1e-3, 0.0),
 )  # fmt: skip
-REAL_RECIPES = (("adam", 1e-3, 0.4), ("adam", 3e-4, 0.4), ("adam", 1e-4, 0.4))
+REAL_RECIPES = (("adam", 1e-3, 0.4), ("adam", 3e-4, 0.4))
 COLUMNS = (
     "stage", "candidate", "probe", "optimizer", "learning_rate", "dropout", "epochs", "epoch", "train_loss", "val_accuracy", "seconds",
 )  # fmt: skip
@@ -77,16 +78,14 @@ def trials(stage: str) -> Iterator[Trial]:
     """The trainings of a stage, the most telling ones first."""
     if stage == "rates":
         for recipe in RECIPES:
-            for start in ("", ":random"):
-                for body in BODIES:
-                    for probe in ("trained", "frozen"):
-                        yield Trial(stage, body + start, probe, *recipe, epochs=10)
+            for body in BODIES + (MORE_BODIES if recipe == RECIPES[0] else ()):
+                for probe in ("trained", "frozen"):
+                    yield Trial(stage, body, probe, *recipe, epochs=10)
     elif stage == "real":
-        for recipe in REAL_RECIPES:
+        for recipe, start in [*((recipe, "") for recipe in REAL_RECIPES), (REAL_RECIPES[0], ":random")]:
             for backbone in BACKBONES:
-                for start in ("", ":random"):
-                    for probe in ("trained", "frozen"):
-                        yield Trial(stage, backbone + start, probe, *recipe, epochs=6)
+                for probe in ("trained", "frozen"):
+                    yield Trial(stage, backbone + start, probe, *recipe, epochs=6)
     else:
         from benchmarks.evidence.protocol import read
 

@@ -8,8 +8,9 @@ import os
 import resource
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -35,14 +36,31 @@ GIGABYTES = 3  # a process that has grown to this begins anew
 
 
 class TestedLast(Training):
-    """A training whose test images are read in the last epochs only; its test accuracy is NaN before."""
+    """A training whose test images are read in the last epochs only; its test accuracy is NaN before.
+
+    Its seconds are those of the processor, which do not depend on what else the machine does; with one thread they are what it would take
+    alone.
+    """
 
     last = 3
-    _tested = False
+    _tested, _seconds = False, 0.0
 
     def train(self, place: Place) -> dict[str, float]:
         self._tested = place.epoch > self.job.epochs - self.last and place.part == place.parts
-        return super().train(place)
+        started = time.process_time()
+        logs = super().train(place)
+        self._seconds = time.process_time() - started
+        return logs
+
+    def tick(self, number: int, place: Place) -> Tick:
+        tick = super().tick(number, place)
+        return replace(tick, observation=tick.observation | {"seconds_train": self._seconds})
+
+    def _readings(self, number: int) -> list[dict[str, Any]]:
+        wall, processor = time.perf_counter(), time.process_time()
+        rows = super()._readings(number)
+        share = (time.process_time() - processor) / (time.perf_counter() - wall)
+        return [row | {"seconds": row["seconds"] * share} for row in rows]
 
     def _evaluate(self, part: str) -> dict[str, float]:
         if part == "test" and not self._tested:
@@ -69,10 +87,7 @@ class Worker:
         self.protocol, self.tier, self.store, self.parent = protocol, tier, store, parent
         columns = plan.columns(protocol, tier)
         for column in columns:
-            store.add_settings(
-                column.parameters,
-                environment() | {"threads": os.environ.get("TF_NUM_INTRAOP_THREADS", "")} | column.facts,
-            )
+            store.add_settings(column.parameters, plan.circumstances(environment(), column))
         self.cells = plan.keys(tier, columns)
         have = plan.committed(table)
         self.again = {key for key in self.cells if retry and store.failure(key) is not None}

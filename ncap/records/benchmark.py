@@ -4,22 +4,18 @@ It lies in the repository (`benchmarks/evidence/table`), not in the package: Par
 SHA-256 of each. Its data card says where the numbers come from and what they cannot tell.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncap.arguments import one_of, path_text
+from ncap.records.parts import MANIFEST, read_table
 from ncap.records.schema import FAILURES, OBSERVATIONS, READINGS, SCORES, Column, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MANIFEST = "manifest.json"
-FORMAT = 1
 TIERS = ("small", "real", "subtargets")
 PROBES = ("trained", "frozen")
 ROLES = ("development", "held_out")
@@ -189,44 +185,14 @@ def load_benchmark(
     Traceback (most recent call last):
     ValueError: nowhere: has no manifest.json; pass the folder benchmarks/evidence/table of ncap's repository
     """
+    for name, value, allowed in (("tier", tier, TIERS), ("probe", probe, PROBES), ("role", role, ROLES)):
+        if value is not None:
+            one_of(name, value, allowed)
     folder = _folder(path)
     tables = {table.name: read_table(folder, table) for table in STORED}
     tables["jobs"] = tables["jobs"].drop_duplicates(["settings", "target"], ignore_index=True)
     whole = Benchmark(**tables, truth=truth(tables["observations"], tables["failures"]))
     return whole if tier is None and probe is None and role is None else whole.of(tier, probe, role)
-
-
-def parts(folder: Path) -> list[dict[str, Any]]:
-    """The files of a table, in the order in which they were added: file, table, rows, sha256, protocol.
-
-    Raises: ValueError where there is no manifest, or one that cannot be read.
-    """
-    file = folder / MANIFEST
-    if not file.is_file():
-        raise ValueError(f"{folder}: has no {MANIFEST}; pass the folder {_PLACE.as_posix()} of ncap's repository")
-    try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-        form, listed = manifest["format"], list(manifest["parts"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{file}: cannot be read ({error}); check it out again") from None
-    if form != FORMAT:
-        raise ValueError(f"{file}: has the format {form!r:.80}, and this ncap reads {FORMAT}; update ncap")
-    return listed
-
-
-def read_table(folder: Path, table: Table) -> "pd.DataFrame":
-    """One stored table, all of its parts, each checked by its hash."""
-    import pandas as pd
-
-    found = [_part(folder, part) for part in parts(folder) if part["table"] == table.name]
-    if not found:
-        return table.empty()
-    try:
-        return pd.concat(found, ignore_index=True)[list(table.names)].astype(table.types)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{folder}: the parts of {table.name} do not have its columns ({error}); check them out again"
-        ) from None
 
 
 def finals(observations: "pd.DataFrame") -> "pd.DataFrame":
@@ -280,24 +246,3 @@ def _folder(path: str | Path | None) -> Path:
         f"the tabular benchmark is in ncap's repository, not in the package, and there is none in {' or '.join(map(str, places))}; "
         f"pass path=.../{_PLACE.as_posix()}"
     )
-
-
-def _part(folder: Path, part: Mapping[str, Any]) -> "pd.DataFrame":
-    """One file, after its hash was checked. Its name is data: it names a file in the folder and none elsewhere."""
-    import pandas as pd
-
-    from ncap.records.export import check_format
-
-    check_format("parquet")
-    file = folder / Path(part["file"]).name
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise ValueError(f"{file}: cannot be read ({error.strerror}); check it out again") from None
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != part["sha256"]:
-        raise ValueError(
-            f"{file}: its SHA-256 is {digest:.16}..., but {MANIFEST} has {part['sha256']:.16}...: the file is damaged or changed; check it "
-            "out again"
-        )
-    return pd.read_parquet(BytesIO(content))
