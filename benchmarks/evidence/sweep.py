@@ -90,9 +90,10 @@ def trials(stage: str) -> Iterator[Trial]:
         from benchmarks.evidence.protocol import read
 
         tier = read().tiers["small"]
-        for body in BODIES if stage == "lengths" else tier.candidates:
-            for start in ("",) if stage == "lengths" else ("", ":random"):
-                for probe, recipe in tier.probes.items():
+        for probe in ("frozen", "trained"):
+            recipe = tier.probes[probe]
+            for body in BODIES if stage == "lengths" else tier.candidates:
+                for start in ("",) if stage == "lengths" else ("", ":random"):
                     own = (recipe.optimizer, recipe.learning_rate, recipe.dropout)
                     yield Trial(stage, body + start, probe, *own, epochs=40 if stage == "lengths" else 10)
 
