@@ -5,7 +5,7 @@ target, so that an early stop leaves a complete, if smaller, benchmark.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -65,6 +65,11 @@ def job_of(tier: Tier, probe: str) -> Job:
         size=tier.size,
         readings=tier.readings,
     )
+
+
+def with_readings(tier: Tier, job: Job, run: int) -> Job:
+    """The job with what is read in a run; the hash of its settings does not depend on that."""
+    return replace(job, readings=tier.readings + (tier.batch_readings if run == tier.batch_run else ()))
 
 
 def keys(tier: Tier, found: list[Column]) -> dict[RunKey, Column]:

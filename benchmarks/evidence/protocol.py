@@ -36,7 +36,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Tier:
-    """One part of the benchmark. training: images a target is cut down to; size: of the images, None for the candidates' own."""
+    """One part of the benchmark.
+
+    training: images that a target is cut down to. size: of the images, None for the candidates' own. readings: of every run.
+    batch_readings: those of mini-batches, of the one run `batch_run`; None for no run.
+    """
 
     name: str
     candidates: tuple[str, ...]
@@ -47,6 +51,8 @@ class Tier:
     ticks_per_epoch: tuple[int, ...]
     batch_size: int
     readings: tuple[str, ...]
+    batch_readings: tuple[str, ...]
+    batch_run: int | None
     probes: dict[str, Recipe]
 
 
@@ -103,7 +109,8 @@ def _tier(name: str, entry: dict[str, Any], content: dict[str, Any]) -> Tier:
         ]
     else:
         targets = entry["targets"]
-    readings = names(of_models=True) if entry["readings"] == "all" else [check(word).name for word in entry["readings"]]
+    every = names(of_models=True) if entry["readings"] == "all" else [check(word).name for word in entry["readings"]]
+    batched = [word for word in every if "/batches" in word]
     return Tier(
         name=name,
         candidates=tuple(candidates.resolve(entry["candidates"])),
@@ -113,7 +120,9 @@ def _tier(name: str, entry: dict[str, Any], content: dict[str, Any]) -> Tier:
         runs=entry["runs"],
         ticks_per_epoch=tuple(entry["ticks_per_epoch"]),
         batch_size=entry["batch_size"],
-        readings=tuple(readings),
+        readings=tuple(word for word in every if word not in batched),
+        batch_readings=tuple(batched),
+        batch_run=entry.get("batch_readings_of_run"),
         probes={probe: Recipe(**recipe) for probe, recipe in entry["probes"].items()},
     )
 
@@ -131,7 +140,8 @@ def main() -> None:
         shape = (len(tier.candidates), len(tier.targets), len(tier.probes), tier.runs)
         count = shape[0] * shape[1] * shape[2] * shape[3]
         words = "{} candidates x {} targets x {} probes x {} runs".format(*shape)
-        print(f"{tier.name}: {words} = {count} trainings, {len(tier.readings)} readings")
+        more = f", {len(tier.batch_readings)} more of run {tier.batch_run}" if tier.batch_run is not None else ""
+        print(f"{tier.name}: {words} = {count} trainings, {len(tier.readings)} readings{more}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from ncap.engines.contract import attempt
 from ncap.engines.ledger import Ledger
 from ncap.engines.progress import JobProgress
 from ncap.engines.turns import take_turns
-from ncap.job import Place
+from ncap.job import Job, Place
 from ncap.records.schema import OBSERVATIONS, RunKey
 from ncap.records.store import Store
 from ncap.training.environment import environment
@@ -56,9 +56,9 @@ class TestedLast(Training):
         tick = super().tick(number, place)
         return replace(tick, observation=tick.observation | {"seconds_train": self._seconds})
 
-    def _readings(self, number: int) -> list[dict[str, Any]]:
+    def _readings(self, *tick: int) -> list[dict[str, Any]]:
         wall, processor = time.perf_counter(), time.process_time()
-        rows = super()._readings(number)
+        rows = super()._readings(*tick)
         share = (time.process_time() - processor) / (time.perf_counter() - wall)
         return [row | {"seconds": row["seconds"] * share} for row in rows]
 
@@ -101,7 +101,7 @@ class Worker:
 
     def work(self, key: RunKey) -> None:
         """Train one cell, unless another process did meanwhile, and forget its checkpoint: it is never continued."""
-        job = self.cells[key].job
+        job = self.job(key)
         if self.parent is not None and os.getppid() != self.parent:
             raise SystemExit("the process that started this one has ended")
         if self.is_done(key):
@@ -124,7 +124,11 @@ class Worker:
     def train(self, key: RunKey, start: Start) -> Iterator[Tick]:
         """The ticks of one cell."""
         target = plan.target_of(self.protocol, self.tier, key.target)
-        return train(self.cells[key].job, self.candidate(key.candidate), target, key.run, start, TestedLast)
+        return train(self.job(key), self.candidate(key.candidate), target, key.run, start, TestedLast)
+
+    def job(self, key: RunKey) -> Job:
+        """How a cell is trained and read."""
+        return plan.with_readings(self.tier, self.cells[key].job, key.run)
 
     def candidate(self, name: str) -> "Candidate":
         """A candidate for images of the tier's size."""

@@ -41,6 +41,7 @@ runs = 1
 ticks_per_epoch = [4, 1]
 batch_size = 64
 readings = ["gradient", "explicit/magnitude/unit"]
+batch_readings_of_run = 2
 [tiers.small.probes.trained]
 optimizer = "adam"
 learning_rate = 0.001
