@@ -75,20 +75,23 @@ def share(processes: int) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    failed = 0
+    failures = 0
     while workers:
         pid, status = os.wait()
         worker = next(one for one in workers if one.pid == pid)
         workers.remove(worker)
         code = worker.returncode = os.waitstatus_to_exitcode(status)
-        if code == START_AGAIN:
+        failures += code not in (0, START_AGAIN)
+        if code not in (0, START_AGAIN):
+            print(f"a worker ended with status {code}, {failures} of {PATIENCE}", file=sys.stderr, flush=True)
+        if code and failures < PATIENCE:
             workers.append(start())
-        elif code:
-            failed = 1
-            print(f"a worker ended with status {code}; the same command goes on from there", file=sys.stderr)
-    return failed
+    return 1 if failures else 0
 
 
+PATIENCE = (
+    5  # a worker that fails, as where the store was locked for a minute, is started again up to so many times in all
+)
 START_AGAIN = 75  # the exit status of a worker that has grown too large
 
 

@@ -24,7 +24,7 @@ def export_records(store: str | Path, out: str | Path, format: str = "parquet") 
 
     Raises: ValueError for an unknown format, a file that is not a store, or an `out` that cannot be a folder; OSError if the disk is full.
     """
-    check_format(format)
+    _check_format(format)
     with Store(store, create=False) as opened:
         tables = {table.name: opened.table(table) for table in every_table()}
     folder = make_folder("out", out)
@@ -62,8 +62,7 @@ def every_table() -> tuple[Table, ...]:
     return (*RECORDS, *BOOKKEEPING)
 
 
-def check_format(format: str) -> None:
-    """Raise ValueError for an unknown format, and for one whose library is not installed."""
+def _check_format(format: str) -> None:
     if format not in FORMATS:
         raise ValueError(f"format must be 'parquet' or 'csv', got {format!r:.80}")
     if format == "parquet":
@@ -87,7 +86,7 @@ def _read(file: Path, table: Table) -> "pd.DataFrame":
 
     try:
         if file.suffix == ".parquet":
-            check_format("parquet")
+            _check_format("parquet")
             rows = pd.read_parquet(file)
         else:
             # Read as text first: an empty field is NaN in a column of floats and "" elsewhere, and "nan" may be a candidate's name.

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ncap.records.export import check_format
 from ncap.records.schema import Table
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def add_parts(
 
     Raises: ValueError where pyarrow is not installed; OSError where a file cannot be written.
     """
-    check_format("parquet")
+    _check_pyarrow()
     folder.mkdir(parents=True, exist_ok=True)
     listed = parts(folder) if (folder / MANIFEST).exists() else []
     number = 1 + max((int(part["file"].partition("-")[0]) for part in listed), default=0)
@@ -106,6 +105,15 @@ def rounded(values: np.ndarray, bits: int) -> np.ndarray:
     """
     mantissa, exponent = np.frexp(np.asarray(values, np.float64))
     return np.ldexp(np.round(mantissa * 2.0 ** (bits + 1)) / 2.0 ** (bits + 1), exponent).astype(np.float32)
+
+
+def _check_pyarrow() -> None:
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise ValueError(
+            "the tabular benchmark is kept in Parquet files, which need pyarrow: pip install 'ncap[parquet]'"
+        ) from None
 
 
 def _encoded(table: Table, rows: "pd.DataFrame") -> bytes:
@@ -138,7 +146,7 @@ def _content(folder: Path, part: Mapping[str, Any]) -> "pd.DataFrame":
     """One file, after its hash was checked. Its name is data: it names a file in the folder and none elsewhere."""
     import pandas as pd
 
-    check_format("parquet")
+    _check_pyarrow()
     file = folder / Path(part["file"]).name
     try:
         content = file.read_bytes()
