@@ -3,9 +3,9 @@
     NCAP_DATA=../shared/data nice -n 19 python -m benchmarks.evidence.sweep rates|lengths|starts|real [--out FILE.csv]
 
 `rates` trains three bodies of "mini32", two more under the paper's recipe, for ten epochs, the probe frozen and trained; `lengths` trains
-them for thirty epochs under the recipe of `protocol.toml`; `starts` trains all eighteen there, from their weights and from random ones;
-`real` tries three backbones at 64 pixels. The validation accuracy of every epoch is a row of the table; a training that it has is not
-repeated, and no test image is read.
+them for thirty epochs under the recipe of `protocol.toml`; `starts` trains all eighteen there for six epochs under the frozen probe, from
+their weights and from random ones (for the trained probe `starts.py` has done so, under the same recipe); `real` tries three backbones at
+64 pixels. The validation accuracy of every epoch is a row of the table; a training that it has is not repeated, and no test image is read.
 """
 
 import argparse
@@ -90,12 +90,18 @@ def trials(stage: str) -> Iterator[Trial]:
         from benchmarks.evidence.protocol import read
 
         tier = read().tiers["small"]
-        for probe in ("frozen", "trained"):
-            recipe = tier.probes[probe]
-            for body in BODIES if stage == "lengths" else tier.candidates:
-                for start in ("",) if stage == "lengths" else ("", ":random"):
-                    own = (recipe.optimizer, recipe.learning_rate, recipe.dropout)
-                    yield Trial(stage, body + start, probe, *own, epochs=30 if stage == "lengths" else 10)
+        if stage == "lengths":
+            for probe, recipe in tier.probes.items():
+                for body in BODIES:
+                    yield Trial(stage, body, probe, *_parts(recipe), epochs=30)
+        else:
+            for body in tier.candidates:
+                for start in ("", ":random"):
+                    yield Trial(stage, body + start, "frozen", *_parts(tier.probes["frozen"]), epochs=6)
+
+
+def _parts(recipe: Any) -> tuple[str, float, float]:
+    return recipe.optimizer, recipe.learning_rate, recipe.dropout
 
 
 def train(trial: Trial) -> Iterator[dict[str, Any]]:
