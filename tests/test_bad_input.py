@@ -1134,6 +1134,16 @@ TABLES |= {
             ("ticks", [1, 0], ValueError, "ticks must be a whole number of at least 1, got 0"),
         ],
     ),
+    "load_benchmark": Table(
+        ncap.load_benchmark,
+        {"path": "nowhere"},
+        [
+            ("path", 3, TypeError, "path must be a path, a text or a pathlib.Path, got 3"),
+            ("tier", "smal", ValueError, "tier must be one of small, real, subtargets, got 'smal'; did you mean 'small'?"),
+            ("probe", "thawed", ValueError, "probe must be one of trained, frozen, got 'thawed'"),
+            ("role", 1, ValueError, "role must be one of development, held_out, got 1"),
+        ],
+    ),
     "write_report": Table(
         write_report,
         {"ranking": RANKING, "out": Made(lambda folder: folder / "out"), "truth": TRUTH},

@@ -44,9 +44,14 @@ EVALUATION_BATCH = 256  # for inference and readings; affects only time, memory 
 
 
 def train(
-    job: Job, candidate: "Candidate", target: "Target", run: int = 0, start: Start | None = None
+    job: Job,
+    candidate: "Candidate",
+    target: "Target",
+    run: int = 0,
+    start: Start | None = None,
+    kind: "type[Training] | None" = None,
 ) -> Iterator[Tick]:
-    """Train one run from its start to the end of the job, tick by tick.
+    """Train one run from its start to the end of the job, tick by tick; `kind` may be a Training that observes otherwise.
 
     The tick held by `start` is yielded first, unless the body has changed; a consumer that stores ticks must therefore accept one twice.
 
@@ -54,7 +59,7 @@ def train(
     """
     start, epoch, chosen = start or Start(), 1, settings()
     try:
-        training = Training(job, candidate, target, run)
+        training = (kind or Training)(job, candidate, target, run)
         training.check_body(start.body)
         places, done = job.places(), 0
         if start.done >= len(places):
