@@ -204,13 +204,17 @@ Theorem T3_any_network (e ln : R -> R) m (y : nat -> nat -> R) (T : Type) (outpu
   derivative (fun t => G (shift t theta)) (sum p sent) -> sum p sent = 0.
 Proof. exact: softmax_sends_zero. Qed.
 
-(** T4: a zero gradient does not make beta_eff zero. *)
+(** T4: a zero gradient does not make beta_eff zero. No unit is at its kink, and the loss itself has the derivative 0
+    along every direction V in the weights. *)
 Theorem T4_squared_error (t : R) :
   exists z s g : nat -> nat -> nat -> R, exists W : node -> R, exists y : nat -> nat -> R,
   [/\ relu_forward 3 squared_widths 6 (@no_shift R) (@no_shift R) z s W,
       backprop 3 squared_widths 6 s g W,
-      forall n k, g 3%N n k = input squared_widths z W 2 n k - y n k
-    & stationary 3 squared_widths 6 z g] /\
+      forall n k, g 3%N n k = input squared_widths z W 2 n k - y n k,
+      stationary 3 squared_widths 6 z g
+    & off_kinks 3 squared_widths 6 W (@no_shift R) z /\ forall V, derivative
+        (fun u => loss 3 squared_widths 6 (z 0%N) (relu_unit (@no_shift R) (@no_shift R))
+          (fun n => squared_error 2 (y n)) (moved W V u)) 0] /\
   [/\ A 3 squared_widths (P 6 z s g) = - (t ^+ 2 / 3%:R),
       D 3 squared_widths (P 6 z s g) = - (t / 6%:R)
     & beta_eff 3 squared_widths (P 6 z s g) = 2%:R * t].
@@ -223,7 +227,12 @@ Theorem T4_softmax (e : R -> R) : (forall a, 0 < e a) ->
       forall n k, g 4%N n k = softmax e 3 (input softmax_widths z W 3 n) k - y n k,
       forall n, (n < 5)%N -> sum 3 (y n) = 1
     & stationary 4 softmax_widths 5 z g] /\
-  beta_eff 4 softmax_widths (P 5 z s g) = - (24%:R / 2500%:R).
+  [/\ off_kinks 4 softmax_widths 5 W (@no_shift R) z,
+      forall ln V, (forall c, derivative (fun u => e (c + u)) (e c)) ->
+        (forall c, 0 < c -> derivative (fun u => ln (c + u)) c^-1) -> derivative
+        (fun u => loss 4 softmax_widths 5 (z 0%N) (relu_unit (@no_shift R) (@no_shift R))
+          (fun n => cross_entropy e ln 3 (y n)) (moved W V u)) 0
+    & beta_eff 4 softmax_widths (P 5 z s g) = - (24%:R / 2500%:R)].
 Proof. exact: softmax_counterexample. Qed.
 
 (** T5: P times the weights is the gradient; the weights times P too, without bias and shift. *)
