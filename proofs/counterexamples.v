@@ -1,7 +1,7 @@
 (** T4 and the limits of T1: three concrete networks, checked by computation and then stated over every real field.
 
     Results: with squared error there is a network 2-2-2-2 whose gradient is zero on the batch and whose beta_eff is
-    2 t, for every scale t of its residuals (squared_error_counterexample); with softmax, of any positive function,
+    2 t, for every scale t != 0 of its residuals (squared_error_counterexample); with softmax, of any positive function,
     there is a network 2-2-2-2-3 with zero gradient and beta_eff = -24/2500 (softmax_counterexample); and with a
     shift after the relu there is a network whose every sample has zero gradient while beta_eff = 1/4
     (shift_counterexample). So "the gradient is zero, hence beta_eff is zero" is false without further conditions.
@@ -306,7 +306,7 @@ Theorem squared_error_counterexample (R : realFieldType) (t : R) :
           (fun n => squared_error 2 (y n)) (moved W V u)) 0] /\
   [/\ A 3 squared_widths (P 6 z s g) = - (t ^+ 2 / 3%:R),
       D 3 squared_widths (P 6 z s g) = - (t / 6%:R)
-    & beta_eff 3 squared_widths (P 6 z s g) = 2%:R * t].
+    & t != 0 -> beta_eff 3 squared_widths (P 6 z s g) = 2%:R * t].
 Proof.
 have /and4P[forward backward kinks still] := squared_checks; have one : (0 < 1)%N by [].
 pose z := real R (table squared_z); pose s := real R (table squared_s); pose g := errors (table squared_g) t.
@@ -322,7 +322,7 @@ have [-> -> ->] := realise_beta t squared_A squared_D; split; split=> //.
 - rewrite -mulrN; congr (_ * _); apply: (canLR (mulfK _)); rewrite -?natrX ?pnatr_eq0 //.
   by rewrite -[(6 ^ 2)%N]/(3 * 12)%N natrM mulNr mulKf ?pnatr_eq0.
 - by rewrite -mulrN -mulN1r.
-- rewrite mulrC; congr (_ * _); apply: (canLR (mulfK _)); first by rewrite mulf_eq0 oppr_eq0 !pnatr_eq0.
+- move=> _; rewrite mulrC; congr (_ * _); apply: (canLR (mulfK _)); first by rewrite mulf_eq0 oppr_eq0 !pnatr_eq0.
   by rewrite mulrCA -natrM -[(-1)%:~R]/(- 1 : R) mulN1r.
 Qed.
 
@@ -353,7 +353,8 @@ have y1 n : (n < 5)%N -> sum 3 (y n) = 1.
   move=> n_in; rewrite sum_sub [X in X - _]softmax_sums_to_one //.
   by rewrite (realise_centred t centre) ?subr0.
 exists z, s, g, W, y; split; split=> //.
-  by move=> ln V e' ln'; apply: (flat_cross_entropy V (ltn0Sn 3) fwd off back still e_pos e' ln' y1) => n k _ _; apply: top.
+  move=> ln V e' ln'; apply: (flat_cross_entropy V (ltn0Sn 3) fwd off back still e_pos e' ln' y1) => n k _ _.
+  exact: top.
 have [_ _ ->] := realise_beta t softmax_A softmax_D.
 rewrite /t -[2500%N]/(500 * 5)%N natrM invfM mulrCA -mulrN; congr (_ * _).
 by rewrite mulN1r invrN mulrN.
