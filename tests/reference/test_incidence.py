@@ -75,8 +75,10 @@ def test_t0_shared_p_is_the_change_of_a_parameters_gradient_by_another(data):
     def received(net, u):
         """The gradient of parameter u over the kernels 1..L-1, as the kernels after them make it."""
         return sum(
-            carries[c][u] * exact.mean(
-                z[c.l - 1][n][c.j] * s[c.l][n][c.i] * exact.dot(g[c.l + 1][n], net.W[c.l + 1][c.i]) for n in range(len(x))
+            carries[c][u]
+            * exact.mean(
+                z[c.l - 1][n][c.j] * s[c.l][n][c.i] * exact.dot(g[c.l + 1][n], net.W[c.l + 1][c.i])
+                for n in range(len(x))
             )
             for c in carries
             if c.l < net.depth
@@ -123,4 +125,4 @@ def test_t0_shared_degrees_of_a_convolution_are_those_of_the_code():
     assert any(delta_in)
     assert delta_in == np.concatenate([d.ravel() for d in want_in]).tolist()
     assert delta_out == np.concatenate([d.ravel() for d in want_out]).tolist()
-    assert D == sum(d.sum() for d in want_in)
+    assert sum(d.sum() for d in want_in) == D

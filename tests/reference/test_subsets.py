@@ -50,7 +50,9 @@ def test_t1_fails_for_a_fixed_partition_into_batches():
 
 def test_t1_batches_drawn_at_random_move_the_network_that_a_partition_leaves():
     net, values = twice()
-    moved = [batch for batch in itertools.combinations(range(12), 6) if any(batch_gradient(net, values, batch).values())]
+    moved = [
+        batch for batch in itertools.combinations(range(12), 6) if any(batch_gradient(net, values, batch).values())
+    ]
     assert 0 < len(moved) < comb(12, 6)
 
 
@@ -81,7 +83,7 @@ def test_t9_the_variance_of_a_subsamples_mean_over_every_subset(values, data):
 def test_t9_the_variance_of_a_stratified_mean_over_every_choice(classes, data):
     """Any number of each class, the classes weighted by their share of all samples: the mean of the means is that of all."""
     sizes = [data.draw(st.integers(1, len(values))) for values in classes]
-    everyone = sum(classes, [])
+    everyone = list(itertools.chain(*classes))
     shares = [Fraction(len(values), len(everyone)) for values in classes]
     choices = list(
         itertools.product(*(itertools.combinations(values, m) for values, m in zip(classes, sizes, strict=True)))
@@ -99,4 +101,4 @@ def test_t9_strata_help_where_the_classes_differ(taken):
     """Two classes of three: what differs between them no longer counts."""
     classes = [[Fraction(v) for v in values] for values in ([0, 1, 2], [10, 11, 12])]
     stratified = sum(Fraction(1, 2) ** 2 * of_drawing(values, taken) for values in classes)
-    assert 0 < stratified < of_drawing(sum(classes, []), 2 * taken) / 10
+    assert 0 < stratified < of_drawing(list(itertools.chain(*classes)), 2 * taken) / 10
