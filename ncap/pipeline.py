@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncap import metrics
-from ncap.interrupt import kept_until_safe
+from ncap.interrupt import check, kept_until_safe
 from ncap.job import Job, with_settings
 from ncap.records.schema import RunKey
 from ncap.records.store import Store
@@ -54,6 +54,7 @@ def rank(
     max_multiply_adds: int | str | None = None,
     max_milliseconds: float | None = None,
     licences: str | Sequence[str] | None = None,
+    scores: str | Sequence[str] | None = None,
     **settings: Any,
 ) -> "Ranking":
     """Rank pre-trained networks by the accuracy that a rule predicts from a few epochs (Algorithm 1).
@@ -80,6 +81,8 @@ def rank(
         max_parameters, max_multiply_adds: candidates with more are left out; a number, or a text such as "5M".
         max_milliseconds: candidates that take longer for an image are left out, as the check measures it on a batch of 16 images.
         licences: candidates whose weights have another licence, or one that is not known, are left out.
+        scores: scores to show beside the predictions, in a list or separated by commas (`ncap scores` lists them); they cost a forward
+            pass over up to 4,096 training images, and are kept in the store. Those that the rule needs are computed in any case.
         {settings}
 
     On one machine, the same seed gives the same table; rank() reseeds Python, numpy and the backend.
@@ -105,6 +108,7 @@ def rank(
 
     job, progress, chosen = Job(**settings), switch("progress", progress), resolve_rule(rule)
     ENGINES.check(engine)
+    wanted = wanted_scores(scores, chosen)
     limits = Limits(max_parameters, max_multiply_adds, max_milliseconds, licences)
     resolved, load = sources.resolve(candidates), targets.resolve(target)
     if job.size is not None:
@@ -134,6 +138,7 @@ def rank(
 
         page = None if out is None else LivePage(out, ranked)
         hash_of_settings, names = observe(job, resolved, loaded, opened, shown, engine, limits, page=page)
+        add_scores(wanted, {name: resolved[name] for name in names}, loaded, opened, hash_of_settings, job.seed)
         ranking = ranked(hash_of_settings, names)
     origin = Origin(Path(store), hash_of_settings, job, resolved, loaded)
     ranking = replace(ranking, models=partial(model_of, origin, ranking))
@@ -144,9 +149,11 @@ def rank(
     if (ranking.table["status"] == "failed").all():
         raise NothingRankedError(ranking)
     if progress:
-        from ncap.report.terminal import ranking_table
+        from ncap.report.terminal import ranking_table, scores_table
 
         shown.console.print(ranking_table(ranking.table, metrics.of_facts(ranking.facts)))
+        if beside := scores_table(ranking.table):
+            shown.console.print(beside)
     return ranking
 
 
@@ -205,6 +212,44 @@ def observe(
 def first_reading(job: Job, records: "Records") -> str | None:
     """The reading that a rule uses; None where there is none to name, because every candidate failed."""
     return job.readings[0] if job.readings[0] in set(records.readings["reading"]) else None
+
+
+def wanted_scores(asked: str | Sequence[str] | None, rule: "Rule") -> list[str]:
+    """The names of the scores that were asked for or that the rule needs, those that ncap knows; ValueError for an unknown one."""
+    from ncap.scores import SCORES
+    from ncap.scores.scoring import named
+
+    chosen = [] if asked is None else [one.name for one in named(asked, "scores")]
+    needed = [need.removeprefix("score:") for need in rule.needs if need.startswith("score:")]
+    return list(dict.fromkeys([*chosen, *(name for name in needed if name in SCORES)]))
+
+
+def add_scores(
+    names: Sequence[str],
+    candidates: "Mapping[str, Candidate]",
+    target: "Target",
+    store: Store,
+    settings: str,
+    seed: int,
+) -> None:
+    """Compute the scores of a job's candidates that its store lacks, those that failed once more; each candidate's are committed together.
+
+    settings: the hash of the job's; seed: of the sample that is scored.
+    """
+    from ncap.records.schema import SCORES
+    from ncap.scores.scoring import FAILED, score
+
+    job = {"settings": settings, "target": target.name}
+    kept = store.table(SCORES, **job)
+    done = set(zip(kept["candidate"], kept["score"], kept["note"].str.startswith(FAILED), strict=True))
+    for candidate, one in candidates.items():
+        check()
+        missing = [name for name in names if (candidate, name, False) not in done]
+        if missing:
+            found = score({candidate: one}, target, missing, seed=seed)
+            store.add_scores(
+                [{str(name): value for name, value in row.items()} | job for row in found.to_dict("records")]
+            )
 
 
 def _facts(store: Store, parameters: Mapping[str, Any], target: "Target") -> dict[str, Any]:

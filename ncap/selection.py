@@ -16,7 +16,7 @@ from ncap import metrics
 from ncap.arguments import whole_number
 from ncap.interrupt import kept_until_safe
 from ncap.job import Job, with_settings
-from ncap.pipeline import NothingRankedError, first_reading, observe
+from ncap.pipeline import NothingRankedError, add_scores, first_reading, observe, wanted_scores
 
 if TYPE_CHECKING:
     import keras
@@ -227,6 +227,8 @@ class Halving:
         self.settings, kept = observe(
             job, candidates, self.target, self.store, self.progress, self.engine, limits, page=page
         )
+        needed = wanted_scores(None, self.rule)
+        add_scores(needed, {name: candidates[name] for name in kept}, self.target, self.store, self.settings, job.seed)
         self.reached |= dict.fromkeys(kept, epochs)
         ranking = self._of_round(self.settings, kept, epochs)
         if (ranking.table["status"] == "failed").all():

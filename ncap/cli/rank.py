@@ -19,6 +19,7 @@ from ncap.cli.printer import format_option, print_table, say
 @options.store("SQLite file of the records.")
 @options.out
 @click.option("--engine", default="local", help="What distributes the runs; local trains in this process.")
+@click.option("--scores", default=None, help="Scores to show beside the predictions; `ncap scores` lists them.")
 @click.option(
     "--progress/--quiet", default=True, help="Show progress bars, a line per finished candidate, and the ranking."
 )

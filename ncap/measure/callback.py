@@ -37,8 +37,9 @@ class CapacitanceCallback(keras.callbacks.Callback):
     Args:
         x: inputs, shape (N, ...), as the model takes them.
         y: labels, shape (N,), or targets, shape (N, classes).
-        method, interaction, strength, weighting, loss, batch_size, reading, sample_weight: as in `ncap.capacitance`. No callback can see
-            the class_weight or sample_weight that model.fit was given: pass sample_weight here too.
+        method, interaction, strength, weighting, loss, batch_size, reading, sample_weight, nodes: as in `ncap.capacitance`. No callback
+            can see the class_weight or sample_weight that model.fit was given: pass sample_weight here too. Nor does it see the order in
+            which an epoch took its samples: a reading of mini-batches takes those of x as it stands.
         name: key in the logs, "beta_eff", of the error, "beta_eff_error", and of the prediction, "beta_eff_prediction"; of several
             callbacks each needs its own.
         rule: what predicts; `ncap rules` lists the names. With fewer epochs than it needs, it gives the last-seen accuracy.
@@ -77,6 +78,7 @@ class CapacitanceCallback(keras.callbacks.Callback):
         rule: "str | Rule" = "capacitance",
         horizon: float = HORIZON,
         accuracy: str = "val_accuracy",
+        nodes: str | None = None,
     ) -> None:
         super().__init__()
         for argument, key in (("name", name), ("accuracy", accuracy)):
@@ -93,6 +95,7 @@ class CapacitanceCallback(keras.callbacks.Callback):
             "loss": loss,
             "batch_size": batch_size,
             "reading": reading,
+            "nodes": nodes,
         }
         _, self.method = check_settings(**self.options)
         self.rule, self.horizon, self.accuracy = resolve(rule), checked_horizon(horizon), accuracy

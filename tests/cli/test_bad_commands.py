@@ -162,7 +162,12 @@ LIGHT = [
     *ranges("rank", "--batch-size", 1),
     *ranges("rank", "--size", 1),
     *floats("rank", "--learning-rate", "0", "-1", "nan", "inf", says="learning_rate must be positive and finite"),
-    Wrong("rank", "--interaction", "relative", ("interaction must be one of 'explicit', 'hessian', got 'relative'",)),
+    Wrong(
+        "rank",
+        "--interaction",
+        "relative",
+        ("interaction must be one of 'explicit', 'hessian', 'full_hessian', got 'relative'",),
+    ),
     Wrong("rank", "--interaction", "hessian", ("interaction='hessian' can be read with strength='signed' only",)),
     Wrong("rank", "--strength", "loud", ("strength must be one of 'signed', 'magnitude', got 'loud'",)),
     Wrong("rank", "--weighting", "degree", ("weighting must be one of 'unit', 'relative', got 'degree'",)),
@@ -178,7 +183,7 @@ LIGHT = [
     ),
     Wrong("rank", "--ticks-per-epoch", "4,", ("--ticks-per-epoch takes whole numbers separated by commas, such as 1",)),
     Wrong("rank", "--ticks-per-epoch", "0", ("ticks_per_epoch must be a whole number of at least 1, got 0",)),
-    Wrong("rank", "--readings", "explicit", ("unknown reading 'explicit'", "`ncap readings` lists all 9")),
+    Wrong("rank", "--readings", "explicit", ("unknown reading 'explicit'", "`ncap readings` lists all 24")),
     Wrong(
         "rank", "--readings", "gradient,gradient", ("readings: name every reading once, got ['gradient', 'gradient']",)
     ),
@@ -215,6 +220,8 @@ LIGHT = [
     *targets("bench"),
     *ranges("bench", "--train", 1),
     *ranges("bench", "--repeats", 1),
+    Wrong("bench", "--readings", "gradiant", ("did you mean 'gradient'",)),
+    Wrong("bench", "--readings", "hessian/magnitude/unit", ("is taken by the oracle alone",)),
     *ranges("bench", "--seed", 0),
     *ranges("verify", "--seed", 0),
     *ranges("demo", "--seed", 0),
@@ -251,9 +258,10 @@ HEAVY = [  # these need Keras, which is loaded once
     Wrong("demo", "--seed", "99999999999", ("seed must be a whole number from 0 to 4294967295, got 99999999999",)),
     Wrong("demo", "--out", "taken", ("out must be a folder that can be written, got 'taken' (File exists)",)),
 ]
+OWN = ("--format", "--scores")  # rows of its own; rank's alone
 # What select shares with rank is refused by the same checks: one row of each option.
 for wrong in (LIGHT, HEAVY):
-    shared = {row.option: row for row in reversed(wrong) if row.command == "rank" and row.option != "--format"}
+    shared = {row.option: row for row in reversed(wrong) if row.command == "rank" and row.option not in OWN}
     wrong += [row._replace(command="select") for row in shared.values()]
 LIGHT += [
     *ranges("select", "--final-epochs", 1),
