@@ -82,6 +82,7 @@ def _readings(name: str, value: Any) -> tuple[str, ...]:
     return tuple(words)
 
 
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 AUGMENTATIONS = ("flip", "crop")
 
 
@@ -193,6 +194,22 @@ class Job:
         "accuracy",
         "What counts as accuracy: accuracy, balanced_accuracy (mean recall of the classes) or macro_f1.",
         metrics.checked,
+        stored="changed",
+        cli={},
+    )
+    threads: int | None = setting(
+        None,
+        "Threads that the framework computes a run with, in every engine; part of the settings, as they change last digits.  "
+        "[default: the framework's own choice]",
+        lambda name, value: None if value is None else _positive(name, value),
+        stored="changed",
+        cli={"least": 1},
+    )
+    precision: str | None = setting(
+        None,
+        "Precision that candidates are built and trained in: float32, mixed_bfloat16 or mixed_float16; beta_eff is read in float32.  "
+        "[default: Keras' own, float32]",
+        lambda name, value: None if value is None else one_of(name, value, PRECISIONS),
         stored="changed",
         cli={},
     )

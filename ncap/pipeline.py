@@ -3,7 +3,7 @@
 Everything that needs a deep-learning framework happens in an engine, which fills the store; all that follows reads tables.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from ncap.candidates import Candidate
     from ncap.candidates.limits import Limits
+    from ncap.engines.contract import Resources
     from ncap.engines.progress import JobProgress
     from ncap.ranking.order import Ranking
     from ncap.rules.contract import Rule
     from ncap.targets import Target
-    from ncap.training.tick import Start, Tick
 
 
 class NothingRankedError(RuntimeError):
@@ -45,6 +45,8 @@ def rank(
     rule: "str | Rule" = "capacitance",
     horizon: float = 30.0,
     engine: str = "local",
+    jobs: int = 1,
+    memory: int | str | None = None,
     progress: bool = True,
     max_parameters: int | str | None = None,
     max_multiply_adds: int | str | None = None,
@@ -70,7 +72,10 @@ def rank(
         out: folder for ranking.csv, report.html and the figures; with None, nothing is written.
         rule: what predicts from the records; `ncap rules` lists the names. It does not affect training.
         horizon: the epoch whose accuracy is predicted, for rules that extrapolate to a given epoch.
-        engine: what distributes the runs; "local" trains in this process.
+        engine: what distributes the runs; "local" trains on this machine.
+        jobs: how many runs are trained at a time. With 1, they are trained in this process; with more, in so many processes, each with a
+            device of its own where there are several, and a run whose process dies is recorded as failed. The table is the same.
+        memory: what the process of a run may have in memory, such as "4GB"; one that needs more is ended, and its run failed.
         progress: whether to show progress bars and a line per finished candidate.
         max_parameters, max_multiply_adds: candidates with more are left out; a number, or a text such as "5M".
         max_milliseconds: candidates that take longer for an image are left out, as the check measures it on a batch of 16 images.
@@ -95,11 +100,13 @@ def rank(
     from ncap.arguments import make_folder, switch
     from ncap.candidates.limits import Limits
     from ncap.engines import ENGINES
+    from ncap.engines.contract import Resources
     from ncap.ranking.order import rank_records
     from ncap.rules import resolve as resolve_rule
 
     job, progress, chosen = Job(**settings), switch("progress", progress), resolve_rule(rule)
     ENGINES.check(engine)
+    resources = Resources(jobs, memory)
     limits = Limits(max_parameters, max_multiply_adds, max_milliseconds, licences)
     resolved, load = sources.resolve(candidates), targets.resolve(target)
     if job.size is not None:
@@ -119,7 +126,7 @@ def rank(
     ):
         for name, reason in left_out.items():
             shown.leave_out(name, reason)
-        hash_of_settings, names = observe(job, resolved, loaded, opened, shown, engine, limits)
+        hash_of_settings, names = observe(job, resolved, loaded, opened, shown, engine, limits, resources)
         records = opened.records(hash_of_settings, loaded.name).of(names, job.runs, job.epochs)
     # If every candidate failed, there may be no reading to name.
     reading = job.readings[0] if job.readings[0] in set(records.readings["reading"]) else None
@@ -145,6 +152,7 @@ def observe(
     progress: "JobProgress",
     engine: str = "local",
     limits: "Limits | None" = None,
+    resources: "Resources | None" = None,
 ) -> tuple[str, list[str]]:
     """Train whatever part of a job the store lacks; the hash of the job's settings, and the names of the candidates within the limits.
 
@@ -161,12 +169,15 @@ def observe(
     from ncap.candidates.limits import Limits
     from ncap.engines import ENGINES
     from ncap.engines.ledger import Ledger
+    from ncap.engines.worker import Trainer
     from ncap.inspection import inspect_all
     from ncap.training.environment import check_backend, environment
-    from ncap.training.failure import TrainingFailedError
-    from ncap.training.run import make_optimizer, train
+    from ncap.training.run import make_optimizer
 
     check_backend()
+    framework.limit_threads(
+        job.threads
+    )  # before anything is computed; where it is too late, the engine trains elsewhere
     make_optimizer(job)
     parameters = job.parameters(keras.backend.backend(), target.fingerprint)
     settings = store.add_settings(parameters, environment() | _facts(store, parameters, target))
@@ -174,13 +185,8 @@ def observe(
         kept, failures = inspect_all(job, candidates, target, store, settings, progress, limits or Limits())
         names = sorted(kept, key=lambda name: name not in failures)  # what is known to fail is said first
         runs = [RunKey(settings, target.name, name, index) for name in names for index in range(job.runs)]
-
-        def train_run(key: RunKey, start: "Start") -> "Iterator[Tick]":
-            if key.candidate in failures:
-                raise TrainingFailedError(1, failures[key.candidate])
-            return train(job, candidates[key.candidate], target, key.run, start)
-
-        ENGINES.get(engine)().run(runs, train_run, Ledger(store, job, runs, progress))
+        trainer = Trainer(job, {name: candidates[name] for name in names}, target, failures)
+        ENGINES.get(engine)(resources).run(runs, trainer, Ledger(store, job, runs, progress))
     return settings, kept
 
 

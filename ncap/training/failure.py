@@ -12,6 +12,10 @@ class TrainingFailedError(Exception):
         super().__init__(reason)
         self.epoch, self.reason = epoch, reason
 
+    def __reduce__(self) -> "tuple[type[TrainingFailedError], tuple[int, str]]":
+        """Pickled with both of its arguments: a run may be trained in another process."""
+        return type(self), (self.epoch, self.reason)
+
 
 def describe(error: BaseException) -> str:
     r"""The type of an error and its message, in one line.
