@@ -4,6 +4,7 @@ Everything that needs a deep-learning framework happens in an engine, which fill
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,12 +123,20 @@ def rank(
     with (
         kept_until_safe("ncap.rank was interrupted; the same call goes on from here"),
         Store(store) as opened,
-        JobProgress(len(job.places()), job.runs, quiet=not progress, metric=metrics.METRICS[job.metric].words) as shown,
+        JobProgress(
+            None if job.budget else len(job.places()),
+            job.runs,
+            not progress,
+            metrics.METRICS[job.metric].words,
+            resources.jobs,
+        ) as shown,
     ):
         for name, reason in left_out.items():
             shown.leave_out(name, reason)
         hash_of_settings, names = observe(job, resolved, loaded, opened, shown, engine, limits, resources)
         records = opened.records(hash_of_settings, loaded.name).of(names, job.runs, job.epochs)
+        if job.budget is not None:
+            records = replace(records, facts={**records.facts, "budget": job.budget})
     # If every candidate failed, there may be no reading to name.
     reading = job.readings[0] if job.readings[0] in set(records.readings["reading"]) else None
     ranking = rank_records(records, chosen, reading, horizon)

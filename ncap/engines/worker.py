@@ -83,7 +83,7 @@ class Surroundings:
         environment: variables of the driver's environment that frameworks read.
         path, folder: where the driver finds modules, and its current folder; a function or file may be named relative to it.
         threads: of the framework, in a run; None leaves their number to the framework.
-        keras: Keras' global settings, by the name of the function of keras.config that sets each; {} where Keras is not loaded.
+        keras: Keras' global settings, by the name of the function of keras.config that sets each; {} where Keras is not needed.
     """
 
     environment: Mapping[str, str]
@@ -93,11 +93,13 @@ class Surroundings:
     keras: Mapping[str, Any]
 
     @classmethod
-    def here(cls, threads: int | None = None) -> "Surroundings":
-        """Those of this process. Raises ValueError where Keras distributes a model over devices, which cannot travel."""
+    def here(cls, threads: int | None = None, with_keras: bool = True) -> "Surroundings":
+        """Those of this process, those of Keras included or not. Raises ValueError where Keras distributes a model over devices, which
+        cannot travel.
+        """
         own = {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES)}
         keras = sys.modules.get("keras")
-        if keras is None:
+        if keras is None or not with_keras:
             return cls(own, tuple(sys.path), str(Path.cwd()), threads, {})
         if keras.distribution.distribution() is not None:
             raise ValueError(
@@ -160,12 +162,14 @@ class Parcel:
 
     @classmethod
     def of(cls, train: "Train", job: "Job") -> "Parcel":
-        """Pack what trains the runs of a job.
+        """Pack what trains the runs of a job; a function that is no Trainer, as in tests of engines, gets no framework.
 
         Raises: ValueError, with its name, for a candidate or a target that cannot be pickled.
         """
         packed = _pickled(train)
-        return cls(packed, hashlib.sha256(packed).hexdigest(), Surroundings.here(job.threads))
+        return cls(
+            packed, hashlib.sha256(packed).hexdigest(), Surroundings.here(job.threads, isinstance(train, Trainer))
+        )
 
     def open(self) -> "Train":
         """The function, unpickled in the surroundings of the driver."""

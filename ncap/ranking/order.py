@@ -106,6 +106,7 @@ def rank_records(
     predictions = {seen.candidate: predicted(seen, chosen, chance, job.facts) for seen in known}
     lines = [_line(seen, predictions[seen.candidate], chosen.name) for seen in known]
     _note_lengths(lines, {seen.candidate: seen.curve.having("val_accuracy").epoch for seen in known if not seen.failed})
+    _note_budget(lines, job.facts.get("budget"))
     run_lines = [
         {"run": run, **_line(alone, predicted(alone, chosen, chance, job.facts), chosen.name)}
         for seen in known
@@ -173,6 +174,13 @@ def _note_lengths(lines: list[dict[str, Any]], epochs: Mapping[str, Any]) -> Non
         if last.get(line["candidate"], longest) < longest:
             words = f"observed for {last[line['candidate']]:g} epochs, others for up to {longest:g}"
             line["note"] = "; ".join(filter(None, [line["note"], words]))
+
+
+def _note_budget(lines: list[dict[str, Any]], seconds: Any) -> None:
+    """Note that a budget of seconds, and not a number of epochs, ended the runs: another machine, or another hour, ends them elsewhere."""
+    for line in lines if seconds is not None else ():
+        words = f"trained for a budget of {seconds:g} s, which no repetition reproduces"
+        line["note"] = "; ".join(filter(None, [line["note"], words]))
 
 
 def _note(prediction: Prediction) -> str:
