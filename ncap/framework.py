@@ -117,6 +117,15 @@ def clear_session(kept: Settings | None = None, free_memory: bool = True) -> Non
         _custom_objects().set_global_attribute(_SCOPE, kept.custom_objects)
 
 
+def share_devices() -> None:
+    """Have the backend take the memory of a graphics device as it needs it, and not all of it: other processes compute there too.
+
+    It counts for what is loaded afterwards; variables that the user has set stay.
+    """
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+
 def thread_variables(threads: int | None) -> dict[str, str]:
     """The environment variables that give a process of its own so many threads, if they are there before it loads a framework.
 

@@ -5,6 +5,7 @@ Everything that needs a deep-learning framework happens in an engine, which fill
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,8 +97,7 @@ def rank(
     within the limits; OSError if the store or the report cannot be written, or the checkpoints will not fit on the disk;
     NothingRankedError if every candidate failed.
     """
-    from ncap import candidates as sources
-    from ncap import framework, targets
+    from ncap import framework
     from ncap.arguments import make_folder, switch
     from ncap.candidates.limits import Limits
     from ncap.engines import ENGINES
@@ -109,17 +109,15 @@ def rank(
     ENGINES.check(engine)
     resources = Resources(jobs, memory)
     limits = Limits(max_parameters, max_multiply_adds, max_milliseconds, licences)
-    resolved, load = sources.resolve(candidates), targets.resolve(target)
-    if job.size is not None:
-        resolved = {name: candidate.at_size(job.size) for name, candidate in resolved.items()}
-    resolved, left_out = limits.split(resolved)
+    resolved, left_out, load = named(candidates, target, job, limits)
     if out is not None:
         make_folder("out", out)
+    if resources.apart:
+        framework.share_devices()
     framework.load()
     from ncap.engines.progress import JobProgress
-    from ncap.targets.contract import Loading
 
-    loaded = load(Loading(job.seed, job.validation, job.test, job.on_bad))
+    loaded = load()
     with (
         kept_until_safe("ncap.rank was interrupted; the same call goes on from here"),
         Store(store) as opened,
@@ -151,6 +149,24 @@ def rank(
 
         shown.console.print(ranking_table(ranking.table, metrics.of_facts(ranking.facts)))
     return ranking
+
+
+def named(
+    candidates: Any, target: Any, job: Job, limits: "Limits"
+) -> "tuple[dict[str, Candidate], dict[str, str], Callable[[], Target]]":
+    """What the arguments of `rank` name: the candidates within the limits, of the others why not, and what loads the target.
+
+    No framework is loaded and no data is read. Raises ValueError or TypeError for a name that cannot be used.
+    """
+    from ncap import candidates as sources
+    from ncap import targets
+    from ncap.targets.contract import Loading
+
+    resolved, load = sources.resolve(candidates), targets.resolve(target)
+    if job.size is not None:
+        resolved = {name: candidate.at_size(job.size) for name, candidate in resolved.items()}
+    kept, left_out = limits.split(resolved)
+    return kept, left_out, partial(load, Loading(job.seed, job.validation, job.test, job.on_bad))
 
 
 def observe(

@@ -39,6 +39,11 @@ class Resources:
         object.__setattr__(self, "jobs", whole_number("jobs", self.jobs, least=1))
         object.__setattr__(self, "memory", None if self.memory is None else byte_count("memory", self.memory))
 
+    @property
+    def apart(self) -> bool:
+        """Whether runs are trained in processes of their own, and not in the one that asks for them."""
+        return self.jobs > 1 or self.memory is not None
+
 
 # Trains one run from where it starts. It can be pickled where the engine trains in other processes.
 Train = Callable[[RunKey, "Start"], Iterator["Tick"]]

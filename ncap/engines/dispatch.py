@@ -160,18 +160,13 @@ class Dispatch:
 def device_variables(place: int) -> dict[str, str]:
     """The environment variables that give the process at a place one device, in turn; {} where there are only processors.
 
-    Memory of a device is taken as it is needed: several processes may have the same one, and the driver has them all.
+    Several processes may have the same one, and the driver has them all (`ncap.framework.share_devices`).
     """
     devices = _graphics_devices()
     if not devices:
         return {}
     own = devices[place % len(devices)]
-    return {
-        "CUDA_VISIBLE_DEVICES": own,
-        "HIP_VISIBLE_DEVICES": own,
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-    }
+    return {"CUDA_VISIBLE_DEVICES": own, "HIP_VISIBLE_DEVICES": own}
 
 
 def _graphics_devices() -> list[str]:

@@ -27,7 +27,7 @@ class Local(Engine):
 
         Raises: ValueError for a candidate that cannot be sent to another process, StoreWriteError if a tick cannot be saved.
         """
-        if self.resources.jobs > 1 or self.resources.memory is not None or not _has_threads(ledger.job.threads):
+        if self.resources.apart or not _has_threads(ledger.job.threads):
             from ncap.engines.dispatch import Dispatch
 
             Dispatch(runs, train, ledger, self.resources).run()
