@@ -46,11 +46,14 @@ class Plan:
         """One line: how many runs, how long, and when it would end if it began now."""
         from ncap.engines.prospect import clock_time
 
-        runs, at_a_time = int(self.table["runs"].sum()), min(self.at_a_time, max(1, int(self.table["runs"].sum())))
+        runs = int(self.table["runs"].sum())
+        if not runs:
+            return "nothing to train"
+        at_a_time, end = min(self.at_a_time, runs), clock_time(self.seconds)
         memory = self.table["memory_mb"].max() * at_a_time
         return (
-            f"{runs} runs, {at_a_time} at a time: {in_words(self.seconds)}, end at {clock_time(self.seconds)} if it begins now; up to "
-            f"{memory:,.0f} MB of memory"
+            f"{runs} {'run' if runs == 1 else 'runs'}, {at_a_time} at a time: {in_words(self.seconds)}, end at {end} if it begins now; "
+            f"up to {memory:,.0f} MB of memory"
         )
 
 
@@ -223,21 +226,27 @@ def _memory(most: list[int]) -> Iterator[None]:
 
 
 def _recorded(job: Job, target: "Target", names: list[str], store: Path) -> Mapping[str, list[tuple[int, float]]]:
-    """Of every run of every candidate, the ticks that the store has, and their seconds."""
+    """Of every run of every candidate, the ticks that the store has, and what is left of its budget."""
     import keras
 
     from ncap.records.migrations import settings_hash
     from ncap.records.schema import RunKey
     from ncap.records.store import Store
+    from ncap.training.budget import Budget
 
-    nothing = {name: [(0, 0.0)] * job.runs for name in names}
+    def left(seconds: list[float]) -> float:
+        budget = Budget(job.seconds_per_run)
+        budget.spend(*seconds)
+        return budget.left
+
+    nothing = {name: [(0, left([]))] * job.runs for name in names}
     if not store.exists():
         return nothing
     settings, _ = settings_hash(job.parameters(keras.backend.backend(), target.fingerprint))
     with Store(store, create=False) as opened:
         return {
             name: [
-                (opened.done(key, job.readings), sum(opened.seconds(key)))
+                (opened.done(key, job.readings), left(opened.seconds(key)))
                 for key in (RunKey(settings, target.name, name, run) for run in range(job.runs))
             ]
             for name in names
@@ -250,8 +259,8 @@ def _line(
     """The row of a candidate."""
     from ncap.training.failure import describe
 
-    places, each = job.places(), job.seconds_per_run
-    left = [(ticks, spent) for ticks, spent in done if (spent < each if each else ticks < len(places))]
+    places = job.places()
+    left = [(ticks, seconds) for ticks, seconds in done if (seconds > 0 if job.budget else ticks < len(places))]
     line = {"candidate": name, "runs": len(left), "ticks": None, "seconds": 0.0, "memory_mb": None, "note": ""}
     if not left:
         return line | {"ticks": 0, "note": "complete in the store"}
@@ -259,13 +268,13 @@ def _line(
         costs = measure(job, candidate, target)
     except (Exception, SystemExit) as error:  # whatever a user's factory or layers raise
         return line | {"runs": 0, "note": f"will fail: {describe(error)}"}
-    if each:
-        seconds = sum(costs.start + each - spent for _, spent in left)
+    if job.budget:
+        total = sum(costs.start + seconds for _, seconds in left)
     else:
         batches = -(-target.lengths["train"] // job.batch_size)
         shares = [sum(1 / place.parts for place in places[ticks:]) for ticks, _ in left]
         line["ticks"] = sum(len(places) - ticks for ticks, _ in left)
-        seconds = sum(
+        total = sum(
             costs.of_run(share * batches, len(places) - ticks) for share, (ticks, _) in zip(shares, left, strict=True)
         )
-    return line | {"seconds": seconds, "memory_mb": max(costs.memory) / 1e6}
+    return line | {"seconds": total, "memory_mb": max(costs.memory) / 1e6}

@@ -132,12 +132,15 @@ def rank(
         for name, reason in left_out.items():
             shown.leave_out(name, reason)
         hash_of_settings, names = observe(job, resolved, loaded, opened, shown, engine, limits, resources)
+        remarks = dict.fromkeys(names, "" if job.budget is None else _OF_BUDGET.format(job.budget))
+        given = loaded, opened, shown, engine, limits, resources
+        remarks |= _observe_halved(job, {name: resolved[name] for name in names}, hash_of_settings, *given)
         records = opened.records(hash_of_settings, loaded.name).of(names, job.runs, job.epochs)
         if job.budget is not None:
             records = replace(records, facts={**records.facts, "budget": job.budget})
     # If every candidate failed, there may be no reading to name.
     reading = job.readings[0] if job.readings[0] in set(records.readings["reading"]) else None
-    ranking = rank_records(records, chosen, reading, horizon)
+    ranking = rank_records(records, chosen, reading, horizon, remarks)
     if out is not None:
         from ncap.report import write_report
 
@@ -213,6 +216,38 @@ def observe(
         trainer = Trainer(job, {name: candidates[name] for name in names}, target, failures)
         ENGINES.get(engine)(resources).run(runs, trainer, Ledger(store, job, runs, progress))
     return settings, kept
+
+
+_OF_BUDGET = "trained for a budget of {:g} s, which no repetition reproduces"
+
+
+def _observe_halved(
+    job: Job, candidates: "Mapping[str, Candidate]", settings: str, target: "Target", store: Store, *given: Any
+) -> dict[str, str]:
+    """Train the candidates for which the memory of a device ran out with half the batch, and half of that, until they fit.
+
+    Another batch size is another training, whose accuracies do not compare: these are settings of their own in the store, and in the
+    job's own table the candidates have failed. given: as in `observe`.
+
+    Returns: what to say of each such candidate.
+    """
+    from ncap.training.failure import ran_out_of_memory
+
+    def short_of_memory(names: Sequence[str]) -> list[str]:
+        runs = [RunKey(settings, target.name, name, run) for name in names for run in range(job.runs)]
+        failures = {key.candidate: store.failure(key) for key in runs}
+        return [name for name, failure in failures.items() if failure is not None and ran_out_of_memory(failure[1])]
+
+    remarks: dict[str, str] = {}
+    left, progress = short_of_memory(list(candidates)), given[0]
+    while left and job.batch_size > 1:
+        job = replace(job, batch_size=job.batch_size // 2)
+        progress.halve(left, job.batch_size)
+        settings, tried = observe(job, {name: candidates[name] for name in left}, target, store, *given)
+        left = short_of_memory(tried)
+        words = f"trained with batch_size={job.batch_size} as settings of its own, which do not compare: ncap report --settings {settings}"
+        remarks |= dict.fromkeys((name for name in tried if name not in left), words)
+    return remarks
 
 
 def _facts(store: Store, parameters: Mapping[str, Any], target: "Target") -> dict[str, Any]:

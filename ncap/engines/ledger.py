@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncap.records.schema import OBSERVATIONS, READINGS, RunKey
 from ncap.records.store import Store, StoreWriteError
+from ncap.training.budget import Budget
 
 if TYPE_CHECKING:
     from ncap.engines.progress import JobProgress
@@ -62,7 +63,9 @@ class Ledger:
     def _to_do(self, key: RunKey) -> float:
         """What is left of a run: ticks, or seconds where the job has a budget of them."""
         if self.job.seconds_per_run is not None:
-            return max(0.0, self.job.seconds_per_run - sum(self.store.seconds(key)))
+            budget = Budget(self.job.seconds_per_run)
+            budget.spend(*self.store.seconds(key))
+            return budget.left
         return max(0, len(self.job.places()) - self.store.done(key, self.job.readings))
 
     def _newest(self, key: RunKey, done: int) -> "Tick | None":

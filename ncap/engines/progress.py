@@ -64,6 +64,11 @@ class JobProgress:
         """A candidate takes no part in the job."""
         self.console.print(Text(f"{candidate}: left out, {reason}"), soft_wrap=True)
 
+    def halve(self, candidates: Sequence[str], batch_size: int) -> None:
+        """Candidates for which the memory of a device ran out are trained with smaller batches, as settings of their own."""
+        words = f"out of memory; trained with batch_size={batch_size}, as settings of their own"
+        self.console.print(Text(f"{', '.join(candidates)}: {words}"), soft_wrap=True)
+
     def begin(self, left: Mapping[Run, float]) -> None:
         """The checks are over; `left` of every run is still to do, in ticks, or in seconds where a budget ends it."""
         self._bars.update(self._checked, visible=False)

@@ -21,8 +21,13 @@ class Budget:
     def spend(self, *ticks: float) -> None:
         """Ticks have taken so many seconds each."""
         self._spent += math.fsum(ticks)
-        self._longest = max(self._longest, *ticks)
+        self._longest = max(self._longest, *ticks, 0.0)
 
     def has_room(self) -> bool:
         """Whether another tick may begin."""
         return self._spent == 0 or self._spent + self._longest <= self.seconds
+
+    @property
+    def left(self) -> float:
+        """The seconds that may still be spent; 0 where no tick has room."""
+        return self.seconds - self._spent if self.has_room() else 0.0
