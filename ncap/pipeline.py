@@ -17,6 +17,7 @@ from ncap.records.store import Store
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
 
     from ncap.candidates import Candidate
     from ncap.candidates.limits import Limits
@@ -133,14 +134,15 @@ def rank(
             shown.leave_out(name, reason)
         hash_of_settings, names = observe(job, resolved, loaded, opened, shown, engine, limits, resources)
         remarks = dict.fromkeys(names, "" if job.budget is None else _OF_BUDGET.format(job.budget))
-        given = loaded, opened, shown, engine, limits, resources
-        remarks |= _observe_halved(job, {name: resolved[name] for name in names}, hash_of_settings, *given)
+        within = {name: resolved[name] for name in names}
+        remarks |= _observe_halved(job, within, hash_of_settings, loaded, opened, shown, engine, None, resources)
         records = opened.records(hash_of_settings, loaded.name).of(names, job.runs, job.epochs)
         if job.budget is not None:
             records = replace(records, facts={**records.facts, "budget": job.budget})
     # If every candidate failed, there may be no reading to name.
     reading = job.readings[0] if job.readings[0] in set(records.readings["reading"]) else None
-    ranking = rank_records(records, chosen, reading, horizon, remarks)
+    ranking = rank_records(records, chosen, reading, horizon)
+    ranking = replace(ranking, table=_with_remarks(ranking.table, remarks))
     if out is not None:
         from ncap.report import write_report
 
@@ -219,6 +221,12 @@ def observe(
 
 
 _OF_BUDGET = "trained for a budget of {:g} s, which no repetition reproduces"
+
+
+def _with_remarks(table: "pd.DataFrame", remarks: Mapping[str, str]) -> "pd.DataFrame":
+    """The table of a ranking with what else must be known of some candidates at the end of their notes."""
+    notes = zip(table["note"], table["candidate"].map(remarks).fillna(""), strict=True)
+    return table.assign(note=["; ".join(filter(None, both)) for both in notes])
 
 
 def _observe_halved(

@@ -73,7 +73,6 @@ def rank_records(
     rule: str | Rule = "capacitance",
     reading: str | None = None,
     horizon: float = HORIZON,
-    remarks: Mapping[str, str] | None = None,
 ) -> Ranking:
     """The ranking that the tables of a job give, whoever made them.
 
@@ -86,7 +85,6 @@ def rank_records(
         rule: a name, or an `ncap.rules.contract.Rule`.
         reading: the reading of beta_eff; None takes the job's first.
         horizon: the epoch at which the accuracy is asked for.
-        remarks: what else must be known of candidates, by name; it is added to their notes.
 
     Raises: TypeError or ValueError for an unknown rule or reading, and for a table that breaks the schema.
 
@@ -108,7 +106,6 @@ def rank_records(
     predictions = {seen.candidate: predicted(seen, chosen, chance, job.facts) for seen in known}
     lines = [_line(seen, predictions[seen.candidate], chosen.name) for seen in known]
     _note_lengths(lines, {seen.candidate: seen.curve.having("val_accuracy").epoch for seen in known if not seen.failed})
-    _note_remarks(lines, remarks or {})
     run_lines = [
         {"run": run, **_line(alone, predicted(alone, chosen, chance, job.facts), chosen.name)}
         for seen in known
@@ -176,11 +173,6 @@ def _note_lengths(lines: list[dict[str, Any]], epochs: Mapping[str, Any]) -> Non
         if last.get(line["candidate"], longest) < longest:
             words = f"observed for {last[line['candidate']]:g} epochs, others for up to {longest:g}"
             line["note"] = "; ".join(filter(None, [line["note"], words]))
-
-
-def _note_remarks(lines: list[dict[str, Any]], remarks: Mapping[str, str]) -> None:
-    for line in lines:
-        line["note"] = "; ".join(filter(None, [line["note"], remarks.get(line["candidate"], "")]))
 
 
 def _note(prediction: Prediction) -> str:
