@@ -175,7 +175,7 @@ def _graphics_devices() -> list[str]:
         return []
     from ncap.framework import devices
 
-    count = sum(not device.lower().startswith("cpu") for device in devices())
+    count = sum(device.lower().startswith(("gpu", "cuda")) for device in devices())
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES") or os.environ.get("HIP_VISIBLE_DEVICES") or ""
     named = [word.strip() for word in chosen.split(",") if word.strip()]
     return (named or list(map(str, range(count))))[:count]

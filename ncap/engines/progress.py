@@ -109,7 +109,8 @@ class JobProgress:
     def end_candidate(self, candidate: str, outcome: str) -> None:
         """All runs of a candidate have ended; `outcome` says how, in a few words. Where no bar is drawn, a line says what is left."""
         self.console.print(Text(f"{candidate}: {outcome}"), soft_wrap=True)
-        if not self._drawn and self.prospect.finished < self.prospect.candidates:
+        known = self.prospect.seconds_left() is not None
+        if known and not self._drawn and self.prospect.finished < self.prospect.candidates:
             self.console.print(Text(self.prospect.words()), soft_wrap=True)
 
     def _name(self, candidate: str, run: int) -> str:

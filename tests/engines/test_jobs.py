@@ -16,6 +16,7 @@ import scripted
 from scripted import key
 
 from ncap.engines.contract import Resources
+from ncap.engines.dispatch import device_variables
 from ncap.engines.local import Local
 from ncap.engines.process import in_words
 from ncap.engines.worker import Parcel, Surroundings, Trainer
@@ -157,6 +158,17 @@ def test_a_clock_that_goes_back_changes_nothing(monkeypatch):
     now = iter(range(10**9, 0, -3600))
     monkeypatch.setattr(time, "time", lambda: float(next(now)))
     check_engine(engine)
+
+
+def test_processes_take_turns_at_the_graphics_devices(monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", sys)  # as if it were loaded
+    monkeypatch.setattr("ncap.framework.devices", lambda: ["gpu:0", "gpu:1"])
+    for chosen, expected in ((None, ["0", "1", "0"]), ("3,5", ["3", "5", "3"])):
+        if chosen:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+        assert [device_variables(place)["CUDA_VISIBLE_DEVICES"] for place in range(3)] == expected
+    monkeypatch.setattr("ncap.framework.devices", lambda: ["cpu:0"])
+    assert device_variables(0) == {}
 
 
 # what travels
