@@ -98,6 +98,10 @@ class Surroundings:
         cannot travel.
         """
         own = {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES)}
+        if (
+            jax := sys.modules.get("jax")
+        ) is not None and jax.config.jax_enable_x64:  # it may have been set from Python
+            own["JAX_ENABLE_X64"] = "1"
         keras = sys.modules.get("keras")
         if keras is None or not with_keras:
             return cls(own, tuple(sys.path), str(Path.cwd()), threads, {})

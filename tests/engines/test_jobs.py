@@ -213,3 +213,17 @@ def test_surroundings_are_entered_once_more_without_harm(tmp_path, monkeypatch):
     here.enter()
     here.enter()
     assert (Path.cwd(), sys.path) == (tmp_path, path)
+
+
+def test_float64_on_jax_travels_however_it_was_chosen(monkeypatch):
+    import jax
+
+    monkeypatch.delenv("JAX_ENABLE_X64", raising=False)
+    before = jax.config.jax_enable_x64
+    try:
+        jax.config.update("jax_enable_x64", True)
+        assert Surroundings.here(with_keras=False).variables()["JAX_ENABLE_X64"] == "1"
+        jax.config.update("jax_enable_x64", False)
+        assert "JAX_ENABLE_X64" not in Surroundings.here(with_keras=False).variables()
+    finally:
+        jax.config.update("jax_enable_x64", before)
