@@ -73,6 +73,9 @@ def unending(run, start):
 if __name__ == "__main__":
     store, log, jobs, name = sys.argv[1:]
     os.environ[LOG] = log
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # which a shell ignores for what it starts in the background
     import scripted  # by its own name, which workers know it by
 
     runs = [key(candidate, run) for candidate in ("a", "b", "c") for run in (0, 1)]
