@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # the same as _HOME below, for type checkers and editors
     from ncap.ranking.comparison import compare as compare
     from ncap.ranking.order import Ranking as Ranking
     from ncap.ranking.prediction import predict as predict
+    from ncap.records.benchmark import load_benchmark as load_benchmark
     from ncap.rules import list_rules as list_rules
     from ncap.rules.regression import CapacitancePredictor as CapacitancePredictor
     from ncap.scores.scoring import list_scores as list_scores
@@ -50,8 +51,9 @@ _HOME = {
     # from records to predictions
     "predict": "ncap.ranking.prediction",
     "CapacitancePredictor": "ncap.rules.regression",
-    # how good a ranking is, or a rule
+    # how good a ranking is, or a rule, and on what to try one
     "compare": "ncap.ranking.comparison",
+    "load_benchmark": "ncap.records.benchmark",
     "spearman": "ncap.ranking.agreement",
     "kendall": "ncap.ranking.agreement",
     "weighted_tau": "ncap.ranking.agreement",

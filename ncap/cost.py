@@ -3,11 +3,11 @@
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ncap.measure.readings import METHODS, READINGS
+from ncap.measure.readings import METHODS, READINGS, check
 from ncap.published import PAPER_RATIO
 
 if TYPE_CHECKING:
@@ -24,16 +24,21 @@ TIMED = {method: next(name for name, entry in READINGS.items() if method in entr
 
 
 def measure_costs(
-    candidates: Any = "mini", target: Any = "digits", n_train: int = 400, repeats: int = 5, seed: int = 0
+    candidates: Any = "mini",
+    target: Any = "digits",
+    n_train: int = 400,
+    repeats: int = 5,
+    seed: int = 0,
+    readings: Sequence[str] = (),
 ) -> "pd.DataFrame":
-    """Seconds taken by one training epoch, and by one reading with each method, per candidate.
+    """Seconds taken by one training epoch, and by one reading with each method, or by each of `readings`, per candidate.
 
     Both use the same training images, a reading at most 4,096 of them. The first epoch and the first reading include compilation and
     are left out; the result is the median of the next `repeats`.
 
     Raises: TypeError or ValueError for an argument that cannot be used, as `ncap.rank` does.
 
-    Returns: columns candidate, seconds_train, and per method seconds_<method> and ratio_<method> = T_beta / T_train.
+    Returns: columns candidate, seconds_train, and per method, or reading, seconds_<method> and ratio_<method> = T_beta / T_train.
     """
     import pandas as pd
 
@@ -45,6 +50,9 @@ def measure_costs(
 
     check_backend()
     n_train, repeats = whole_number("n_train", n_train, least=1), whole_number("repeats", repeats, least=1)
+    timed = {name: (name, check(name).method_for()) for name in readings} or {
+        method: (name, method) for method, name in TIMED.items()
+    }
     loaded = targets.load(target, seed)
     if n_train < loaded.lengths["train"]:
         loaded = loaded.few(n_train, seed)
@@ -53,12 +61,12 @@ def measure_costs(
         with quiet_tracing():
             training = prepare(candidate, loaded, seed)
             seconds = {"train": median_seconds(partial(train_epoch, training), repeats)}
-            for method in METHODS:
-                seconds[method] = median_seconds(partial(_read, training, method), repeats)
+            for column, (reading, method) in timed.items():
+                seconds[column] = median_seconds(partial(_read, training, reading, method), repeats)
         lines.append(
             {"candidate": name}
             | {f"seconds_{work}": value for work, value in seconds.items()}
-            | {f"ratio_{method}": seconds[method] / seconds["train"] for method in METHODS}
+            | {f"ratio_{column}": seconds[column] / seconds["train"] for column in timed}
         )
         clear_session()
     return pd.DataFrame(lines)
@@ -79,19 +87,19 @@ def train_epoch(training: "Training", epoch: int) -> dict[str, float]:
     return training.train(Place(epoch, part=1, parts=1))
 
 
-def read_beta(training: "Training", method: str) -> "Capacitance":
-    """One reading by a method on the samples that the job would use."""
+def read_beta(training: "Training", method: str, reading: str | None = None) -> "Capacitance":
+    """One reading by a method, by default the first that it gives, on the samples that the job would use."""
     from ncap.measure.measurement import capacitance
     from ncap.reference.verdict import CapacitanceWarning
 
     with warnings.catch_warnings():
         # A signed reading is degenerate for a softmax of three kernels (T3), and takes the same work as one that is not.
         warnings.filterwarnings("ignore", category=CapacitanceWarning)
-        return capacitance(training.model, *training.samples, method=method, reading=TIMED[method])
+        return capacitance(training.model, *training.samples, method=method, reading=reading or TIMED[method])
 
 
-def _read(training: "Training", method: str, _: int) -> None:
-    read_beta(training, method)
+def _read(training: "Training", reading: str, method: str, _: int) -> None:
+    read_beta(training, method, reading)
 
 
 def median_seconds(work: Callable[[int], Any], repeats: int) -> float:
@@ -120,13 +128,14 @@ def cost_table(costs: "pd.DataFrame") -> "Table":
         header_style="bold",
     )
     table.add_column("candidate")
-    names = [method.replace("_", " ") for method in METHODS]
+    timed = [str(column).removeprefix("ratio_") for column in costs.columns if str(column).startswith("ratio_")]
+    names = [name.replace("_", " ") if name in METHODS else name for name in timed]
     for heading in ("train", *names, *(f"{name} / train" for name in names)):
         table.add_column(heading, justify="right")
     columns = [
         "seconds_train",
-        *(f"seconds_{method}" for method in METHODS),
-        *(f"ratio_{method}" for method in METHODS),
+        *(f"seconds_{name}" for name in timed),
+        *(f"ratio_{name}" for name in timed),
     ]
     for line in costs.to_dict("records"):
         table.add_row(Text(line["candidate"]), *(f"{line[column]:.3f}" for column in columns))

@@ -276,6 +276,7 @@ class Job:
         for each in fields(self):
             checked = each.metadata["check"](each.name, getattr(self, each.name))
             object.__setattr__(self, each.name, checked)
+        _check_norms(self)
         if self.budget is not None:
             if self.epochs not in (settings()["epochs"].default, UNLIMITED):
                 raise ValueError(
@@ -319,11 +320,11 @@ class Job:
 
 def _all_readings(job: Job) -> Any:
     """The readings as given, or the one that interaction, strength and weighting describe; ValueError if they describe another."""
-    from ncap.measure.readings import of
+    from ncap.measure.readings import READINGS, of
 
     parts = (job.interaction, job.strength, job.weighting)
     if not job.readings:
-        if of(*parts).startswith("hessian/magnitude"):
+        if not READINGS[of(*parts)].model_methods:
             raise ValueError(
                 f"interaction={job.interaction!r} can be read with strength='signed' only, got {job.strength!r}"
             )
@@ -333,6 +334,18 @@ def _all_readings(job: Job) -> Any:
             f"readings is {job.readings!r:.80}, but interaction, strength and weighting describe {of(*parts)!r}; pass one or the other"
         )
     return job.readings
+
+
+def _check_norms(job: Job) -> None:
+    """Raise ValueError for a reading of the probe's norms where the probe gets none."""
+    from ncap.measure.readings import READINGS
+
+    needing = [name for name in job.readings if READINGS[name].needs_norms]
+    if needing and not job.batch_norm:
+        raise ValueError(
+            f"reading {needing[0]!r} has the norms of the probe as nodes, and batch_norm=False leaves them out; leave the reading out, or "
+            "use batch_norm=True"
+        )
 
 
 def settings() -> dict[str, "Field[Any]"]:

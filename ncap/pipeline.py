@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncap import metrics
-from ncap.interrupt import kept_until_safe
+from ncap.interrupt import check, kept_until_safe
 from ncap.job import Job, with_settings
 from ncap.records.schema import RunKey
 from ncap.records.store import Store
@@ -55,6 +55,7 @@ def rank(
     max_multiply_adds: int | str | None = None,
     max_milliseconds: float | None = None,
     licences: str | Sequence[str] | None = None,
+    scores: str | Sequence[str] | None = None,
     **settings: Any,
 ) -> "Ranking":
     """Rank pre-trained networks by the accuracy that a rule predicts from a few epochs (Algorithm 1).
@@ -83,6 +84,8 @@ def rank(
         max_parameters, max_multiply_adds: candidates with more are left out; a number, or a text such as "5M".
         max_milliseconds: candidates that take longer for an image are left out, as the check measures it on a batch of 16 images.
         licences: candidates whose weights have another licence, or one that is not known, are left out.
+        scores: scores to show beside the predictions, in a list or separated by commas (`ncap scores` lists them); they cost a forward
+            pass over up to 4,096 training images, and are kept in the store. Those that the rule needs are computed in any case.
         {settings}
 
     On one machine, the same seed gives the same table; rank() reseeds Python, numpy and the backend.
@@ -109,6 +112,7 @@ def rank(
     job, progress, chosen = Job(**settings), switch("progress", progress), resolve_rule(rule)
     ENGINES.check(engine)
     resources = Resources(jobs, memory)
+    wanted = _scores(scores, chosen)
     limits = Limits(max_parameters, max_multiply_adds, max_milliseconds, licences)
     resolved, left_out, load = named(candidates, target, job, limits)
     if out is not None:
@@ -136,6 +140,7 @@ def rank(
         remarks = dict.fromkeys(names, "" if job.budget is None else _OF_BUDGET.format(job.budget))
         within = {name: resolved[name] for name in names}
         remarks |= _observe_halved(job, within, hash_of_settings, loaded, opened, shown, engine, None, resources)
+        add_scores(wanted, within, loaded, opened, hash_of_settings, job.seed)
         records = opened.records(hash_of_settings, loaded.name).of(names, job.runs, job.epochs)
         if job.budget is not None:
             records = replace(records, facts={**records.facts, "budget": job.budget})
@@ -150,9 +155,11 @@ def rank(
     if (ranking.table["status"] == "failed").all():
         raise NothingRankedError(ranking)
     if progress:
-        from ncap.report.terminal import ranking_table
+        from ncap.report.terminal import ranking_table, scores_table
 
         shown.console.print(ranking_table(ranking.table, metrics.of_facts(ranking.facts)))
+        if beside := scores_table(ranking.table):
+            shown.console.print(beside)
     return ranking
 
 
@@ -256,6 +263,44 @@ def _observe_halved(
         words = f"trained with batch_size={job.batch_size} as settings of its own, which do not compare: ncap report --settings {settings}"
         remarks |= dict.fromkeys((name for name in tried if name not in left), words)
     return remarks
+
+
+def _scores(asked: str | Sequence[str] | None, rule: "Rule") -> list[str]:
+    """The names of the scores that were asked for or that the rule needs, those that ncap knows; ValueError for an unknown one."""
+    from ncap.scores import SCORES
+    from ncap.scores.scoring import named
+
+    chosen = [] if asked is None else [one.name for one in named(asked, "scores")]
+    needed = [need.removeprefix("score:") for need in rule.needs if need.startswith("score:")]
+    return list(dict.fromkeys([*chosen, *(name for name in needed if name in SCORES)]))
+
+
+def add_scores(
+    names: Sequence[str],
+    candidates: "Mapping[str, Candidate]",
+    target: "Target",
+    store: Store,
+    settings: str,
+    seed: int,
+) -> None:
+    """Compute the scores of a job's candidates that its store lacks, those that failed once more; each candidate's are committed together.
+
+    settings: the hash of the job's; seed: of the sample that is scored.
+    """
+    from ncap.records.schema import SCORES
+    from ncap.scores.scoring import FAILED, score
+
+    job = {"settings": settings, "target": target.name}
+    kept = store.table(SCORES, **job)
+    done = set(zip(kept["candidate"], kept["score"], kept["note"].str.startswith(FAILED), strict=True))
+    for candidate, one in candidates.items():
+        check()
+        missing = [name for name in names if (candidate, name, False) not in done]
+        if missing:
+            found = score({candidate: one}, target, missing, seed=seed)
+            store.add_scores(
+                [{str(name): value for name, value in row.items()} | job for row in found.to_dict("records")]
+            )
 
 
 def _facts(store: Store, parameters: Mapping[str, Any], target: "Target") -> dict[str, Any]:

@@ -1,10 +1,12 @@
 (** T4 and the limits of T1: three concrete networks, checked by computation and then stated over every real field.
 
     Results: with squared error there is a network 2-2-2-2 whose gradient is zero on the batch and whose beta_eff is
-    2 t, for every scale t of its residuals (squared_error_counterexample); with softmax, of any positive function,
+    2 t, for every scale t != 0 of its residuals (squared_error_counterexample); with softmax, of any positive function,
     there is a network 2-2-2-2-3 with zero gradient and beta_eff = -24/2500 (softmax_counterexample); and with a
     shift after the relu there is a network whose every sample has zero gradient while beta_eff = 1/4
     (shift_counterexample). So "the gradient is zero, hence beta_eff is zero" is false without further conditions.
+    In the first two no unit is at its kink, so the loss itself has the derivative 0 along every direction in the
+    weights, not only backprop's formula.
 
     The tables hold integers: kernels times c, errors times a scale that each theorem names. The checks are boolean
     equations over the integers, found true by computation; [realise] carries them to every real field.
@@ -15,7 +17,8 @@
       errors t g      == t times the integer family g
       weights c K     == integer kernels K divided by c *)
 From mathcomp Require Import all_ssreflect all_algebra.
-From Capacitance Require Import sum line_graph degrees network vanishing softmax euler.
+From Capacitance Require Import sum line_graph degrees network derivative gradient vanishing euler softmax.
+From Capacitance Require Import cross_entropy.
 Set Implicit Arguments.
 Unset Strict Implicit.
 Unset Printing Implicit Defensive.
@@ -40,6 +43,10 @@ Definition check_forward : bool :=
   all_below L.-1 (fun l => all_below N (fun n => all_below (w l.+1) (fun i =>
     let a := sum (w l) (fun j => z l n j * K (Node l j i)) + c%:Z * b l.+1 i in
     (c%:Z * (z l.+1 n i - h l.+1 i) == (0 < a)%R%:Z * a) && (s l.+1 n i == (0 < a)%R%:Z)))).
+
+Definition check_off_kinks : bool :=
+  all_below L.-1 (fun l => all_below N (fun n => all_below (w l.+1) (fun i =>
+    sum (w l) (fun j => z l n j * K (Node l j i)) + c%:Z * b l.+1 i != 0))).
 
 Definition check_backprop : bool :=
   all_below L.-1 (fun l => all_below N (fun n => all_below (w l.+1) (fun i =>
@@ -69,15 +76,27 @@ Proof. by elim: n => [|n IH] //=; rewrite intrD IH. Qed.
 
 Let c_neq0 : c%:R != 0 :> R. Proof. by rewrite pnatr_eq0 -lt0n. Qed.
 
+Lemma realise_input l n i : input w (real z) weights l n i + real_shift b l.+1 i =
+  (sum (w l) (fun j => z l n j * K (Node l j i)) + c%:Z * b l.+1 i)%:~R / c%:R.
+Proof.
+rewrite intrD mulrDl intrM -[c%:Z%:~R]/(c%:R) [c%:R * _]mulrC mulfK // intr_sum sum_mulr; congr (_ + _).
+by apply: sum_ext => j _; rewrite intrM -mulrA.
+Qed.
+
+Lemma realise_off_kinks : check_off_kinks -> off_kinks L w N weights (real_shift b) (real z).
+Proof.
+move=> ok l n i l_in n_in i_in; have l_in' : (l < L.-1)%N by case: (L) l_in.
+have a0 := all_belowP (all_belowP (all_belowP ok l_in') n_in) i_in.
+by rewrite realise_input mulf_neq0 ?invr_eq0 // intr_eq0.
+Qed.
+
 Lemma realise_forward : check_forward -> relu_forward L w N (real_shift b) (real_shift h) (real z) (real s) weights.
 Proof.
 move=> ok l n i l_in n_in i_in.
 have l_in' : (l < L.-1)%N by case: (L) l_in.
 have /andP[/eqP ez /eqP es] := all_belowP (all_belowP (all_belowP ok l_in') n_in) i_in.
 set a := sum _ _ + _ in ez es.
-have ea : input w (real z) weights l n i + real_shift b l.+1 i = a%:~R / c%:R.
-  rewrite /a intrD mulrDl intrM -[c%:Z%:~R]/(c%:R) [c%:R * _]mulrC mulfK // intr_sum sum_mulr; congr (_ + _).
-  by apply: sum_ext => j _; rewrite intrM -mulrA.
+have ea : input w (real z) weights l n i + real_shift b l.+1 i = a%:~R / c%:R by rewrite realise_input.
 have step_a : step (a%:~R / c%:R : R) = (0 < a)%R%:R by rewrite /step pmulr_lgt0 ?invr_gt0 ?ltr0n // ltr0z.
 rewrite ea relu_step step_a /real es; split=> //; rewrite mulrA.
 have -> : (0 < a)%R%:R * a%:~R = ((0 < a)%R%:Z * a)%:~R :> R by rewrite intrM.
@@ -205,7 +224,8 @@ Definition shift_h (l i : nat) : int := if (l == 1%N) || (l == 2%N) then -1 else
 
 Lemma squared_checks : [&& check_forward 3 squared_widths 6 (table squared_z) (table squared_s) (kernel squared_kernels)
                              no_shift_int no_shift_int 1,
-    check_backprop 3 squared_widths 6 (table squared_s) (table squared_g) (kernel squared_kernels) 1
+    check_backprop 3 squared_widths 6 (table squared_s) (table squared_g) (kernel squared_kernels) 1,
+    check_off_kinks 3 squared_widths 6 (table squared_z) (kernel squared_kernels) no_shift_int 1
   & check_stationary 3 squared_widths 6 (table squared_z) (table squared_g)].
 Proof. by vm_compute. Qed.
 
@@ -218,6 +238,7 @@ Proof. by apply/eqP; vm_compute. Qed.
 Lemma softmax_checks : [&& check_forward 4 softmax_widths 5 (table softmax_z) (table softmax_s) (kernel softmax_kernels)
                              no_shift_int no_shift_int 10,
     check_backprop 4 softmax_widths 5 (table softmax_s) (table softmax_g) (kernel softmax_kernels) 10,
+    check_off_kinks 4 softmax_widths 5 (table softmax_z) (kernel softmax_kernels) no_shift_int 10,
     check_stationary 4 softmax_widths 5 (table softmax_z) (table softmax_g)
   & check_centred 4 softmax_widths 5 (table softmax_g)].
 Proof. by vm_compute. Qed.
@@ -240,32 +261,68 @@ Proof. by apply/eqP; vm_compute. Qed.
 Lemma shift_D : D 3 shift_widths (coupling 2 (table shift_z) (table shift_s) (table shift_g)) = 2%:Z.
 Proof. by apply/eqP; vm_compute. Qed.
 
+(** Where the gradient that backprop computes is 0 and no unit is at its kink, the loss has the derivative 0 along every
+    direction. *)
+
+Section Flat.
+Context (R : realFieldType) (L : nat) (w : nat -> nat) (N : nat) (z s g : nat -> nat -> nat -> R) (W V : node -> R).
+Context (b h y : nat -> nat -> R) (L_pos : (0 < L)%N) (fwd : relu_forward L w N b h z s W).
+Context (off : off_kinks L w N W b z) (back : backprop L w N s g W) (flat : stationary L w N z g).
+
+Lemma flat_along : over L w (fun v => V v * gradient N z g v) = 0.
+Proof. by apply: over_zero => v v_in; rewrite flat ?mulr0. Qed.
+
+Lemma flat_squared_error :
+  (forall n k, (n < N)%N -> (k < w L)%N -> g L n k = input w z W L.-1 n k - y n k) ->
+  derivative (fun u => loss L w N (z 0%N) (relu_unit b h) (fun n => squared_error (w L) (y n)) (moved W V u)) 0.
+Proof.
+move=> top; rewrite -flat_along; apply: relu_gradient_is_derivative fwd off back _ => // n n_in.
+by apply: (differentiable_ext _ (@squared_error_differentiable _ _ _ _)) => k k_in; rewrite top.
+Qed.
+
+Lemma flat_cross_entropy (e ln : R -> R) :
+  (forall c, 0 < e c) -> (forall c, derivative (fun t => e (c + t)) (e c)) ->
+  (forall c, 0 < c -> derivative (fun t => ln (c + t)) c^-1) -> (forall n, (n < N)%N -> sum (w L) (y n) = 1) ->
+  (forall n k, (n < N)%N -> (k < w L)%N -> g L n k = softmax e (w L) (input w z W L.-1 n) k - y n k) ->
+  derivative (fun u => loss L w N (z 0%N) (relu_unit b h) (fun n => cross_entropy e ln (w L) (y n)) (moved W V u)) 0.
+Proof.
+move=> e_pos e' ln' y1 top; rewrite -flat_along; apply: relu_gradient_is_derivative fwd off back _ => // n n_in.
+have softmax_top : differentiable (w L) _ (input w z W L.-1 n) _ :=
+  cross_entropy_differentiable e_pos e' ln' (y1 n n_in).
+by apply: (differentiable_ext _ softmax_top) => k k_in; rewrite top.
+Qed.
+End Flat.
+
 (** The counterexamples over any real field *)
 
 Theorem squared_error_counterexample (R : realFieldType) (t : R) :
   exists z s g : nat -> nat -> nat -> R, exists W : node -> R, exists y : nat -> nat -> R,
   [/\ relu_forward 3 squared_widths 6 (@no_shift R) (@no_shift R) z s W,
       backprop 3 squared_widths 6 s g W,
-      forall n k, g 3%N n k = input squared_widths z W 2 n k - y n k
-    & stationary 3 squared_widths 6 z g] /\
+      forall n k, g 3%N n k = input squared_widths z W 2 n k - y n k,
+      stationary 3 squared_widths 6 z g
+    & off_kinks 3 squared_widths 6 W (@no_shift R) z /\ forall V, derivative
+        (fun u => loss 3 squared_widths 6 (z 0%N) (relu_unit (@no_shift R) (@no_shift R))
+          (fun n => squared_error 2 (y n)) (moved W V u)) 0] /\
   [/\ A 3 squared_widths (P 6 z s g) = - (t ^+ 2 / 3%:R),
       D 3 squared_widths (P 6 z s g) = - (t / 6%:R)
-    & beta_eff 3 squared_widths (P 6 z s g) = 2%:R * t].
+    & t != 0 -> beta_eff 3 squared_widths (P 6 z s g) = 2%:R * t].
 Proof.
-have /and3P[forward back flat] := squared_checks.
-exists (real R (table squared_z)), (real R (table squared_s)), (errors (table squared_g) t).
-exists (weights (kernel squared_kernels) 1 R).
-exists (fun n k => input squared_widths (real R (table squared_z)) (weights (kernel squared_kernels) 1 R) 2 n k -
-                   errors (table squared_g) t 3 n k).
-have [-> -> ->] := realise_beta t squared_A squared_D; split; split.
-- exact: (realise_forward R _ forward).
-- exact: (realise_backprop t _ back).
-- by move=> n k; rewrite subKr.
-- exact: (realise_stationary t flat).
+have /and4P[forward backward kinks still] := squared_checks; have one : (0 < 1)%N by [].
+pose z := real R (table squared_z); pose s := real R (table squared_s); pose g := errors (table squared_g) t.
+pose W := weights (kernel squared_kernels) 1 R; pose y n k := input squared_widths z W 2 n k - g 3%N n k.
+have fwd : relu_forward 3 squared_widths 6 (@no_shift R) (@no_shift R) z s W := realise_forward R one forward.
+have back : backprop 3 squared_widths 6 s g W := realise_backprop t one backward.
+have off : off_kinks 3 squared_widths 6 W (@no_shift R) z := realise_off_kinks R one kinks.
+have flat : stationary 3 squared_widths 6 z g := realise_stationary t still.
+have top n k : g 3%N n k = input squared_widths z W 2 n k - y n k by rewrite subKr.
+exists z, s, g, W, y.
+have [-> -> ->] := realise_beta t squared_A squared_D; split; split=> //.
+- by split=> // V; apply: (flat_squared_error V (ltn0Sn 2) fwd off back flat) => n k _ _; apply: top.
 - rewrite -mulrN; congr (_ * _); apply: (canLR (mulfK _)); rewrite -?natrX ?pnatr_eq0 //.
   by rewrite -[(6 ^ 2)%N]/(3 * 12)%N natrM mulNr mulKf ?pnatr_eq0.
 - by rewrite -mulrN -mulN1r.
-- rewrite mulrC; congr (_ * _); apply: (canLR (mulfK _)); first by rewrite mulf_eq0 oppr_eq0 !pnatr_eq0.
+- move=> _; rewrite mulrC; congr (_ * _); apply: (canLR (mulfK _)); first by rewrite mulf_eq0 oppr_eq0 !pnatr_eq0.
   by rewrite mulrCA -natrM -[(-1)%:~R]/(- 1 : R) mulN1r.
 Qed.
 
@@ -276,18 +333,28 @@ Theorem softmax_counterexample (R : realFieldType) (e : R -> R) : (forall a, 0 <
       forall n k, g 4%N n k = softmax e 3 (input softmax_widths z W 3 n) k - y n k,
       forall n, (n < 5)%N -> sum 3 (y n) = 1
     & stationary 4 softmax_widths 5 z g] /\
-  beta_eff 4 softmax_widths (P 5 z s g) = - (24%:R / 2500%:R).
+  [/\ off_kinks 4 softmax_widths 5 W (@no_shift R) z,
+      forall ln V, (forall c, derivative (fun u => e (c + u)) (e c)) ->
+        (forall c, 0 < c -> derivative (fun u => ln (c + u)) c^-1) -> derivative
+        (fun u => loss 4 softmax_widths 5 (z 0%N) (relu_unit (@no_shift R) (@no_shift R))
+          (fun n => cross_entropy e ln 3 (y n)) (moved W V u)) 0
+    & beta_eff 4 softmax_widths (P 5 z s g) = - (24%:R / 2500%:R)].
 Proof.
-move=> e_pos; have /and4P[forward back flat centre] := softmax_checks; pose t : R := 500%:R^-1.
+move=> e_pos; have /and5P[forward backward kinks flat centre] := softmax_checks; pose t : R := 500%:R^-1.
 pose z := real R (table softmax_z); pose W := weights (kernel softmax_kernels) 10 R.
 pose g := errors (table softmax_g) t; pose p n := softmax e 3 (input softmax_widths z W 3 n).
-exists z, (real R (table softmax_s)), g, W, (fun n k => p n k - g 4%N n k); split; first split.
-- exact: (realise_forward R _ forward).
-- exact: (realise_backprop t _ back).
-- by move=> n k; rewrite subKr.
-- move=> n n_in; rewrite sum_sub [X in X - _]softmax_sums_to_one //.
+have ten : (0 < 10)%N by []; pose s := real R (table softmax_s).
+have fwd : relu_forward 4 softmax_widths 5 (@no_shift R) (@no_shift R) z s W := realise_forward R ten forward.
+have back : backprop 4 softmax_widths 5 s g W := realise_backprop t ten backward.
+have off : off_kinks 4 softmax_widths 5 W (@no_shift R) z := realise_off_kinks R ten kinks.
+have still : stationary 4 softmax_widths 5 z g := realise_stationary t flat.
+pose y n k := p n k - g 4%N n k; have top n k : g 4%N n k = p n k - y n k by rewrite subKr.
+have y1 n : (n < 5)%N -> sum 3 (y n) = 1.
+  move=> n_in; rewrite sum_sub [X in X - _]softmax_sums_to_one //.
   by rewrite (realise_centred t centre) ?subr0.
-- exact: (realise_stationary t flat).
+exists z, s, g, W, y; split; split=> //.
+  move=> ln V e' ln'; apply: (flat_cross_entropy V (ltn0Sn 3) fwd off back still e_pos e' ln' y1) => n k _ _.
+  exact: top.
 have [_ _ ->] := realise_beta t softmax_A softmax_D.
 rewrite /t -[2500%N]/(500 * 5)%N natrM invfM mulrCA -mulrN; congr (_ * _).
 by rewrite mulN1r invrN mulrN.

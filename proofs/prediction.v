@@ -7,7 +7,7 @@
     the bound on kappa that the fitted slope gives (slope_bounds).
 
     Glossary
-      T             == number of ticks; in MATHEMATICS.md, where T is the epoch to predict, it has no letter
+      ticks         == how many ticks were observed (T is the horizon in MATHEMATICS.md)
       from_mean b t == b t minus the mean of b
       spread b      == sum over t of the squares of from_mean b
       along b f     == sum over t of from_mean b t * f t
@@ -23,43 +23,43 @@ Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
 
 Section Ridge.
-Context (R : realFieldType) (T : nat).
+Context (R : realFieldType) (ticks : nat).
 Implicit Types (b f acc e : nat -> R) (lam eta alpha kappa : R).
 
-Definition from_mean b t : R := b t - mean T b.
-Definition spread b : R := sum T (fun t => from_mean b t * from_mean b t).
-Definition along b f : R := sum T (fun t => from_mean b t * f t).
-Definition deviations b : R := sum T (fun t => `|from_mean b t|).
+Definition from_mean b t : R := b t - mean ticks b.
+Definition spread b : R := sum ticks (fun t => from_mean b t * from_mean b t).
+Definition along b f : R := sum ticks (fun t => from_mean b t * f t).
+Definition deviations b : R := sum ticks (fun t => `|from_mean b t|).
 Definition slope lam b acc : R := along b acc / (spread b + lam).
-Definition at_zero lam b acc : R := mean T acc - slope lam b acc * mean T b.
+Definition at_zero lam b acc : R := mean ticks acc - slope lam b acc * mean ticks b.
 
 Lemma spread_ge0 b : 0 <= spread b.
 Proof. by apply: sum_ge0 => t _; rewrite -expr2 sqr_ge0. Qed.
 
-Lemma sum_const (c : R) : sum T (fun=> c) = T%:R * c.
+Lemma sum_const (c : R) : sum ticks (fun=> c) = ticks%:R * c.
 Proof. by rewrite sumE sumr_const card_ord mulr_natl. Qed.
 
-Lemma mean_const (c : R) : (0 < T)%N -> mean T (fun=> c) = c.
-Proof. by move=> T_pos; rewrite /mean sum_const mulKf // pnatr_eq0 -lt0n. Qed.
+Lemma mean_const (c : R) : (0 < ticks)%N -> mean ticks (fun=> c) = c.
+Proof. by move=> ticks_pos; rewrite /mean sum_const mulKf // pnatr_eq0 -lt0n. Qed.
 
-Lemma mean_add (f h : nat -> R) : mean T (fun t => f t + h t) = mean T f + mean T h.
+Lemma mean_add (f h : nat -> R) : mean ticks (fun t => f t + h t) = mean ticks f + mean ticks h.
 Proof. by rewrite /mean sum_add mulrDr. Qed.
 
-Lemma along_const b c : (0 < T)%N -> along b (fun=> c) = 0.
+Lemma along_const b c : (0 < ticks)%N -> along b (fun=> c) = 0.
 Proof.
-move=> T_pos; rewrite /along -sum_mulr sum_sub sum_const /mean mulrA divff ?pnatr_eq0 -?lt0n //.
+move=> ticks_pos; rewrite /along -sum_mulr sum_sub sum_const /mean mulrA divff ?pnatr_eq0 -?lt0n //.
 by rewrite mul1r subrr mul0r.
 Qed.
 
-Lemma along_self b : (0 < T)%N -> along b b = spread b.
+Lemma along_self b : (0 < ticks)%N -> along b b = spread b.
 Proof.
-move=> T_pos; rewrite -[LHS]subr0 -(along_const b (mean T b) T_pos) -sum_sub.
+move=> ticks_pos; rewrite -[LHS]subr0 -(along_const b (mean ticks b) ticks_pos) -sum_sub.
 by apply: sum_ext => t _; rewrite -mulrBr.
 Qed.
 
 Section Line.
-Context (lam alpha kappa : R) (b e acc : nat -> R) (T_pos : (0 < T)%N) (lam_ge0 : 0 <= lam).
-Context (total_pos : 0 < spread b + lam) (line : forall t, (t < T)%N -> acc t = alpha - kappa * b t + e t).
+Context (lam alpha kappa : R) (b e acc : nat -> R) (ticks_pos : (0 < ticks)%N) (lam_ge0 : 0 <= lam).
+Context (total_pos : 0 < spread b + lam) (line : forall t, (t < ticks)%N -> acc t = alpha - kappa * b t + e t).
 
 Lemma along_line : along b acc = along b e - kappa * spread b.
 Proof.
@@ -69,30 +69,31 @@ rewrite [kappa * _]sum_mull -sum_sub -sum_add; apply: sum_ext => t t_in.
 by rewrite line // mulrDr mulrBr [kappa * (_ * _)]mulrCA -addrA [_ + _ * e t]addrC.
 Qed.
 
-Lemma mean_line : mean T acc = alpha - kappa * mean T b + mean T e.
+Lemma mean_line : mean ticks acc = alpha - kappa * mean ticks b + mean ticks e.
 Proof.
 rewrite (mean_ext line) mean_add; congr (_ + _); rewrite mean_add mean_const //; congr (_ + _).
 by rewrite -mulNr mean_mull; apply: mean_ext => t _; rewrite mulNr.
 Qed.
 
 Theorem prediction_error :
-  at_zero lam b acc - alpha = mean T e - mean T b * (kappa * lam + along b e) / (spread b + lam).
+  at_zero lam b acc - alpha = mean ticks e - mean ticks b * (kappa * lam + along b e) / (spread b + lam).
 Proof.
 have total0 : spread b + lam != 0 by rewrite gt_eqF.
 have kappaE : kappa = (kappa * lam + kappa * spread b) / (spread b + lam) by rewrite -mulrDr addrC mulfK.
 rewrite /at_zero mean_line /slope along_line.
-have -> : kappa * mean T b = mean T b * (kappa * lam + kappa * spread b) / (spread b + lam).
+have -> : kappa * mean ticks b = mean ticks b * (kappa * lam + kappa * spread b) / (spread b + lam).
   by rewrite -mulrA -kappaE mulrC.
-rewrite [_ / _ * mean T b]mulrC mulrA.
+rewrite [_ / _ * mean ticks b]mulrC mulrA.
 set d := (spread b + lam)^-1; rewrite !mulrDr mulrN !mulrDl mulNr.
-set p := mean T b * (kappa * lam) * d; set q := mean T b * (kappa * spread b) * d; set r := mean T b * along b e * d.
+set p := mean ticks b * (kappa * lam) * d; set q := mean ticks b * (kappa * spread b) * d.
+set r := mean ticks b * along b e * d.
 rewrite !opprD opprK; apply/eqP; rewrite subr_eq; apply/eqP.
 by rewrite !addrA [LHS](ACl (4*1*2*5*(3*6))%AC) /= addNr addr0 [RHS](ACl (1*4*2*3)%AC).
 Qed.
 
-Context (eta : R) (small : forall t, (t < T)%N -> `|e t| <= eta).
+Context (eta : R) (small : forall t, (t < ticks)%N -> `|e t| <= eta).
 
-Lemma mean_small : `|mean T e| <= eta.
+Lemma mean_small : `|mean ticks e| <= eta.
 Proof.
 rewrite /mean normrM normfV ger0_norm ?ler0n // ler_pdivr_mull ?ltr0n // -sum_const.
 by apply: le_trans (norm_sum_le _ _) (sum_le small).
@@ -105,21 +106,23 @@ by rewrite normrM mulrC ler_wpmul2r // small.
 Qed.
 
 Theorem prediction_bounded : `|at_zero lam b acc - alpha| <=
-  eta * (1 + `|mean T b| * deviations b / (spread b + lam)) + `|kappa * mean T b| * lam / (spread b + lam).
+  eta * (1 + `|mean ticks b| * deviations b / (spread b + lam)) + `|kappa * mean ticks b| * lam / (spread b + lam).
 Proof.
 have top : `|kappa * lam + along b e| <= eta * deviations b + `|kappa| * lam.
   by apply: le_trans (ler_norm_add _ _) _; rewrite addrC normrM (ger0_norm lam_ge0) ler_add // along_small.
 rewrite prediction_error; apply: le_trans (ler_norm_sub _ _) _.
-have -> : eta * (1 + `|mean T b| * deviations b / (spread b + lam)) + `|kappa * mean T b| * lam / (spread b + lam) =
-    eta + `|mean T b| * (eta * deviations b + `|kappa| * lam) / (spread b + lam).
-  move: (mean T b) (deviations b) (spread b + lam) => mb rb total.
+have -> : eta * (1 + `|mean ticks b| * deviations b / (spread b + lam)) +
+      `|kappa * mean ticks b| * lam / (spread b + lam) =
+    eta + `|mean ticks b| * (eta * deviations b + `|kappa| * lam) / (spread b + lam).
+  move: (mean ticks b) (deviations b) (spread b + lam) => mb rb total.
   rewrite [eta * (1 + _)]mulrDr mulr1 -addrA normrM; congr (_ + _); rewrite mulrDr mulrDl mulrA [eta * _]mulrCA !mulrA.
   by rewrite [`|kappa| * _]mulrC.
 apply: ler_add mean_small _; rewrite normrM normrM normfV (gtr0_norm total_pos).
 by rewrite ler_wpmul2r ?invr_ge0 ?(ltW total_pos) // ler_wpmul2l.
 Qed.
 
-Theorem slope_bounds : 0 < spread b -> `|kappa| <= (`|slope lam b acc| * (spread b + lam) + eta * deviations b) / spread b.
+Theorem slope_bounds : 0 < spread b ->
+  `|kappa| <= (`|slope lam b acc| * (spread b + lam) + eta * deviations b) / spread b.
 Proof.
 move=> spread_pos; rewrite ler_pdivl_mulr // -{1}(gtr0_norm spread_pos) -normrM.
 have -> : kappa * spread b = along b e - along b acc by rewrite along_line opprB addrC subrK.

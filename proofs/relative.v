@@ -2,7 +2,8 @@
 
     Results: (a) the in- and out-degrees of diag(w) P diag(w) are w * dC/dw (relative_in, relative_out), so its A is
     the sum of (w dC/dw)^2 over the interior kernels and its D is (L - 1) mean <g_L, a_L> (relative_A, relative_D).
-    (b) The gradient form is zero at every stationary point (gradient_form_stationary) and between 0 and any bound
+    (b) Both sums of the gradient form are zero at every stationary point, where it is 0 / 0 and counts as 0
+    (gradient_form_stationary), and it lies between 0 and any bound
     on |w dC/dw| (gradient_form_bounded).
 
     Glossary
@@ -102,10 +103,15 @@ rewrite next ?ltnS //; have [l_in'|] := ltnP l.+1 m; first by rewrite IH // subn
 by rewrite leq_eqVlt ltnNge l_in orbF => /eqP->.
 Qed.
 
-Theorem gradient_form_stationary : stationary L w N z g -> gradient_form = 0.
+Theorem gradient_form_stationary : stationary L w N z g ->
+  [/\ over L w (fun x => if interior L x then pull x ^+ 2 else 0) = 0,
+      over L w (fun x => if ((layer x).+1 < L)%N then `|pull x| else 0) = 0 & gradient_form = 0].
 Proof.
-move=> flat; rewrite /gradient_form over_zero ?mul0r // => x x_in.
-by rewrite /pull flat // mulr0 expr2 mulr0 if_same.
+move=> flat; have no_pull x : inside L w x -> pull x = 0 by move=> x_in; rewrite /pull flat ?mulr0.
+have top : over L w (fun x => if interior L x then pull x ^+ 2 else 0) = 0.
+  by apply: over_zero => x x_in; rewrite no_pull // expr2 mulr0 if_same.
+split=> //; last by rewrite /gradient_form top mul0r.
+by apply: over_zero => x x_in; rewrite no_pull // normr0 if_same.
 Qed.
 
 Theorem gradient_form_bounded B : (forall x, inside L w x -> interior L x -> `|pull x| <= B) -> 0 <= B ->

@@ -4,13 +4,19 @@
     (every_batch_zero). So a point that no batch moves has zero gradient on every sample (batches_flat), and there P and
     beta_eff vanish (beta_vanishes_for_batches). Over all sets of m samples, the mean of the squared difference between
     the subsample's mean and that of all samples is (N - m) / (m (N - 1)) times the variance (subsample_variance).
+    Where a set is drawn from each of several classes, and their means are added with any shares, the same mean is the
+    sum over the classes of share^2 times that of the class alone (stratified_variance).
 
     Glossary
       batch_gradient z g x S == the sum over the samples of S of dC/dW at x
       every_batch_flat B     == it is 0 for every weight x and every set S of B samples
       over_subsets F         == the mean of F over all sets of m samples
       centre f               == the mean of f over all samples
-      variance f             == the mean of (f n - centre f)^2 over all samples *)
+      variance f             == the mean of (f n - centre f)^2 over all samples
+      of_class S             == the mean over the set S drawn from class c
+      over_strata F q 0      == the mean of F (sum over c < q of share c * of_class S_c) over all choices of the S_c
+      stratified_centre q    == the sum over c < q of share c times the mean of class c; the mean of all samples where
+                                share c is class c's part of them *)
 From mathcomp Require Import all_ssreflect all_algebra.
 From Capacitance Require Import sum line_graph degrees network vanishing.
 Set Implicit Arguments.
@@ -152,3 +158,82 @@ rewrite -[(\sum_n h n ^+ 2) *+ _]mulr_natl; apply: rearranged => //.
 by rewrite -!natrM absorbed.
 Qed.
 End Subsample.
+
+(** T9 for strata: of each of q classes, with n c samples, m c are drawn, each class's set independently of the
+    others. *)
+Section Strata.
+Context (R : realFieldType) (n m : nat -> nat) (f : forall c, 'I_(n c) -> R) (share : nat -> R).
+Implicit Types (F : R -> R) (c q : nat) (a : R).
+
+Definition of_class c (S : {set 'I_(n c)}) : R := (m c)%:R^-1 * \sum_(i in S) f i.
+
+(** The mean of F (a + the sum over classes of share c * of_class c S), over all choices of one set S for each class. *)
+Fixpoint over_strata F q a : R :=
+  if q is c.+1 then
+    over_subsets (m c) (fun S : {set 'I_(n c)} => over_strata F c (a + share c * @of_class c S))
+  else F a.
+
+Definition stratified_centre q : R := sum q (fun c => share c * centre (@f c)).
+
+Lemma over_subsets_ext N k (F F' : {set 'I_N} -> R) : F =1 F' -> over_subsets k F = over_subsets k F'.
+Proof. by move=> e; congr (_ * _); apply: eq_bigr => S _; apply: e. Qed.
+
+Lemma over_subsets_add N k (F F' : {set 'I_N} -> R) :
+  over_subsets k (fun S => F S + F' S) = over_subsets k F + over_subsets k F'.
+Proof. by rewrite /over_subsets big_split mulrDr. Qed.
+
+Lemma over_subsets_mull N k a (F : {set 'I_N} -> R) : over_subsets k (fun S => a * F S) = a * over_subsets k F.
+Proof. by rewrite /over_subsets -mulr_sumr mulrCA. Qed.
+
+Lemma over_subsets_const N k a : (k <= N)%N -> over_subsets k (fun _ : {set 'I_N} => a) = a.
+Proof.
+move=> k_le; rewrite /over_subsets sumr_const -[X in a *+ X]/(#|[pred S : {set 'I_N} | #|S| == k]|).
+have -> : #|[pred S : {set 'I_N} | #|S| == k]| = 'C(N, k).
+  by have := card_draws (ordinal_finType N) k; rewrite card_ord => <-; apply: eq_card => S; rewrite !inE.
+by rewrite -[a *+ _]mulr_natl mulKf // pnatr_eq0 -lt0n bin_gt0.
+Qed.
+
+(** A subsample's mean is right in the mean. *)
+Lemma subsample_unbiased N k (h : 'I_N -> R) : (0 < k <= N)%N ->
+  over_subsets k (fun S => k%:R^-1 * (\sum_(i in S) h i) - centre h) = 0.
+Proof.
+move=> /andP[k_pos k_le]; pose d i := h i - centre h; have N_pos : (0 < N)%N by apply: leq_trans k_le.
+have d0 : \sum_i d i = 0.
+  rewrite sumrB sumr_const card_ord /centre -[X in _ - X]mulr_natl mulrA divff ?pnatr_eq0 -?lt0n //.
+  by rewrite mul1r subrr.
+transitivity (over_subsets k (fun S : {set 'I_N} => - (k%:R^-1 * \sum_(i in ~: S) d i))).
+  congr (_ * _); apply: eq_bigr => S /eqP kS.
+  have -> : k%:R^-1 * (\sum_(i in S) h i) - centre h = k%:R^-1 * \sum_(i in S) d i.
+    by rewrite sumrB sumr_const kS mulrBr -[centre h *+ k]mulr_natl mulrA mulVf ?mul1r // pnatr_eq0 -lt0n.
+  apply/eqP; rewrite -addr_eq0 -mulrDr mulf_eq0; apply/orP; right; apply/eqP; rewrite -[RHS]d0.
+  by rewrite [RHS](bigID (mem S)) /=; congr (_ + _); apply: eq_bigl => i; rewrite inE.
+rewrite /over_subsets sumrN -mulr_sumr (_ : \sum_(S | _) _ = 0) ?mulr0 ?oppr0 ?mulr0 //.
+transitivity (\sum_(S : {set 'I_N} | #|S| == k) \sum_i if i \notin S then d i else 0).
+  by apply: eq_bigr => S _; rewrite big_mkcond; apply: eq_bigr => i _; rewrite inE.
+rewrite exchange_big /=; transitivity (\sum_i d i *+ 'C(N - 1, k)); last by rewrite sumrMnl d0 mul0rn.
+apply: eq_bigr => i _; rewrite -big_mkcondr sumr_const; have := avoiding k i i; rewrite eqxx /= => <-.
+by congr (_ *+ _); apply: eq_card => S; rewrite !inE subsetC setUid sub1set inE.
+Qed.
+
+Theorem stratified_variance q : (forall c, (c < q)%N -> (0 < m c)%N /\ (1 < n c)%N /\ (m c <= n c)%N) ->
+  over_strata (fun a => (a - stratified_centre q) ^+ 2) q 0 =
+  sum q (fun c => share c ^+ 2 * ((n c - m c)%:R / ((m c)%:R * (n c).-1%:R) * variance (@f c))).
+Proof.
+pose V c := share c ^+ 2 * ((n c - m c)%:R / ((m c)%:R * (n c).-1%:R) * variance (@f c)).
+move=> sizes; suff general a b : over_strata (fun a => (a - b) ^+ 2) q a = (a + stratified_centre q - b) ^+ 2 + sum q V.
+  by rewrite general add0r subrr expr2 mul0r add0r.
+elim: q sizes a => [|c IH] sizes a; first by rewrite /= /stratified_centre /= !addr0.
+have [m_pos [n_gt m_le]] := sizes c (ltnSn c).
+pose off (S : {set 'I_(n c)}) := of_class S - centre (@f c); pose A := a + stratified_centre c.+1 - b.
+transitivity (over_subsets (m c) (fun S =>
+    (A ^+ 2 + sum c V) + (A * share c *+ 2 * off S + share c ^+ 2 * off S ^+ 2))).
+  apply: over_subsets_ext => S; rewrite -/(over_strata _ c _) IH => [|d d_in]; last exact: sizes (ltnW d_in).
+  have -> : a + share c * of_class S + stratified_centre c - b = A + share c * off S.
+    rewrite /A /off /stratified_centre /= mulrBr; move: (sum c _) (share c * _) (share c * _) => p r t.
+    by rewrite [RHS](AC (1*2*1*2) (1*5*2*4*(3*6)))%AC /= subrr addr0.
+  by rewrite sqrrD exprMn mulrnAl mulrA [LHS](ACl (1*4*(2*3))%AC).
+rewrite !over_subsets_add over_subsets_const // !over_subsets_mull.
+rewrite over_subsets_const // subsample_unbiased ?m_pos // mulr0 add0r.
+by rewrite subsample_variance //= -addrA.
+Qed.
+End Strata.

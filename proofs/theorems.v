@@ -5,7 +5,7 @@
 From mathcomp Require Import all_ssreflect all_algebra.
 From Capacitance Require Import sum line_graph degrees network derivative gradient hessian vanishing euler softmax.
 From Capacitance Require Import cross_entropy counterexamples relative rescaling bounds.
-From Capacitance Require Import sampling invariance hessian_bounds prediction.
+From Capacitance Require Import sampling invariance hessian_bounds prediction sharing.
 Set Implicit Arguments.
 Unset Strict Implicit.
 Unset Printing Implicit Defensive.
@@ -185,6 +185,25 @@ Theorem T3_curvature m (p : nat -> R) k : sum m p = 1 -> (k < m)%N ->
   sum m (fun h => (if h == k then p h else 0) - p k * p h) = 0.
 Proof. exact: softmax_curvature_flat. Qed.
 
+(** So for softmax itself, on at most three kernels, whatever the activation functions are. *)
+Theorem T3_softmax_network (e : R -> R) (y : nat -> nat -> R) (H : nat -> nat -> nat -> nat -> R) :
+  let p n := softmax e (w L) (input w z W L.-1 n) in
+  (forall a, 0 < e a) -> (0 < w L)%N -> (forall n, (n < N)%N -> sum (w L) (y n) = 1) -> (L <= 3)%N ->
+  (forall n k, (n < N)%N -> (k < w L)%N -> g L n k = p n k - y n k) ->
+  (forall n k h, (n < N)%N -> (k < w L)%N -> (h < w L)%N ->
+     H L n k h = (if h == k then p n h else 0) - p n k * p n h) ->
+  [/\ A L w (P N z s g) = 0, beta_eff L w (P N z s g) = 0,
+      A L w (hessian_P w N z s g W H) = 0 & beta_eff L w (hessian_P w N z s g W H) = 0].
+Proof.
+move=> p e_pos wide y1 L3 g_is H_is; have centre : centred L w N g.
+  move=> n n_in; rewrite -[RHS](softmax_centred (input w z W L.-1 n) e_pos wide (y1 n n_in)).
+  by apply: sum_ext => k; apply: g_is.
+have flat : flat_curvature L w N H.
+  move=> n k n_in k_in; have one : sum (w L) (p n) = 1 by apply: softmax_sums_to_one.
+  by rewrite -[RHS](softmax_curvature_flat one k_in); apply: sum_ext => h; apply: H_is.
+by have [? ?] := T3_explicit centre L3; have [? ?] := T3_hessian centre flat L3.
+Qed.
+
 (** T3 in general: what leaves the loss unchanged receives nothing in sum, in any network.  theta is all of its
     parameters, of any type T; moving one of them commutes with the shift. *)
 Theorem T3_any_loss (T : Type) (C : T -> R) (shift move : R -> T -> T) (theta : T) (G : T -> R) m (sent : nat -> R) :
@@ -204,16 +223,37 @@ Theorem T3_any_network (e ln : R -> R) m (y : nat -> nat -> R) (T : Type) (outpu
   derivative (fun t => G (shift t theta)) (sum p sent) -> sum p sent = 0.
 Proof. exact: softmax_sends_zero. Qed.
 
-(** T4: a zero gradient does not make beta_eff zero. *)
+(** A dense softmax layer of m classes on any body of q features: the weights that leave one of the features, and the
+    biases, send any parameter of the body 0 in sum. *)
+Theorem T3_any_body_row (e ln : R -> R) m q (y : nat -> nat -> R) (B : Type) (body : B -> nat -> nat -> R)
+  (move : R -> B -> B) (theta : B) (K : nat -> nat -> R) (b : nat -> R) j (G : (nat -> nat -> R) -> R)
+  (sent : nat -> R) :
+  exponential e -> (j < q)%N ->
+  (forall K, derivative (fun u => head_loss e ln m N q y body (move u theta) K b) (G K)) ->
+  derivative (fun t => G (row_raised j t K)) (sum m sent) -> sum m sent = 0.
+Proof. by move=> ex; apply: softmax_row_sends_zero. Qed.
+
+Theorem T3_any_body_biases (e ln : R -> R) m q (y : nat -> nat -> R) (B : Type) (body : B -> nat -> nat -> R)
+  (move : R -> B -> B) (theta : B) (K : nat -> nat -> R) (b : nat -> R) (G : (nat -> R) -> R) (sent : nat -> R) :
+  exponential e ->
+  (forall b, derivative (fun u => head_loss e ln m N q y body (move u theta) K b) (G b)) ->
+  derivative (fun t => G (biases_raised t b)) (sum m sent) -> sum m sent = 0.
+Proof. by move=> ex; apply: softmax_biases_send_zero. Qed.
+
+(** T4: a zero gradient does not make beta_eff zero. No unit is at its kink, and the loss itself has the derivative 0
+    along every direction V in the weights. *)
 Theorem T4_squared_error (t : R) :
   exists z s g : nat -> nat -> nat -> R, exists W : node -> R, exists y : nat -> nat -> R,
   [/\ relu_forward 3 squared_widths 6 (@no_shift R) (@no_shift R) z s W,
       backprop 3 squared_widths 6 s g W,
-      forall n k, g 3%N n k = input squared_widths z W 2 n k - y n k
-    & stationary 3 squared_widths 6 z g] /\
+      forall n k, g 3%N n k = input squared_widths z W 2 n k - y n k,
+      stationary 3 squared_widths 6 z g
+    & off_kinks 3 squared_widths 6 W (@no_shift R) z /\ forall V, derivative
+        (fun u => loss 3 squared_widths 6 (z 0%N) (relu_unit (@no_shift R) (@no_shift R))
+          (fun n => squared_error 2 (y n)) (moved W V u)) 0] /\
   [/\ A 3 squared_widths (P 6 z s g) = - (t ^+ 2 / 3%:R),
       D 3 squared_widths (P 6 z s g) = - (t / 6%:R)
-    & beta_eff 3 squared_widths (P 6 z s g) = 2%:R * t].
+    & t != 0 -> beta_eff 3 squared_widths (P 6 z s g) = 2%:R * t].
 Proof. exact: squared_error_counterexample. Qed.
 
 Theorem T4_softmax (e : R -> R) : (forall a, 0 < e a) ->
@@ -223,7 +263,12 @@ Theorem T4_softmax (e : R -> R) : (forall a, 0 < e a) ->
       forall n k, g 4%N n k = softmax e 3 (input softmax_widths z W 3 n) k - y n k,
       forall n, (n < 5)%N -> sum 3 (y n) = 1
     & stationary 4 softmax_widths 5 z g] /\
-  beta_eff 4 softmax_widths (P 5 z s g) = - (24%:R / 2500%:R).
+  [/\ off_kinks 4 softmax_widths 5 W (@no_shift R) z,
+      forall ln V, (forall c, derivative (fun u => e (c + u)) (e c)) ->
+        (forall c, 0 < c -> derivative (fun u => ln (c + u)) c^-1) -> derivative
+        (fun u => loss 4 softmax_widths 5 (z 0%N) (relu_unit (@no_shift R) (@no_shift R))
+          (fun n => cross_entropy e ln 3 (y n)) (moved W V u)) 0
+    & beta_eff 4 softmax_widths (P 5 z s g) = - (24%:R / 2500%:R)].
 Proof. exact: softmax_counterexample. Qed.
 
 (** T5: P times the weights is the gradient; the weights times P too, without bias and shift. *)
@@ -270,7 +315,10 @@ Theorem T7_D : backprop L w N s g W -> homogeneous L w N z s W ->
   L.-1%:R * mean N (fun n => sum (w L) (fun k => input w z W L.-1 n k * g L n k)).
 Proof. exact: relative_D. Qed.
 
-Theorem T7_gradient_form_stationary : stationary L w N z g -> gradient_form L w N z g W = 0.
+Theorem T7_gradient_form_stationary : stationary L w N z g ->
+  [/\ over L w (fun x => if interior L x then (W x * gradient N z g x) ^+ 2 else 0) = 0,
+      over L w (fun x => if ((layer x).+1 < L)%N then `|W x * gradient N z g x| else 0) = 0
+    & gradient_form L w N z g W = 0].
 Proof. exact: gradient_form_stationary. Qed.
 
 Theorem T7_gradient_form_bounded B :
@@ -302,29 +350,63 @@ Qed.
 
 (** T8: how far h(0) can be from alpha, if acc = alpha - kappa beta + e with |e| <= eta, and the line is fitted by ridge
     with penalty lam on centred beta; and how large kappa can be. *)
-Theorem T8_error T (lam alpha kappa : R) (b e acc : nat -> R) : (0 < T)%N -> 0 < spread T b + lam ->
-  (forall t, (t < T)%N -> acc t = alpha - kappa * b t + e t) ->
-  at_zero T lam b acc - alpha = mean T e - mean T b * (kappa * lam + along T b e) / (spread T b + lam).
+Theorem T8_error ticks (lam alpha kappa : R) (b e acc : nat -> R) : (0 < ticks)%N -> 0 < spread ticks b + lam ->
+  (forall t, (t < ticks)%N -> acc t = alpha - kappa * b t + e t) ->
+  at_zero ticks lam b acc - alpha =
+  mean ticks e - mean ticks b * (kappa * lam + along ticks b e) / (spread ticks b + lam).
 Proof. exact: prediction_error. Qed.
 
-Theorem T8_bound T (lam alpha kappa : R) (b e acc : nat -> R) eta :
-  (0 < T)%N -> 0 <= lam -> 0 < spread T b + lam ->
-  (forall t, (t < T)%N -> acc t = alpha - kappa * b t + e t) -> (forall t, (t < T)%N -> `|e t| <= eta) ->
-  `|at_zero T lam b acc - alpha| <=
-  eta * (1 + `|mean T b| * deviations T b / (spread T b + lam)) + `|kappa * mean T b| * lam / (spread T b + lam).
-Proof. by move=> T_pos lam_ge0 total_pos line; apply: prediction_bounded. Qed.
+Theorem T8_bound ticks (lam alpha kappa : R) (b e acc : nat -> R) eta :
+  (0 < ticks)%N -> 0 <= lam -> 0 < spread ticks b + lam ->
+  (forall t, (t < ticks)%N -> acc t = alpha - kappa * b t + e t) -> (forall t, (t < ticks)%N -> `|e t| <= eta) ->
+  `|at_zero ticks lam b acc - alpha| <=
+  eta * (1 + `|mean ticks b| * deviations ticks b / (spread ticks b + lam)) +
+  `|kappa * mean ticks b| * lam / (spread ticks b + lam).
+Proof. by move=> ticks_pos lam_ge0 total_pos line; apply: prediction_bounded. Qed.
 
-Theorem T8_slope T (lam alpha kappa : R) (b e acc : nat -> R) eta : (0 < T)%N -> 0 < spread T b + lam ->
-  (forall t, (t < T)%N -> acc t = alpha - kappa * b t + e t) -> (forall t, (t < T)%N -> `|e t| <= eta) ->
-  0 < spread T b ->
-  `|kappa| <= (`|slope T lam b acc| * (spread T b + lam) + eta * deviations T b) / spread T b.
-Proof. by move=> T_pos total_pos line; apply: (slope_bounds T_pos total_pos line). Qed.
+Theorem T8_slope ticks (lam alpha kappa : R) (b e acc : nat -> R) eta : (0 < ticks)%N -> 0 < spread ticks b + lam ->
+  (forall t, (t < ticks)%N -> acc t = alpha - kappa * b t + e t) -> (forall t, (t < ticks)%N -> `|e t| <= eta) ->
+  0 < spread ticks b ->
+  `|kappa| <= (`|slope ticks lam b acc| * (spread ticks b + lam) + eta * deviations ticks b) / spread ticks b.
+Proof. by move=> ticks_pos total_pos line; apply: (slope_bounds ticks_pos total_pos line). Qed.
 
 (** T9: the mean over all sets of m samples of the squared difference between a subsample's mean and that of all. *)
 Theorem T9 (n m : nat) (f : 'I_n -> R) : (0 < m)%N -> (1 < n)%N -> (m <= n)%N ->
   over_subsets m (fun S => (m%:R^-1 * (\sum_(i in S) f i) - centre f) ^+ 2) =
   (n - m)%:R / (m%:R * n.-1%:R) * variance f.
 Proof. exact: subsample_variance. Qed.
+
+(** T9, stratified: of class c, with n c samples, m c are drawn; share c weighs its mean. *)
+Theorem T9_strata (n m : nat -> nat) (f : forall c, 'I_(n c) -> R) (share : nat -> R) q :
+  (forall c, (c < q)%N -> (0 < m c)%N /\ (1 < n c)%N /\ (m c <= n c)%N) ->
+  over_strata m f share (fun a => (a - stratified_centre f share q) ^+ 2) q 0 =
+  sum q (fun c => share c ^+ 2 * ((n c - m c)%:R / ((m c)%:R * (n c).-1%:R) * variance (@f c))).
+Proof. exact: stratified_variance. Qed.
+
+(** T0 with shared weights: U parameters make the weights of the connections, W x = sum over u of carries x u times
+    parameter u.  shared_P is the matrix by which one parameter's gradient depends on another, z, s and g held fixed;
+    its degrees are the sums over the connections, in closed form. *)
+Theorem T0_shared_P (carries : node -> nat -> R) (V : node -> R) u v t :
+  shared_received L w N z s g carries (moved V (carries^~ v) t) u =
+  shared_received L w N z s g carries V u + t * shared_P L w N z s g carries u v.
+Proof. exact: shared_P_is_derivative. Qed.
+
+Theorem T0_shared_in_degree U (carries : node -> nat -> R) u : sum U (shared_P L w N z s g carries u) =
+  sum L.-1 (fun l => sum (w l) (fun j => sum (w l.+1) (fun i => carries (Node l j i) u *
+    mean N (fun n => s l.+1 n i * z l n j * laid_errors w g U carries l n i)))).
+Proof. exact: shared_in_closed. Qed.
+
+Theorem T0_shared_out_degree U (carries : node -> nat -> R) v :
+  sum U (fun u => shared_P L w N z s g carries u v) =
+  sum L.-1 (fun l => sum (w l.+1) (fun i => sum (w l.+2) (fun k =>
+    mean N (fun n => s l.+1 n i * laid_units w z U carries l n i * g l.+2 n k) * carries (Node l.+1 i k) v))).
+Proof. exact: shared_out_closed. Qed.
+
+Theorem T0_shared_D U (carries : node -> nat -> R) :
+  sum U (fun u => sum U (shared_P L w N z s g carries u)) =
+  sum L.-1 (fun l => mean N (fun n => sum (w l.+1) (fun i =>
+    s l.+1 n i * laid_units w z U carries l n i * laid_errors w g U carries l n i))).
+Proof. exact: shared_D_closed. Qed.
 
 (** The gradient is the gradient: the mean of activation times error, with backprop's errors, is the derivative of
     the loss along every direction V and by every weight, if g_L is the gradient of the loss by the outputs.  So it is

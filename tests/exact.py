@@ -22,14 +22,36 @@ class Weight(NamedTuple):
     i: int
 
 
+class Unit(NamedTuple):
+    """A bias "b", a scale "k" or a shift "c" of neuron i of layer l, as a node."""
+
+    what: str
+    l: int
+    i: int
+
+
 class Network(NamedTuple):
-    """Kernels, biases, and the scales k and shifts c of frozen norms, which the last layer has not, by layer number."""
+    """Kernels, biases, and the scales k and shifts c of frozen norms, which the last layer has not, by layer number.
+
+    A norm centres by m and divides by d, its statistics, before it scales and shifts.
+    """
 
     W: dict
     b: dict
     k: dict
     c: dict
     norm: str = "after"
+    m: dict = {}  # noqa: RUF012
+    d: dict = {}  # noqa: RUF012
+
+    def normed(self, l, row):
+        """(a - m) / d of a row of layer l."""
+        zero, one = [Fraction(0)] * len(row), [Fraction(1)] * len(row)
+        return [(a - m) / d for a, m, d in zip(row, self.m.get(l, zero), self.d.get(l, one), strict=True)]
+
+    def slopes(self, l):
+        """k / d of layer l."""
+        return [k / d for k, d in zip(self.k[l], self.d.get(l, [Fraction(1)] * len(self.k[l])), strict=True)]
 
     @property
     def depth(self):
@@ -44,12 +66,27 @@ class Network(NamedTuple):
             for i, value in enumerate(row)
         }
 
+    @property
+    def parameters(self):
+        """Every weight, bias, scale and shift as a node, layer after layer."""
+        nodes = []
+        for l in self.W:
+            nodes += [weight for weight in self.weights if weight.l == l]
+            nodes += [Unit("b", l, i) for i in range(len(self.b[l]))]
+            if l < self.depth:
+                nodes += [Unit(what, l, i) for what in "kc" for i in range(len(self.b[l]))]
+        return nodes
+
     def moved(self, changes):
-        """The network with changes, a dictionary, added to some weights."""
+        """The network with changes, a dictionary, added to some weights, biases, scales and shifts."""
         W = {l: [list(row) for row in kernel] for l, kernel in self.W.items()}
-        for (l, j, i), change in changes.items():
-            W[l][j][i] += change
-        return self._replace(W=W)
+        vectors = {what: {l: list(row) for l, row in getattr(self, what).items()} for what in "bkc"}
+        for node, change in changes.items():
+            if isinstance(node, Unit):
+                vectors[node.what][node.l][node.i] += change
+            else:
+                W[node.l][node.j][node.i] += change
+        return self._replace(W=W, **vectors)
 
 
 class Families(NamedTuple):
@@ -84,11 +121,11 @@ def forward(net, x):
         z[l], s[l] = [], []
         for row in affine(net, l, z[l - 1]):
             if net.norm == "before":
-                row = [k * a + c for k, a, c in zip(net.k[l], row, net.c[l], strict=True)]
-            s[l].append([k * (a > 0) for k, a in zip(net.k[l], row, strict=True)])
+                row = [k * a + c for k, a, c in zip(net.k[l], net.normed(l, row), net.c[l], strict=True)]
+            s[l].append([slope * (a > 0) for slope, a in zip(net.slopes(l), row, strict=True)])
             active = [a if a > 0 else Fraction(0) for a in row]
             if net.norm == "after":
-                active = [k * a + c for k, a, c in zip(net.k[l], active, net.c[l], strict=True)]
+                active = [k * a + c for k, a, c in zip(net.k[l], net.normed(l, active), net.c[l], strict=True)]
             z[l].append(active)
     return z, s, affine(net, net.depth, z[net.depth - 1])
 
@@ -166,6 +203,93 @@ def moved_outputs(net, z, s, changes):
     return affine(moved, net.depth, below)
 
 
+def on_off(net, x):
+    """[n][i], by layer: whether the relu is on."""
+    z, on = {0: x}, {}
+    for l in range(1, net.depth):
+        rows = affine(net, l, z[l - 1])
+        if net.norm == "before":
+            rows = [[k * a + c for k, a, c in zip(net.k[l], net.normed(l, row), net.c[l], strict=True)] for row in rows]
+        on[l] = [[a > 0 for a in row] for row in rows]
+        z[l] = gated(net, l, z[l - 1], on[l])
+    return on
+
+
+def gated(net, l, below, on):
+    """z_l with the relus on or off as told: a polynomial in the parameters."""
+    found = []
+    for row, gates in zip(affine(net, l, below), on, strict=True):
+        if net.norm == "before":
+            row = [k * a + c for k, a, c in zip(net.k[l], net.normed(l, row), net.c[l], strict=True)]
+        row = [a * gate for a, gate in zip(row, gates, strict=True)]
+        if net.norm == "after":
+            row = [k * a + c for k, a, c in zip(net.k[l], net.normed(l, row), net.c[l], strict=True)]
+        found.append(row)
+    return found
+
+
+def second_derivatives(net, x, error, curvature, pairs):
+    """d2C by pairs of parameters, from exact second differences of the loss <g_L, d> + d' H d / 2, d = a_L(parameters) - a_L.
+
+    With the relus as they are, d is linear in every single parameter, so that the loss is quadratic in each: the differences are exact.
+    """
+    on = on_off(net, x)
+
+    def outputs(changes):
+        moved, z = net.moved(changes), x
+        for l in range(1, net.depth):
+            z = gated(moved, l, z, on[l])
+        return affine(moved, net.depth, z)
+
+    a = outputs({})
+
+    def loss(changes):
+        d = [[u - v for u, v in zip(new, old, strict=True)] for new, old in zip(outputs(changes), a, strict=True)]
+        return mean(
+            dot(g_n, d_n) + dot(d_n, [dot(row, d_n) for row in H_n]) / 2
+            for g_n, d_n, H_n in zip(error, d, curvature, strict=True)
+        )
+
+    one = Fraction(1)
+    P = {}
+    for p, q in pairs:
+        if p == q:
+            P[p, q] = loss({p: one}) + loss({p: -one})  # loss({}) is 0
+        else:
+            P[p, q] = sum(u * v * loss({p: u * one, q: v * one}) for u in (1, -1) for v in (1, -1)) / Fraction(4)
+    return P
+
+
+def chain(net):
+    """The nodes of the chain of kernels and norms, layer after layer: W_1, then k_1 and c_1, ..., W_L."""
+    layers = []
+    for l in net.W:
+        layers.append([weight for weight in net.weights if weight.l == l])
+        if l < net.depth:
+            layers.append([Unit(what, l, i) for what in "kc" for i in range(len(net.b[l]))])
+    return layers
+
+
+def interaction_with_norms(net, x, error, strength="signed"):
+    """P of the explicit reading on the chain (MATHEMATICS.md, section 2): held fixed is what Eq. 7 holds fixed."""
+    size = abs if strength == "magnitude" else lambda value: value
+    z, s, _ = forward(net, x)
+    g, on, samples = errors(net, s, error), on_off(net, x), range(len(x))
+    P = {}
+    for l in range(1, net.depth):
+        d = net.d.get(l, [Fraction(1)] * len(net.b[l]))
+        u = [net.normed(l, [a if a > 0 else Fraction(0) for a in row]) for row in affine(net, l, z[l - 1])]
+        for i in range(len(net.b[l])):
+            e = [dot(g_n, net.W[l + 1][i]) for g_n in g[l + 1]]
+            for j in range(len(z[l - 1][0])):
+                terms = (size(z[l - 1][n][j] * on[l][n][i] * e[n] / d[i]) for n in samples)
+                P[Weight(l, j, i), Unit("k", l, i)] = mean(terms)
+            for q in range(len(g[l + 1][0])):
+                P[Unit("k", l, i), Weight(l + 1, i, q)] = mean(size(u[n][i] * g[l + 1][n][q]) for n in samples)
+                P[Unit("c", l, i), Weight(l + 1, i, q)] = mean(size(g[l + 1][n][q]) for n in samples)
+    return P
+
+
 def row_sums(P):
     """delta_in: of every node that receives."""
     sums = defaultdict(Fraction)
@@ -216,7 +340,7 @@ def rows(n, width, numbers=tuple(NUMBERS)):
 
 
 @st.composite
-def networks(draw, max_depth=4, max_width=3, homogeneous=False):
+def networks(draw, max_depth=4, max_width=3, homogeneous=False, statistics=False):
     """Networks with biases and frozen norms, or with scales alone where homogeneous; widths first, so that they shrink."""
     widths = draw(st.lists(st.integers(1, max_width), min_size=4, max_size=max_depth + 1))
     W = {l: draw(rows(*shape)) for l, shape in enumerate(itertools.pairwise(widths), 1)}
@@ -227,7 +351,11 @@ def networks(draw, max_depth=4, max_width=3, homogeneous=False):
     )
     scaled = draw(st.booleans())
     k = {l: draw(vector) if scaled else [Fraction(1)] * widths[l] for l, vector in vectors.items()}
-    return Network(W, b, k, c, draw(st.sampled_from(["after", "before"])))
+    net = Network(W, b, k, c, draw(st.sampled_from(["after", "before"])))
+    if not statistics:
+        return net
+    positive = {l: st.lists(st.sampled_from(POSITIVE), min_size=n, max_size=n) for l, n in enumerate(widths[1:], 1)}
+    return net._replace(m={l: draw(vectors[l]) for l in vectors}, d={l: draw(positive[l]) for l in positive})
 
 
 @st.composite

@@ -16,6 +16,7 @@ from ncap import reference as ref
 DYADIC = [0.0, 0.5, -0.5, 1.0, -1.0]
 LIVELY = [0.5, 1.0, 0.5, 1.0, -0.5]  # few relus are off, so that most networks interact
 SCALES = [1.0, 0.5, 2.0, -1.0]
+DEVIATIONS = [1.0, 0.5, 2.0]
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,11 @@ def mlps(
     hidden = sizes[1:-1]
     scales = [draw(arrays(n, SCALES)) for n in hidden] if norm != "none" else None
     shifts = [draw(arrays(n)) for n in hidden] if norm != "none" else None
-    return ref.MLP(kernels, b, scales, shifts, norm="before" if norm == "before" else "after", loss=loss)
+    means = deviations = None
+    if norm != "none" and draw(st.booleans()):
+        means = [draw(arrays(n)) for n in hidden]
+        deviations = [draw(arrays(n, DEVIATIONS)) for n in hidden]
+    return ref.MLP(kernels, b, scales, shifts, "before" if norm == "before" else "after", loss, means, deviations)
 
 
 @st.composite

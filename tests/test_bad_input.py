@@ -257,9 +257,15 @@ WEIGHTS = [
 ]
 SETTINGS = [
     ("method", "auto", ValueError, "method must be one of 'closed_form', 'autodiff', got 'auto'"),
-    ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', got 'relative'"),
+    (
+        "interaction",
+        "relative",
+        ValueError,
+        "interaction must be one of 'explicit', 'hessian', 'full_hessian', got 'relative'",
+    ),
     ("strength", "loud", ValueError, "strength must be one of 'signed', 'magnitude', got 'loud'"),
     ("weighting", "", ValueError, "weighting must be one of 'unit', 'relative', got ''"),
+    ("nodes", "all", ValueError, "nodes must be one of 'kernels', 'norms', got 'all'"),
     ("reading", "explicit/magnitud/unit", ValueError, "did you mean 'explicit/magnitude/unit'?"),
     ("reading", "hessian/magnitude/unit", ValueError, "by the oracle alone", "use ncap.reference.capacitance"),
     ("reading", 3, TypeError, "reading must be a name such as 'explicit/magnitude/unit', got 3"),
@@ -816,6 +822,14 @@ TABLES["score"] = Table(
         ("names", [], ValueError, "names must hold one score at least, got []", SCORES),
         ("names", 3, TypeError, "names must be a list of scores, or a text of them separated by commas, got 3"),
         ("names", ["log_me", 3], TypeError, "names must be a list of scores", "got ['log_me', 3]"),
+        ("error", "yes", ValueError, "error must be True or False, got 'yes'"),
+        ("history", 3, TypeError, "history must be a pandas DataFrame, got int"),
+        (
+            "history",
+            pd.DataFrame({"target": ["a"], "candidate": ["b"], "accuracy": [70.0]}),
+            ValueError,
+            "history.accuracy must be numbers in 0..1, got 70",
+        ),
         *(("candidate", *row) for row in CANDIDATES),
         ("target", "digitz", ValueError, "unknown target 'digitz'; did you mean 'digits'?"),
         ("target", None, TypeError, "target must be a name", "got NoneType"),
@@ -962,6 +976,9 @@ TABLES |= {
             ("engine", None, TypeError, "engine must be a name, got None; known: local"),
             ("rule", "last_sen", ValueError, "unknown rule 'last_sen'; did you mean 'last_seen'?"),
             ("horizon", -1, ValueError, "horizon must be a positive number of epochs, got -1"),
+            ("scores", "logme", ValueError, "unknown score 'logme'; did you mean 'log_me'?"),
+            ("scores", 3, TypeError, "scores must be a list of scores, or a text of them separated by commas, got 3"),
+            ("scores", [], ValueError, "scores must hold one score at least, got []"),
             *LIMITS,
             *SIZES,
             *ON_BAD,
@@ -981,7 +998,7 @@ TABLES |= {
             ("ticks_per_epoch", (), ValueError, "ticks_per_epoch must be a whole number, or several of which the last repeats"),
             ("epoch", 3, TypeError, "unknown setting 'epoch'; did you mean 'epochs'?"),
             ("interaction", "hessian", ValueError, "interaction='hessian' can be read with strength='signed' only, got 'magnitude'"),
-            ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', got 'relative'"),
+            ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', 'full_hessian', got 'relative'"),
             ("strength", "loud", ValueError, "strength must be one of 'signed', 'magnitude', got 'loud'"),
             ("weighting", "degree", ValueError, "weighting must be one of 'unit', 'relative', got 'degree'"),
             ("hidden", 8, ValueError, "hidden must be a list of whole numbers such as (256, 128), got 8"),
@@ -1021,6 +1038,7 @@ TABLES |= {
                 for name in ("n_train", "repeats")
                 for value in (0, "5", None)
             ),
+            ("readings", ["gradiant"], ValueError, "did you mean 'gradient'"),
             ("n_train", 9, ValueError, "n_train: must lie between the number of classes, 10, and of training images, 60, got 9"),
             *(("candidates", *row) for row in CANDIDATES if row[1] is TypeError),
             ("target", None, TypeError, "target must be a name, the path of a .npz file or an ncap.targets.Target, got NoneType"),
@@ -1125,6 +1143,16 @@ TABLES |= {
             ("truth", ENDS.assign(accuracy=[80, 90]), ValueError, "must be numbers in 0..1, got 80", "pass fractions, not percent"),
             ("rules", [], TypeError, "rules must be a name, a rule, or a list of them, got []"),
             ("ticks", [1, 0], ValueError, "ticks must be a whole number of at least 1, got 0"),
+        ],
+    ),
+    "load_benchmark": Table(
+        ncap.load_benchmark,
+        {"path": "nowhere"},
+        [
+            ("path", 3, TypeError, "path must be a path, a text or a pathlib.Path, got 3"),
+            ("tier", "smal", ValueError, "tier must be one of small, real, subtargets, got 'smal'; did you mean 'small'?"),
+            ("probe", "thawed", ValueError, "probe must be one of trained, frozen, got 'thawed'"),
+            ("role", 1, ValueError, "role must be one of development, held_out, got 1"),
         ],
     ),
     "write_report": Table(

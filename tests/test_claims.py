@@ -128,7 +128,7 @@ GOOD = "`ref.beta_eff` `ncap.rank` `T0_*` `test_claims.py` `test_every_*` `cost.
         ("proven", GOOD, "", []),
         ("proven", f"{GOOD} `ref.gamma_eff`", "", ["no function ref.gamma_eff"]),
         ("proven", f"{GOOD} `ncap.published.PAPER_RATIO`", "", ["no function ncap.published.PAPER_RATIO"]),
-        ("proven", f"{GOOD} `T9_*`", "", ["no theorem T9_*"]),
+        ("proven", f"{GOOD} `T10_*`", "", ["no theorem T10_*"]),
         ("proven", f"{GOOD} `test_nothing`", "", ["no test test_nothing in test_claims.py"]),
         ("proven", f"`test_every_*` {GOOD}", "", ["no test test_every_* in None"]),
         ("proven", f"{GOOD} `test_nowhere.py` `test_*`", "", ["no test test_* in test_nowhere.py"]),

@@ -93,7 +93,13 @@ ALL = [
     "explicit/signed/relative",
     "hessian/signed/unit",
     "hessian/signed/relative",
+    "explicit/magnitude/unit/norms",
+    "explicit/signed/unit/norms",
+    "hessian/signed/unit/norms",
+    "full_hessian/signed/unit",
     "gradient",
+    "explicit/magnitude/unit/batches64",
+    "full_hessian/signed/unit/batches64",
 ]
 
 

@@ -17,12 +17,20 @@ if TYPE_CHECKING:
     import keras
 
 WEIGHTS = Path(__file__).parent / "weights"
+HEADS = WEIGHTS / "heads"
 
 
 @cache
 def card(collection: str) -> dict[str, Any]:
     """How the weights of a collection were trained, and family, size and accuracy of each of its candidates."""
     return dict(json.loads((WEIGHTS / f"{collection}.json").read_text(encoding="utf-8")))
+
+
+def head(features: int, classes: int) -> "keras.Model":
+    """A head without weights of its own yet: a dense layer with a softmax over (n, features)."""
+    import keras
+
+    return keras.Sequential([keras.Input((features,)), keras.layers.Dense(classes, activation="softmax")])
 
 
 class _Network(Candidate):
@@ -67,6 +75,25 @@ class ShippedCandidate(_Network):
         model = self._architecture()
         load_weights(model, WEIGHTS / f"{self._network}.h5")
         return model
+
+    def classifier(self) -> "keras.Model | None":
+        """The body under its head, probabilities of the classes on the card; None for a network whose head is not shipped.
+
+        The head is not the one of the pre-training, which was thrown away, but was fitted to the body's features afterwards
+        (`ncap.candidates.fit_heads`).
+        """
+        file = HEADS / f"{self._network}.h5"
+        if not file.is_file():
+            return None
+        import keras
+
+        from ncap.candidates.hdf5 import load_weights
+
+        body = self.build()
+        features = body.output if body.output.ndim == 2 else keras.layers.GlobalAveragePooling2D()(body.output)
+        top = head(features.shape[1], len(card(self._collection)["classes"]))
+        load_weights(top, file)
+        return keras.Model(body.input, top(features))
 
     def untrained(self) -> "RandomStart":
         """The same body with random weights, always the same ones."""

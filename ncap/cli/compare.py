@@ -42,14 +42,15 @@ def compare(
 
     names = RULES.names() if rules is None else [RULES.check(name.strip()) for name in rules.split(",")]
     read = _whole(ticks)
-    accuracies = None if truth is None else _read(truth)
+    accuracies = None if truth is None else read_truth(truth)
     records = load(store, settings, target)
     print_table(
         compare_rules(records, records.truth() if accuracies is None else accuracies, names, read), format, _shown
     )
 
 
-def _read(path: Path) -> "pd.DataFrame":
+def read_truth(path: Path) -> "pd.DataFrame":
+    """A CSV file of accuracies; ValueError, which names it, where it has other columns or cannot be read."""
     import pandas as pd
 
     from ncap.records.schema import TRUTH

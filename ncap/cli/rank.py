@@ -30,6 +30,7 @@ from ncap.cli.printer import format_option, print_table, say
     is_flag=True,
     help="Time two batches of every candidate, print what the job will take, and train nothing.",
 )
+@click.option("--scores", default=None, help="Scores to show beside the predictions; `ncap scores` lists them.")
 @click.option(
     "--progress/--quiet", default=True, help="Show progress bars, a line per finished candidate, and the ranking."
 )
@@ -54,7 +55,9 @@ def rank(out: Path, progress: bool, format: str, dry_run: bool, **settings: Any)
 def _print_plan(given: dict[str, Any], format: str) -> None:
     from ncap.dry_run import plan
 
-    planned = plan(**{name: value for name, value in given.items() if name not in ("rule", "horizon", "engine")})
+    planned = plan(
+        **{name: value for name, value in given.items() if name not in ("rule", "horizon", "engine", "scores")}
+    )
     print_table(planned.table, format)
     if format == "table":
         say(planned.summary())

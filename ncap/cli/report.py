@@ -33,8 +33,9 @@ def report(
     from ncap.ranking.order import rank_records
     from ncap.records.store import Store
     from ncap.report import write_report
-    from ncap.report.terminal import ranking_table
+    from ncap.report.terminal import ranking_table, scores_table
     from ncap.rules import resolve
+    from ncap.terminal import open_console
 
     chosen = resolve(rule)
     with Store(store, create=False) as opened:
@@ -44,6 +45,8 @@ def report(
     metric = of_facts(ranking.facts)
     print_table(ranking.table, format, lambda table: ranking_table(table, metric))
     if format == "table":
+        if (beside := scores_table(ranking.table)) is not None:
+            open_console().print(beside)
         say(page)
     others = [job for job in jobs if (job["settings"], job["target"]) != (records.settings, records.target)]
     if others and settings is None:

@@ -1,8 +1,11 @@
 """ncap score."""
 
+from pathlib import Path
+
 import click
 
 from ncap.cli import options
+from ncap.cli.compare import read_truth
 from ncap.cli.printer import format_option, print_table
 
 
@@ -10,9 +13,30 @@ from ncap.cli.printer import format_option, print_table
 @options.candidates
 @options.target
 @click.option("--names", default=None, help="Scores, separated by commas; all by default.")
+@click.option(
+    "--images", "n", type=click.IntRange(1), default=4096, help="Images of the training part that are scored, at most."
+)
+@click.option(
+    "--error/--no-error", default=False, help="Show the standard error of sampling; takes five times as long."
+)
+@click.option(
+    "--history",
+    type=options.PATH,
+    default=None,
+    help="CSV file of accuracies on other targets: target,candidate,accuracy.",
+)
 @options.seed("splits and samples")
 @format_option
-def score(candidates: str, target: str, names: str | None, seed: int, format: str) -> None:
+def score(
+    candidates: str,
+    target: str,
+    names: str | None,
+    n: int,
+    error: bool,
+    history: Path | None,
+    seed: int,
+    format: str,
+) -> None:
     """Score candidates on a target without training; higher is better."""
     from ncap import candidates as sources
     from ncap import framework, targets
@@ -24,4 +48,5 @@ def score(candidates: str, target: str, names: str | None, seed: int, format: st
     framework.load()
     from ncap.scores.scoring import score as score_candidates
 
-    print_table(score_candidates(candidates, target, chosen, seed=seed), format)
+    known = None if history is None else read_truth(history)
+    print_table(score_candidates(candidates, target, chosen, n=n, seed=seed, history=known, error=error), format)

@@ -28,8 +28,9 @@ class CapacitanceCallback(keras.callbacks.Callback):
     Args:
         x: inputs, shape (N, ...), as the model takes them.
         y: labels, shape (N,), or targets, shape (N, classes).
-        method, interaction, strength, weighting, loss, batch_size, reading, sample_weight: as in `ncap.capacitance`. No callback can see
-            the class_weight or sample_weight that model.fit was given: pass sample_weight here too.
+        method, interaction, strength, weighting, loss, batch_size, reading, sample_weight, nodes: as in `ncap.capacitance`. No callback
+            can see the class_weight or sample_weight that model.fit was given: pass sample_weight here too. Nor does it see the order in
+            which an epoch took its samples: a reading of mini-batches takes those of x as it stands.
         name: key in the logs, "beta_eff", and of the error, "beta_eff_error"; of several callbacks each needs its own.
 
     Attributes: `last`, the latest Capacitance, None before the first; `seconds`, how long that reading took.
@@ -60,6 +61,7 @@ class CapacitanceCallback(keras.callbacks.Callback):
         reading: str | None = None,
         sample_weight: Any = None,
         name: str = "beta_eff",
+        nodes: str | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(name, str) or not name:
@@ -74,6 +76,7 @@ class CapacitanceCallback(keras.callbacks.Callback):
             "loss": loss,
             "batch_size": batch_size,
             "reading": reading,
+            "nodes": nodes,
         }
         _, self.method = check_settings(**self.options)
         self.last: Capacitance | None = None

@@ -6,7 +6,7 @@ hold the two against each other. What crosses the border to the device is the pr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -61,18 +61,23 @@ class StrengthSums(NamedTuple):
 
 def measure(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
     """A, D, their magnitudes and the standard error of an explicit reading or of the gradient form; see ncap.measure.method."""
-    if reading == GRADIENT_FORM:
-        return _of_gradient_form(data, batch_size)
-    return _explicit(data, reading, batch_size)
+    batches = _batches(data, batch_size)
+    return _of_gradient_form(batches) if reading == GRADIENT_FORM else _explicit(batches, reading)
 
 
-def _explicit(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
+def measure_each(data: ProbeData, reading: Reading, size: int) -> list[Sums]:
+    """The same of every mini-batch of `size` samples, without standard errors, whose weights are read once for all of them."""
+    of = _of_gradient_form if reading == GRADIENT_FORM else partial(_explicit, reading=reading)
+    return [of([families], with_error=False) for families in _batches(data, size)]
+
+
+def _explicit(batches: list[Families], reading: Reading, with_error: bool = True) -> Sums:
     """A and D of the explicit reading in the wanted strength and in magnitude, and the standard error of A / D.
 
     The families z, s, g of all samples stay on the device, O(N sum_l n_l): one sweep over them adds up the degrees of
     the interior layers, a second takes every sample's share in them.
     """
-    batches, (_, strength, weighting) = _batches(data, batch_size), reading
+    strength, weighting = reading.strength, reading.weighting
     strengths = tuple(dict.fromkeys((strength, "magnitude")))
     sums = _sum_up(batches, strengths, weighting, "interior")
     moments = {name: sums[name].moments for name in strengths}
@@ -80,26 +85,28 @@ def _explicit(data: ProbeData, reading: Reading, batch_size: int) -> Sums:
         if A == D == 0:  # only then do the outermost layers' degrees have to be looked at
             every = _sum_up(batches, (name,), weighting, "all")[name]
             moments[name] = Moments(A, D, not any(d.any() for d in (*every.delta_in, *every.delta_out)))
-    return Sums(moments[strength], moments["magnitude"], _standard_error(batches, strength, weighting, sums[strength]))
+    error = _standard_error(batches, strength, weighting, sums[strength]) if with_error else np.nan
+    return Sums(moments[strength], moments["magnitude"], error)
 
 
-def _of_gradient_form(data: ProbeData, batch_size: int) -> Sums:
+def _of_gradient_form(batches: list[Families], with_error: bool = True) -> Sums:
     """A and D of the gradient form (T7 b), from q = W * dC/dW = delta_in of the signed relative reading; D before the samples
     cancel; and the standard error.
 
     psi_n = (2 <q, q_n> - 2A) / D - beta (<sgn q, q_n> - D) / D over the samples, q_n being sample n's own q.
     """
-    batches = _batches(data, batch_size)
     sums = _sum_up(batches, ("signed", "magnitude"), "relative", "all")
     q = sums["signed"].delta_in
     A, D = sum(float((q_l**2).sum()) for q_l in q[1:]), sum(float(np.abs(q_l).sum()) for q_l in q)
     moments = Moments(A, D, not any(q_l.any() for q_l in q))
-    scale = _largest(q)
-    of_A = [q_l * (2 / scale) if l else np.zeros_like(q_l) for l, q_l in enumerate(q)]
-    A_n, D_n = _over_samples(_sample_gradients, batches, of_A, [np.sign(q_l) for q_l in q])
-    A_n *= scale
     uncancelled = Moments(A, sums["magnitude"].denominator, False)
-    return Sums(moments, uncancelled, _delta_method(A_n - 2 * A, D_n - D, A, D))
+    if not with_error:
+        return Sums(moments, uncancelled, np.nan)
+    scale = largest(q)
+    of_A = [q_l * (2 / scale) if l else np.zeros_like(q_l) for l, q_l in enumerate(q)]
+    A_n, D_n = over_samples(_sample_gradients, batches, of_A, [np.sign(q_l) for q_l in q])
+    A_n *= scale
+    return Sums(moments, uncancelled, delta_method(A_n - 2 * A, D_n - D, A, D))
 
 
 def degrees(data: ProbeData, reading: Reading, batch_size: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -118,14 +125,14 @@ def error_cancellation(data: ProbeData, batch_size: int) -> float:
     layers, whole, left = _layers(probe, features.dtype.name), 0.0, 0.0
     for start in range(0, len(features), batch_size):
         x, y = (ops.convert_to_tensor(values[start : start + batch_size]) for values in (features, targets))
-        of_batch = (float(ops.convert_to_numpy(part)) for part in _run(_error_sums, layers, x, y, loss=loss))
+        of_batch = (float(ops.convert_to_numpy(part)) for part in run(_error_sums, layers, x, y, loss=loss))
         whole, left = (total + part for total, part in zip((whole, left), of_batch, strict=True))
     return whole / left if left else np.inf
 
 
 def _error_sums(layers: list[Any], x: Any, y: Any, *, loss: str) -> tuple[Any, Any]:
     """sum (|p| + |y|) and sum |p - y| of one batch."""
-    p = _outputs(_forward(layers, x)[2], loss)
+    p = outputs(_forward(layers, x)[2], loss)
     return ops.sum(ops.abs(p) + ops.abs(y)), ops.sum(ops.abs(p - y))
 
 
@@ -134,7 +141,7 @@ def _sum_up(batches: list[Families], strengths: tuple[str, ...], weighting: str,
     total: Any = None
     static: dict[str, Any] = {"strengths": strengths, "weighting": weighting, "span": span}
     for families in batches:
-        part = _run(_batch_sums, families, **static)
+        part = run(_batch_sums, families, **static)
         total = part if total is None else keras.tree.map_structure(ops.add, total, part)
     n = sum(families.z[0].shape[0] for families in batches)
     mean = keras.tree.map_structure(lambda part: np.asarray(ops.convert_to_numpy(part), np.float64) / n, total)
@@ -145,13 +152,13 @@ def _standard_error(batches: list[Families], strength: str, weighting: str, sums
     """sd(psi) / sqrt(N), psi_n = (<out, in_n> + <out_n, in> - 2A) / D - beta (D_n - D) / D (delta method)."""
     A, D, _ = sums.moments
     static = {"strength": strength, "weighting": weighting}
-    scale = _largest(sums.delta_in, sums.delta_out)
+    scale = largest(sums.delta_in, sums.delta_out)
     sides = ([d / scale for d in side] for side in (sums.delta_in, sums.delta_out))
-    A_n, D_n = _over_samples(_sample_shares, batches, *sides, **static)
-    return _delta_method(scale * A_n - 2 * A, D_n - D, A, D)
+    A_n, D_n = over_samples(_sample_shares, batches, *sides, **static)
+    return delta_method(scale * A_n - 2 * A, D_n - D, A, D)
 
 
-def _delta_method(dA: np.ndarray, dD: np.ndarray, A: float, D: float) -> float:
+def delta_method(dA: np.ndarray, dD: np.ndarray, A: float, D: float) -> float:
     """Standard error of A / D from every sample's dA_n and dD_n; NaN for one sample or D = 0."""
     if len(dA) < 2 or D == 0:
         return np.nan
@@ -159,20 +166,20 @@ def _delta_method(dA: np.ndarray, dD: np.ndarray, A: float, D: float) -> float:
     return float(psi.std(ddof=1) / np.sqrt(len(psi)))
 
 
-def _over_samples(
-    function: Callable[..., Any], batches: list[Families], *weights: list[np.ndarray], **static: str
+def over_samples(
+    function: Callable[..., Any], batches: Sequence[Any], *weights: list[np.ndarray], **static: str
 ) -> list[np.ndarray]:
     """Every sample's two numbers, (N,) float64 each, that the function gives for batches and arrays over the weights."""
     dtype = keras.backend.standardize_dtype(batches[0].z[0].dtype)
     on_device = [[ops.convert_to_tensor(array, dtype) for array in side] for side in weights]
-    parts = [_run(function, families, *on_device, **static) for families in batches]
+    parts = [run(function, families, *on_device, **static) for families in batches]
     return [
         np.concatenate([ops.convert_to_numpy(part) for part in side]).astype(np.float64)
         for side in zip(*parts, strict=True)
     ]
 
 
-def _largest(*weights: list[np.ndarray]) -> float:
+def largest(*weights: list[np.ndarray]) -> float:
     """max |.| of some arrays, 1.0 where all are 0: degrees are divided by it on the device, where small ones times errors underflow."""
     return max((float(np.abs(array).max()) for side in weights for array in side), default=0.0) or 1.0
 
@@ -184,7 +191,7 @@ def _batches(data: ProbeData, batch_size: int) -> list[Families]:
     for start in range(0, len(features), batch_size):
         part = slice(start, start + batch_size)
         x, y = (ops.convert_to_tensor(values[part]) for values in (features, targets))
-        families = Families(*_run(_families, layers, x, y, loss=loss))
+        families = Families(*run(_families, layers, x, y, loss=loss))
         if weights is not None:  # every error is linear in g_L
             of_samples = ops.convert_to_tensor(weights[part, None])
             families = families._replace(g=[g * of_samples for g in families.g])
@@ -197,11 +204,12 @@ def _layers(probe: Probe, dtype: str) -> list[Any]:
 
     Cast first: a probe may keep its variables in half a precision that no sum should be taken in.
     """
-    hidden = [[*_affine(unit.dense, dtype), *_scale_shift(unit, dtype)] for unit in probe.units]
-    return [*hidden, _affine(probe.logits, dtype)]
+    hidden = [[*affine(unit.dense, dtype), *_scale_shift(unit, dtype)] for unit in probe.units]
+    return [*hidden, affine(probe.logits, dtype)]
 
 
-def _affine(dense: keras.layers.Dense, dtype: str) -> list[Any]:
+def affine(dense: keras.layers.Dense, dtype: str) -> list[Any]:
+    """[kernel, bias] of a layer as tensors."""
     return [ops.cast(dense.kernel, dtype), ops.cast(dense.bias, dtype)]
 
 
@@ -219,7 +227,7 @@ def _scale_shift(unit: HiddenUnit, dtype: str) -> list[Any]:
 def _families(layers: list[Any], x: Any, y: Any, *, loss: str) -> tuple[list[Any], ...]:
     """z, s, g, W of one batch: the forward pass of the probe, and the pass of errors back through it."""
     z, s, a = _forward(layers, x)
-    g = [_output_errors(_outputs(a, loss), y, loss)]
+    g = [output_errors(outputs(a, loss), y, loss)]
     for layer, s_l in zip(layers[:1:-1], s[:0:-1], strict=True):
         g.append(s_l * (g[-1] @ ops.transpose(layer[0])))
     return z[:-1], s, g[::-1], [layer[0] for layer in layers]
@@ -236,12 +244,12 @@ def _forward(layers: list[Any], x: Any) -> tuple[list[Any], list[Any], Any]:
     return z, s, z[-1] @ kernel + bias
 
 
-def _outputs(a: Any, loss: str) -> Any:
+def outputs(a: Any, loss: str) -> Any:
     """p = softmax(a_L), or a_L."""
     return ops.exp(a - ops.logsumexp(a, axis=1, keepdims=True)) if loss == "cross_entropy" else a
 
 
-def _output_errors(p: Any, y: Any, loss: str) -> Any:
+def output_errors(p: Any, y: Any, loss: str) -> Any:
     """g_L = p - y; of labels g_true = -(sum of the other p), since p - 1 would lose its digits where p is near 1."""
     if loss == "squared_error":
         return p - y
@@ -306,7 +314,7 @@ def _denominators(factors: list[Factors]) -> Any:
 _functions: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
 
-def _run(function: Callable[..., Any], *arguments: Any, **static: Any) -> Any:
+def run(function: Callable[..., Any], *arguments: Any, **static: Any) -> Any:
     """The function's value, compiled by the backend once for each network's widths and each setting."""
     key = function, _signature(arguments), *sorted(static.items())
     if key not in _functions:

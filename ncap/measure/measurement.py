@@ -19,13 +19,20 @@ from ncap.framework import quiet_tracing
 from ncap.measure import readings as table
 from ncap.measure.closed_form import error_cancellation
 from ncap.measure.description import described_model
-from ncap.measure.method import Measure, ProbeData
+from ncap.measure.method import Measure, ProbeData, Sums
 from ncap.measure.precision import matmul_precision
 from ncap.measure.probe import Probe, body_under, find_probe
 from ncap.measure.readings import Entry
 from ncap.reference.arguments import choose
 from ncap.reference.loss import LOSSES, read_targets
-from ncap.reference.verdict import Capacitance, judge, structural_reason
+from ncap.reference.verdict import (
+    Capacitance,
+    CapacitanceWarning,
+    Reading,
+    judge,
+    mean_of_batches,
+    structural_reason,
+)
 
 
 def capacitance(
@@ -40,6 +47,7 @@ def capacitance(
     batch_size: int = 256,
     reading: str | None = None,
     sample_weight: Any = None,
+    nodes: str | None = None,
 ) -> Capacitance:
     """Neural capacitance beta_eff = 1'PP1 / 1'P1 of a model's probe on data, in one forward pass of the body (Eq. 2, 7).
 
@@ -50,9 +58,10 @@ def capacitance(
         x: inputs of the body, N samples. y: integer labels (N,), one-hot or soft targets (N, classes).
         method: "closed_form" (with error and cancellation), or "autodiff" (no error, and no cancellation, so that rounding noise is
             not told from a value). None means the cheapest that gives the reading; closed_form where none is named.
-        reading: the name of a reading, as `ncap.list_readings()` lists them.
-        interaction, strength, weighting: the parts of that name, in its place; as in ncap.reference.interaction_matrix. Left out they
-            mean explicit and unit, and magnitude for closed_form but signed for autodiff.
+        reading: the name of a reading, as `ncap.list_readings()` lists them. One of mini-batches takes them in the order of x, the last
+            of what is left; pass x and y in the order of training.
+        interaction, strength, weighting, nodes: the parts of that name, in its place; as in ncap.reference.interaction_matrix. Left out
+            they mean explicit, unit and kernels, and magnitude for closed_form but signed for autodiff.
         loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy. A factor of the compiled loss is no
             part of it: reduction="sum", loss_weights, and the 2 / classes of a mean over outputs leave beta_eff as it is.
         batch_size: samples on the device at a time.
@@ -71,7 +80,7 @@ def capacitance(
     >>> c.strength, c.n_samples, c.degenerate, c.beta_eff > 0
     ('magnitude', 3, False, True)
     """
-    wanted = check_settings(method, interaction, strength, weighting, loss, batch_size, reading)
+    wanted = check_settings(method, interaction, strength, weighting, loss, batch_size, reading, nodes)
     (measured,) = _measure(model, x, y, [wanted], loss, batch_size, sample_weight)
     return measured.capacitance
 
@@ -140,7 +149,13 @@ class Measurement(NamedTuple):
 
 
 def take(
-    model: keras.Model, x: Any, y: Any, readings: Sequence[str], batch_size: int = 256, loss: str | None = None
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    readings: Sequence[str],
+    batch_size: int = 256,
+    loss: str | None = None,
+    order: np.ndarray | None = None,
 ) -> dict[str, Measurement]:
     """Several readings of one state of training, each by its cheapest method, all from one forward pass of the body.
 
@@ -150,6 +165,8 @@ def take(
         readings: names of readings, as `ncap.list_readings()` lists them, each at most once.
         batch_size: samples on the device at a time.
         loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
+        order: numbers of samples, for readings of mini-batches: of all N in the order of training, or of the first so many; None for all
+            in the order that they have.
 
     Returns: name -> Measurement, in the order of `readings`; a degenerate one warns with CapacitanceWarning.
 
@@ -168,7 +185,7 @@ def take(
     if len(set(readings)) < len(readings):
         raise ValueError(f"readings must name each reading once, got {list(readings)!r:.200}")
     _check_work(loss, batch_size)
-    return dict(zip(readings, _measure(model, x, y, wanted, loss, batch_size), strict=True))
+    return dict(zip(readings, _measure(model, x, y, wanted, loss, batch_size, order=order), strict=True))
 
 
 def _measure(
@@ -179,38 +196,57 @@ def _measure(
     loss: str | None,
     batch_size: int,
     sample_weight: Any = None,
+    order: np.ndarray | None = None,
 ) -> list[Measurement]:
     """Every wanted (reading, method), from one pass of the body."""
     start = time.perf_counter()
     with quiet_tracing():  # Keras traces the body of every model anew
         data = _probe_data(model, x, y, [method for _, method in wanted], loss, batch_size, sample_weight)
     shared = (time.perf_counter() - start) / len(wanted)
+    in_order = data if order is None else data.rows(np.asarray(order))
     measured = []
     for entry, method in wanted:
         start = time.perf_counter()
-        capacitance = _one(entry, entry.methods[method], data, batch_size)
+        capacitance = _one(entry, entry.methods[method], in_order if entry.batch else data, batch_size)
         measured.append(Measurement(capacitance, shared + time.perf_counter() - start))
     return measured
 
 
 def _one(entry: Entry, module: str, data: ProbeData, batch_size: int) -> Capacitance:
     """One reading by the method in `module`, with the verdict on it."""
-    measure: Measure = import_module(module).measure
-    probe, features, _, loss, _ = data
+    method = import_module(module)
+    measure: Measure = method.measure
     with matmul_precision("float32"):
-        sums = measure(data, entry.parts, batch_size)
-        # The hessian's curvature does not vanish with the errors, so that they may round.
-        errors = 1.0 if entry.parts.interaction == "hessian" else error_cancellation(data, batch_size)
+        if not entry.batch:
+            return _judged(measure(data, entry.parts, batch_size), entry.parts, data, batch_size)
+        batches = list(data.batches(entry.batch))
+        if hasattr(method, "measure_each"):
+            of_batches = method.measure_each(data, entry.parts, entry.batch)
+        else:
+            of_batches = [measure(part, entry.parts, batch_size) for part in batches]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=CapacitanceWarning)  # the mean warns, where it has to
+            judged = [
+                _judged(sums, entry.parts, part, batch_size) for sums, part in zip(of_batches, batches, strict=True)
+            ]
+        return mean_of_batches(judged, entry.batch)
+
+
+def _judged(sums: Sums, reading: Reading, data: ProbeData, batch_size: int) -> Capacitance:
+    """The sums of a reading of some samples, with the verdict on them."""
+    probe, features, _, loss, _ = data
+    # Second derivatives do not vanish with the errors, so that these may round.
+    curved = reading.interaction in ("hessian", "full_hessian")
     return judge(
         sums.moments,
-        entry.parts,
-        structural=structural_reason(len(probe.hidden) + 1, loss, entry.parts),
+        reading,
+        structural=structural_reason(len(probe.hidden) + 1, loss, reading),
         magnitude=sums.uncancelled,
         standard_error=sums.standard_error,
         n_samples=len(features),
         interior_weights=sum(unit.dense.kernel.shape[0] * unit.dense.units for unit in probe.units[1:]),
         rounding=float(np.finfo(features.dtype).eps),
-        errors=errors,
+        errors=1.0 if curved else error_cancellation(data, batch_size),
     )
 
 
@@ -251,9 +287,10 @@ def check_settings(
     loss: str | None,
     batch_size: int,
     reading: str | None,
+    nodes: str | None = None,
 ) -> tuple[Entry, str]:
     """The reading and its method; TypeError or ValueError for keywords that no model and no data could be read with."""
-    wanted = table.chosen(reading, method, interaction, strength, weighting)
+    wanted = table.chosen(reading, method, interaction, strength, weighting, nodes)
     _check_work(loss, batch_size)
     return wanted
 

@@ -10,13 +10,17 @@ What every method promises, and `ncap.testing.methods` tests:
 4. A standard error and sums of magnitudes are given, or said to be absent (NaN, None); never guessed.
 5. P is never formed.
 
+A module may also have `measure_each(data, reading, size)`, the Sums of every mini-batch of `size` samples in their order, where it gives
+them faster than one call of `measure` a batch does; their standard errors may be NaN.
+
 Of a reading that has a P, the module also gives `degrees(data, reading, batch_size)`: delta_in and delta_out of every weight, two lists of
 L float64 arrays (n_{l-1}, n_l). They are what the comparison with the oracle looks at, weight by weight.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -37,6 +41,16 @@ class ProbeData(NamedTuple):
     targets: np.ndarray
     loss: str
     weights: np.ndarray | None = None
+
+    def rows(self, rows: Any) -> ProbeData:
+        """The data of some samples: a slice of them, or their numbers in any order."""
+        weights = None if self.weights is None else self.weights[rows]
+        return self._replace(features=self.features[rows], targets=self.targets[rows], weights=weights)
+
+    def batches(self, size: int) -> Iterator[ProbeData]:
+        """The data in mini-batches of `size` samples, in their order; the last has what is left."""
+        for start in range(0, len(self.features), size):
+            yield self.rows(slice(start, start + size))
 
 
 class Sums(NamedTuple):

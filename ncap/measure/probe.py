@@ -232,6 +232,15 @@ def find_probe(model: keras.Model) -> Probe:
     return probes[0]
 
 
+def check_norms(probe: Probe) -> None:
+    """Raise ValueError for a probe without norms, which has no such nodes."""
+    if any(unit.norm is None for unit in probe.units):
+        raise ValueError(
+            "readings with nodes='norms' need the norms of the probe, and this one has none; attach it with batch_norm=True, or take a "
+            "reading of the kernels, such as 'explicit/magnitude/unit'"
+        )
+
+
 def _call(model: keras.Model, probe: Probe) -> Any:
     """The call (Keras' node) of the probe whose logits the model returns: a layer may be called in several places."""
     histories = [output._keras_history for output in model.outputs]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Method -> where it is computed, cheapest first. The oracle reads a network in numpy, float64, and no Keras model.
 CLOSED_FORM = {"closed_form": "ncap.measure.closed_form"}
+NORMS = {"closed_form": "ncap.measure.norm_nodes"}
 AUTODIFF = {"autodiff": "ncap.measure.autodiff"}
 ORACLE = {"oracle": "ncap.reference"}
 
@@ -28,15 +29,16 @@ _WHY_NOT = {("autodiff", "strength"): "a gradient sums before |.| can be taken"}
 class Entry:
     """One reading.
 
-    name: as in the tables, "interaction/strength/weighting", or a word of its own.
+    name: as in the tables, "interaction/strength/weighting", then "norms" and "batches64" where it is so; or a word of its own.
     summary, source: what it is, and where it is defined.
     methods: method -> module that computes it, cheapest first.
-    definition: the interaction, strength and weighting that its Capacitance carries; by default the parts of the name.
+    definition: the interaction, strength, weighting and nodes that its Capacitance carries; by default the parts of the name.
+    batch: None, or the number of samples of the mini-batches over which beta_eff is averaged.
 
     >>> READINGS["hessian/signed/unit"].method_for()
     'autodiff'
-    >>> READINGS["gradient"].definition
-    ('gradient', 'magnitude', 'relative')
+    >>> READINGS["gradient"].definition, READINGS["gradient/batches64"].batch
+    (('gradient', 'magnitude', 'relative'), 64)
     """
 
     name: str
@@ -44,6 +46,7 @@ class Entry:
     source: str
     methods: Mapping[str, str]
     definition: tuple[str, ...] = field(default=())
+    batch: int | None = None
 
     def __post_init__(self) -> None:
         """Take the definition from the name where none is given."""
@@ -60,6 +63,11 @@ class Entry:
     def model_methods(self) -> dict[str, str]:
         """The methods that read a Keras model: all but the oracle."""
         return {method: module for method, module in self.methods.items() if method not in ORACLE}
+
+    @property
+    def needs_norms(self) -> bool:
+        """Whether it reads the probe's norms as nodes, and so a probe with norms only."""
+        return "norms" in self.definition
 
     def method_for(self, method: str | None = None) -> str:
         """The method itself where it gives this reading of a Keras model, the cheapest that does where it is None.
@@ -84,8 +92,19 @@ class Entry:
         return method
 
 
+BATCH = 64  # samples of a mini-batch, where beta_eff of mini-batches is averaged
+
+
 def _table(*entries: Entry) -> dict[str, Entry]:
-    return {entry.name: entry for entry in entries}
+    """Every reading, and behind them the mean over mini-batches of each that can be taken of a Keras model."""
+    averaged = [_of_batches(entry) for entry in entries if entry.model_methods]
+    return {entry.name: entry for entry in (*entries, *averaged)}
+
+
+def _of_batches(entry: Entry) -> Entry:
+    """The reading as a loop over mini-batches gives it: the mean of their beta_eff, which is not beta_eff of all samples."""
+    summary = f"mean over mini-batches of {BATCH} in training order of {entry.name}"
+    return Entry(f"{entry.name}/batches{BATCH}", summary, entry.source, entry.model_methods, entry.definition, BATCH)
 
 
 _SECTION = "MATHEMATICS.md, section 2"
@@ -99,6 +118,10 @@ READINGS: dict[str, Entry] = _table(
     Entry("hessian/signed/relative", "the same of relative changes, diag(w) P diag(w)", f"{_SECTION}; T7", AUTODIFF | ORACLE),
     Entry("hessian/magnitude/unit", "|.| of every sample's second derivatives, for at most 2,000 weights", _SECTION, ORACLE),
     Entry("hessian/magnitude/relative", "the same of relative changes, diag|w| P diag|w|", f"{_SECTION}; T7", ORACLE),
+    Entry("explicit/magnitude/unit/norms", "norms' scales and shifts as nodes between the kernels, in magnitude", _SECTION, NORMS | ORACLE),
+    Entry("explicit/signed/unit/norms", "the same by the letter of Eq. 7, in a chain of Keras' layers", _SECTION, NORMS | ORACLE),
+    Entry("hessian/signed/unit/norms", "second derivatives by neighbours in the chain of kernels and norms", _SECTION, AUTODIFF | ORACLE),
+    Entry("full_hessian/signed/unit", "second derivatives by all parameters of the probe: |H 1|^2 / 1'H 1", _SECTION, AUTODIFF | ORACLE),
     Entry("gradient", "from w dC/dw alone: no pole, 0 at stationary points", "T7 (b)", _ALL, ("gradient", "magnitude", "relative")),
 )  # fmt: skip
 
@@ -106,15 +129,20 @@ READINGS: dict[str, Entry] = _table(
 METHODS = tuple(dict.fromkeys(method for entry in READINGS.values() for method in entry.model_methods))
 
 # The parts that a reading may be named by, and what each may be; "gradient" has no such parts.
-PARTS = ("interaction", "strength", "weighting")
-_VALUES = {"interaction": ("explicit", "hessian"), "strength": ("signed", "magnitude"), "weighting": ("unit", "relative")}  # fmt: skip
+PARTS = ("interaction", "strength", "weighting", "nodes")
+_VALUES = {
+    "interaction": ("explicit", "hessian", "full_hessian"),
+    "strength": ("signed", "magnitude"),
+    "weighting": ("unit", "relative"),
+    "nodes": ("kernels", "norms"),
+}
 
 
 def names(of_models: bool = False) -> list[str]:
     """The names of all readings, or of those that can be taken of a Keras model.
 
     >>> len(names()), len(names(of_models=True))
-    (9, 7)
+    (24, 22)
     """
     return [name for name, entry in READINGS.items() if entry.model_methods or not of_models]
 
@@ -126,7 +154,7 @@ def check(name: Any) -> Entry:
 
     >>> check("explicit/magnitud/unit")
     Traceback (most recent call last):
-    ValueError: unknown reading 'explicit/magnitud/unit'; did you mean 'explicit/magnitude/unit'? `ncap readings` lists all 9
+    ValueError: unknown reading 'explicit/magnitud/unit'; did you mean 'explicit/magnitude/unit'? `ncap readings` lists all 24
     """
     if not isinstance(name, str):
         raise TypeError(f"reading must be a name such as 'explicit/magnitude/unit', got {name!r:.80}")
@@ -137,8 +165,12 @@ def check(name: Any) -> Entry:
     return READINGS[name]
 
 
-def of(interaction: str = "explicit", strength: str = "magnitude", weighting: str = "unit") -> str:
-    """The name of the reading with these parts. Raises: ValueError, naming the part, for a value that a part does not have.
+def of(
+    interaction: str = "explicit", strength: str = "magnitude", weighting: str = "unit", nodes: str = "kernels"
+) -> str:
+    """The name of the reading with these parts.
+
+    Raises: ValueError, naming the part, for a value that a part does not have, and for parts that do not go together.
 
     >>> of("hessian", "signed")
     'hessian/signed/unit'
@@ -146,12 +178,18 @@ def of(interaction: str = "explicit", strength: str = "magnitude", weighting: st
     Traceback (most recent call last):
     ValueError: strength must be one of 'signed', 'magnitude', got 'loud'
     """
-    parts = (interaction, strength, weighting)
+    parts = (interaction, strength, weighting, nodes)
     for part, value in zip(PARTS, parts, strict=True):
         allowed = _VALUES[part]
         if not isinstance(value, str) or value not in allowed:
             raise ValueError(f"{part} must be one of {', '.join(map(repr, allowed))}, got {value!r:.80}")
-    return "/".join(parts)
+    name = "/".join(parts[:3] if nodes == "kernels" else parts)
+    if name not in READINGS:
+        raise ValueError(
+            f"there is no reading {name!r}: full_hessian is signed, unit and of all parameters, and nodes='norms' goes with unit, and "
+            "with signed for hessian; `ncap readings` lists those that there are"
+        )
+    return name
 
 
 def chosen(
@@ -160,11 +198,12 @@ def chosen(
     interaction: str | None = None,
     strength: str | None = None,
     weighting: str | None = None,
+    nodes: str | None = None,
 ) -> tuple[Entry, str]:
     """The reading and the method that a call asks for: a reading by its name, or by its parts as 0.1 did.
 
-    No method means the cheapest that gives the reading. By parts, a part that is None means explicit, unit, and magnitude, but signed for
-    the method autodiff and for hessian.
+    No method means the cheapest that gives the reading. By parts, a part that is None means explicit, unit, kernels, and magnitude, but
+    signed for the method autodiff, for hessian and for full_hessian.
 
     Raises: TypeError or ValueError for an unknown name, part or method, for a part that contradicts the reading's name, and for a method
     that does not give the reading.
@@ -178,10 +217,10 @@ def chosen(
     Traceback (most recent call last):
     ValueError: reading='gradient' and strength='signed' contradict each other; pass the reading alone
     """
-    parts = dict(zip(PARTS, (interaction, strength, weighting), strict=True))
+    parts = dict(zip(PARTS, (interaction, strength, weighting, nodes), strict=True))
     if reading is None:
-        signed = method == "autodiff" or (method is None and interaction == "hessian")
-        defaults = ("explicit", "signed" if signed else "magnitude", "unit")
+        signed = method == "autodiff" or (method is None and interaction in ("hessian", "full_hessian"))
+        defaults = ("explicit", "signed" if signed else "magnitude", "unit", "kernels")
         given = (default if part is None else part for part, default in zip(parts.values(), defaults, strict=True))
         entry = READINGS[of(*given)]
         # Of a reading that has no method but the oracle, the method's own limit is the nearer answer.
@@ -189,7 +228,7 @@ def chosen(
             raise ValueError(_not_given(entry, method))
         return entry, entry.method_for(method)
     entry = check(reading)
-    for (part, value), own in zip(parts.items(), entry.definition, strict=True):
+    for (part, value), own in zip(parts.items(), entry.parts, strict=True):
         if value is not None and value != own:
             raise ValueError(
                 f"reading={entry.name!r} and {part}={value!r:.80} contradict each other; pass the reading alone"
@@ -201,14 +240,11 @@ def chosen(
 
 def _not_given(entry: Entry, method: str) -> str:
     """Why a method does not give a reading, in the first part whose value none of the method's readings has."""
-    given = [other.definition for other in READINGS.values() if method in other.methods and "/" in other.name]
+    named = [other for other in READINGS.values() if other.parts.interaction in _VALUES["interaction"]]
     for index, part in enumerate(PARTS):
-        values, wanted = dict.fromkeys(definition[index] for definition in given), entry.definition[index]
+        values, wanted = dict.fromkeys(e.parts[index] for e in named if method in e.methods), entry.parts[index]
         if wanted not in values:
-            others = [
-                other for other in METHODS
-                if any(e.definition[index] == wanted and other in e.methods for e in READINGS.values() if "/" in e.name)
-            ]  # fmt: skip
+            others = [other for other in METHODS if any(e.parts[index] == wanted and other in e.methods for e in named)]
             why = f", {_WHY_NOT[method, part]}" if (method, part) in _WHY_NOT else ""
             remedy = f"use method={' or '.join(map(repr, others))} for {wanted!r}"
             return f"method={method!r} gives {part}={' or '.join(map(repr, values))} only{why}; {remedy}"

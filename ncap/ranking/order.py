@@ -26,7 +26,8 @@ class Ranking:
 
     Attributes:
         table: one row per candidate, best first, with the columns of ranking.csv; predicted from the mean over its runs. Accuracies
-            lie in 0..1, seconds are sums over runs and ticks, failed candidates come last without a prediction.
+            lie in 0..1, seconds are sums over runs and ticks, failed candidates come last without a prediction. Scores that the
+            records hold follow in columns of their own, called "score:NAME".
         runs: the same per run, with a column `run`, ranked within each run.
         observations: what training showed, one row per candidate, run and tick; it may go on after what was read.
         target: name of the data set.
@@ -113,7 +114,7 @@ def rank_records(
     ]
     per_run = [_ranked(rows) for _, rows in pd.DataFrame(run_lines, columns=["run", *_LINE]).groupby("run")]
     return Ranking(
-        table=_ranked(pd.DataFrame(lines, columns=_LINE)),
+        table=_with_scores(_ranked(pd.DataFrame(lines, columns=_LINE)), job.scores),
         runs=pd.concat(per_run, ignore_index=True) if per_run else pd.DataFrame(columns=["rank", "run", *COLUMNS[1:]]),
         observations=job.observations,
         target=job.target,
@@ -127,6 +128,16 @@ def rank_records(
     )
 
 
+def score_columns(table: "pd.DataFrame") -> dict[str, str]:
+    """The scores in a ranking's table, by column.
+
+    >>> import pandas as pd
+    >>> score_columns(pd.DataFrame(columns=["candidate", "score:log_me"]))
+    {'score:log_me': 'log_me'}
+    """
+    return {str(name): str(name).removeprefix(_SCORE) for name in table.columns if str(name).startswith(_SCORE)}
+
+
 def ties(table: "pd.DataFrame") -> list[list[str]]:
     """Every group of candidates of a ranking's table that are predicted the same, in the table's order.
 
@@ -138,6 +149,7 @@ def ties(table: "pd.DataFrame") -> list[list[str]]:
     return [names.tolist() for _, names in groups if len(names) > 1]
 
 
+_SCORE = "score:"  # as rules name the scores that they need
 # A line of the table before it is ranked, with what orders it.
 _LINE = [*COLUMNS[1:], "is_score", "order"]
 
@@ -163,6 +175,17 @@ def _line(seen: Seen, prediction: Prediction, rule: str) -> dict[str, Any]:
         "is_score": not prediction.is_accuracy,
         "order": prediction.order,
     }
+
+
+def _with_scores(table: "pd.DataFrame", scores: "pd.DataFrame") -> "pd.DataFrame":
+    """The table with a column per score that the records hold, NaN where a candidate has no such score."""
+    values = {
+        f"{_SCORE}{name}": table["candidate"]
+        .map(dict(zip(rows["candidate"], rows["value"], strict=True)))
+        .astype(float)
+        for name, rows in scores.groupby("score", sort=False)
+    }
+    return table.assign(**values)
 
 
 def _note_lengths(lines: list[dict[str, Any]], epochs: Mapping[str, Any]) -> None:

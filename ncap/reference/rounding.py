@@ -7,7 +7,9 @@ from ncap.reference.arguments import Array
 from ncap.reference.loss import one_hot_rows, read_targets, softmax_errors
 from ncap.reference.mlp.backpropagation import Families, families, forward
 from ncap.reference.mlp.closed_form import degrees_from
+from ncap.reference.mlp.norm_nodes import NormFamilies, norm_degrees
 from ncap.reference.mlp.perceptron import MLP
+from ncap.reference.mlp.second_order import Linearised, full_hessian_degrees, linearised, norm_hessian_degrees
 from ncap.reference.sums import Degrees
 
 # A dot product of n terms, in any order, errs by less than n eps times the sum of its absolute values (Higham, Accuracy
@@ -29,9 +31,10 @@ def uncancelled_families(net: MLP, x: ArrayLike, y: ArrayLike) -> Families:
     z_exact, s, _ = forward(net, x)
     s = [np.abs(s_l) for s_l in s]
     z = [np.abs(z_exact[0])]
-    for layer, s_l in zip(net.layers[:-1], s, strict=True):
+    for layer, norm, s_l in zip(net.layers[:-1], net.norms, s, strict=True):
         reach = z[-1] @ np.abs(layer.kernel) + np.abs(layer.bias)
-        z.append(s_l * reach + np.abs(layer.shift))
+        # A folded shift is a difference, c - k mean / deviation.
+        z.append(s_l * reach + np.abs(norm.shift) + np.abs(layer.scale * norm.mean))
     p = families(net, x, y).p
     targets = read_targets(y, p.shape[0], p.shape[1], net.loss)
     output = p * _softmax_error(net, z) if net.loss == "cross_entropy" else _reach(net, z)
@@ -44,16 +47,22 @@ def uncancelled_families(net: MLP, x: ArrayLike, y: ArrayLike) -> Families:
 
 
 def uncancelled_degrees(
-    net: MLP, x: ArrayLike, y: ArrayLike, interaction: str = "explicit", weighting: str = "unit"
+    net: MLP, x: ArrayLike, y: ArrayLike, interaction: str = "explicit", weighting: str = "unit", nodes: str = "kernels"
 ) -> Degrees:
     """Degrees with every sum taken over absolute values: ROUNDINGS eps of them bound an entry's rounding error.
 
-    Returns: two lists of L arrays (n_{l-1}, n_l), as ncap.reference.degrees.
+    Returns: two lists of arrays, as ncap.reference.degrees.
 
     >>> net = MLP([[[2.0]], [[3.0]], [[1.0]]], loss="squared_error")
     >>> [float(d[0, 0]) for d in uncancelled_degrees(net, [[1.0]], [[5.0]])[0]]     # g_3 = 6 + 5, where degrees has 6 - 5
     [11.0, 22.0, 0.0]
     """
+    if interaction == "full_hessian" or nodes == "norms":
+        of = _uncancelled(net, x, y)
+        if interaction != "explicit":
+            return full_hessian_degrees(of) if interaction == "full_hessian" else norm_hessian_degrees(of)
+        r = [hidden.h * hidden.e / norm.deviation for hidden, norm in zip(of.hidden, net.norms, strict=True)]
+        return norm_degrees(NormFamilies(of.z[:-1], [hidden.u for hidden in of.hidden], r, of.g))
     z, s, g, p = uncancelled_families(net, x, y)
     W = [np.abs(layer.kernel) for layer in net.layers]
     delta_in, delta_out = degrees_from(z[:-1], s, g, "magnitude", weighting, W)
@@ -68,6 +77,36 @@ def uncancelled_degrees(
         delta_in[l - 1] = delta_in[l - 1] + V[l - 1] * (z[l - 1].T @ received) / len(p)
         delta_out[l] = delta_out[l] + V[l] * (z[l].T @ sent) / len(p)
     return delta_in, delta_out
+
+
+def _uncancelled(net: MLP, x: ArrayLike, y: ArrayLike) -> Linearised:
+    """The network on data with every number in absolute value, as products with its Hessian see it."""
+    absolute = _absolute(net)
+    z, _, g, p = uncancelled_families(net, x, y)
+    hidden = []
+    for l, (of, norm) in enumerate(zip(linearised(net, x, y).hidden, net.norms, strict=True)):
+        reach = z[l] @ absolute.layers[l].kernel + absolute.layers[l].bias
+        u = (reach * of.inner + np.abs(norm.mean)) / norm.deviation
+        hidden.append(of._replace(u=u, e=g[l] @ absolute.layers[l + 1].kernel.T))
+
+    def curvature(v: Array) -> Array:
+        if net.loss == "squared_error":
+            return v
+        return np.asarray(p * (v + (p * v).sum(axis=1, keepdims=True)) * _softmax_error(net, z))
+
+    return Linearised(absolute, z, g, hidden, curvature)
+
+
+def _absolute(net: MLP) -> MLP:
+    """The network with every parameter in absolute value, and without those that it has not."""
+    kernels, biases, _, _ = zip(*net.layers, strict=True)
+    own = [None if not bias else np.abs(value) for bias, value in zip(net.biased, biases, strict=True)]
+    norms = [norm if norm.there else None for norm in net.norms]
+    scales, shifts, deviations = (
+        [None if norm is None else np.abs(getattr(norm, name)) for norm in norms]
+        for name in ("scale", "shift", "deviation")
+    )
+    return MLP([np.abs(W) for W in kernels], own, scales, shifts, net.norm, net.loss, None, deviations)
 
 
 def _reach(net: MLP, z: list[Array]) -> Array:

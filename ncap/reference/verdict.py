@@ -1,20 +1,23 @@
 """Capacitance: beta_eff with the facts that tell whether to believe it (MATHEMATICS.md, section 5)."""
 
 import math
+import statistics
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ncap.reference.arguments import choose
 
-INTERACTIONS = ("explicit", "hessian")
+INTERACTIONS = ("explicit", "hessian", "full_hessian")
 STRENGTHS = ("signed", "magnitude")
 WEIGHTINGS = ("unit", "relative")
+NODES = ("kernels", "norms")
 
 _REASONS = {
     "depth": "no weight both sends and receives in a probe of at most two kernels, so beta_eff is 0 whatever the training "
     "state; use at least two hidden layers",
-    "softmax": "the errors of softmax sum to 0 over the classes, so with three kernels signed beta_eff is 0 whatever the "
+    "softmax": "the errors of softmax sum to 0 over the classes, so with at most three kernels signed beta_eff is 0 whatever the "
     "training state (T3); read strength='magnitude'",
     "zero": "every interaction is 0 (no error left, no active path or, for the gradient form, a stationary point), so beta_eff is 0",
     "rounding": "the sums cancel down to rounding noise, so beta_eff is NaN; read strength='magnitude', or, where outputs have met "
@@ -32,26 +35,40 @@ class Reading(NamedTuple):
     interaction: str
     strength: str
     weighting: str
+    nodes: str = "kernels"
 
     def __str__(self) -> str:
         """As in the table of observations.
 
-        >>> str(Reading("explicit", "magnitude", "unit"))
-        'explicit/magnitude/unit'
+        >>> str(Reading("explicit", "magnitude", "unit")), str(Reading("hessian", "signed", "unit", "norms"))
+        ('explicit/magnitude/unit', 'hessian/signed/unit/norms')
         """
-        return "/".join(self)
+        return "/".join(self[:3] if self.nodes == "kernels" else self)
 
 
-def read(interaction: str, strength: str, weighting: str) -> Reading:
-    """Check the three keywords of a reading and put them together; ValueError names the allowed values."""
+def read(interaction: str, strength: str, weighting: str, nodes: str = "kernels") -> Reading:
+    """Check the keywords of a reading and put them together; ValueError names the allowed values, or those that go together."""
     choose("interaction", interaction, INTERACTIONS)
     choose("strength", strength, STRENGTHS)
     choose("weighting", weighting, WEIGHTINGS)
-    return Reading(interaction, strength, weighting)
+    choose("nodes", nodes, NODES)
+    reading = Reading(interaction, strength, weighting, nodes)
+    if interaction == "full_hessian" and reading != FULL_HESSIAN:
+        raise ValueError(
+            f"interaction='full_hessian' is every second derivative as it stands, by all parameters: read it with strength='signed', "
+            f"weighting='unit' and nodes='kernels', got {str(reading)!r}"
+        )
+    if nodes == "norms" and (weighting != "unit" or (interaction == "hessian" and strength != "signed")):
+        raise ValueError(
+            f"nodes='norms' is read with weighting='unit', and with strength='signed' where interaction='hessian', got {str(reading)!r}"
+        )
+    return reading
 
 
 # T7 (b) has no P behind it: |.| of every weight's w dC/dw.
 GRADIENT_FORM = Reading("gradient", "magnitude", "relative")
+# Its nodes are all parameters: kernels, biases, scales and shifts.
+FULL_HESSIAN = Reading("full_hessian", "signed", "unit")
 
 
 @dataclass(frozen=True)
@@ -65,7 +82,9 @@ class Capacitance:
     cancellation: magnitude / |signed|, the larger of A's and D's; 1 for magnitude, NaN where the method cannot give it. For the
         gradient form D with every sample's |w dC/dw| / D: how far the samples' gradients cancel.
     degenerate, reason: "" or "depth", "softmax", "zero" (beta_eff is 0.0), "rounding" (beta_eff is NaN).
-    n_samples, interaction, strength, weighting: what was read.
+    n_samples, interaction, strength, weighting, nodes: what was read.
+    batch: None, or how many samples each mini-batch had of which this is the mean: beta_eff, numerator and denominator then are means
+        over the batches, the standard error is that of beta_eff's mean over them, and cancellation is the largest.
     """
 
     beta_eff: float
@@ -79,6 +98,8 @@ class Capacitance:
     interaction: str
     strength: str
     weighting: str
+    nodes: str = "kernels"
+    batch: int | None = None
 
 
 class Moments(NamedTuple):
@@ -90,18 +111,23 @@ class Moments(NamedTuple):
 
 
 def structural_reason(depth: int, loss: str, reading: Reading) -> str:
-    """Why beta_eff is 0 whatever the data: "depth" for L <= 2, "softmax" for T3 with L = 3, "" otherwise.
+    """Why beta_eff is 0 whatever the data: "depth" where no node both sends and receives, "softmax" for T3, "" otherwise.
+
+    With kernels as nodes these are L <= 2 and L = 3. A norm between two kernels does both, and vanishes by T3 where it is the only one:
+    L = 1 and L = 2. The full Hessian links every parameter to itself, and what the last layer sends is 0: L = 1 for T3.
 
     >>> structural_reason(3, "cross_entropy", Reading("explicit", "signed", "unit"))
     'softmax'
     >>> structural_reason(3, "squared_error", Reading("explicit", "signed", "unit"))
     ''
+    >>> structural_reason(3, "cross_entropy", Reading("explicit", "signed", "unit", "norms"))
+    ''
     """
-    if depth <= 2:
+    deepest = 0 if reading == FULL_HESSIAN else 1 if reading.nodes == "norms" else 2
+    if depth <= deepest:
         return "depth"
-    if depth == 3 and loss == "cross_entropy" and reading.strength == "signed" and reading.weighting == "unit":
-        return "softmax"
-    return ""
+    softmax = loss == "cross_entropy" and reading.strength == "signed" and reading.weighting == "unit"
+    return "softmax" if softmax and depth == deepest + 1 else ""
 
 
 def judge(
@@ -155,7 +181,7 @@ def judge(
     if reason:
         warnings.warn(f"degenerate beta_eff ({reason}): {_REASONS[reason]}", CapacitanceWarning, stacklevel=3)
     beta = ratio(numerator, denominator, eps if reading.strength == "signed" else 0.0)
-    if n_samples == 1 or reading.interaction == "hessian" or reason == "rounding":
+    if n_samples == 1 or reading.interaction in ("hessian", "full_hessian") or reason == "rounding":
         standard_error = math.nan
     elif reason:
         standard_error = 0.0
@@ -171,6 +197,45 @@ def judge(
         interaction=reading.interaction,
         strength=reading.strength,
         weighting=reading.weighting,
+        nodes=reading.nodes,
+    )
+
+
+def mean_of_batches(parts: Sequence[Capacitance], batch: int) -> Capacitance:
+    """The mean of the capacitances of mini-batches of one reading, as a loop over them gives it (section 2, "/batches64").
+
+    It is not the capacitance of all samples: beta_eff is a ratio of sums, of which A is quadratic, so that batches are biased, the more
+    the smaller they are. Every batch counts alike, the last one too. Where every batch is degenerate for one reason, so is the mean;
+    where one is rounding noise, the mean is NaN.
+
+    Args:
+        parts: of every batch. batch: samples of each, of the last perhaps fewer.
+
+    Returns: Capacitance with the means; its standard error is sd / sqrt(batches), ddof = 1, NaN for a single batch.
+
+    >>> half, whole = (Capacitance(b, b, 1.0, 0.1, 1.0, False, "", 2, "explicit", "magnitude", "unit") for b in (0.5, 1.0))
+    >>> c = mean_of_batches([half, whole], batch=2)
+    >>> c.beta_eff, c.standard_error, c.n_samples, c.batch
+    (0.75, 0.25, 4, 2)
+    """
+    betas, reasons = [part.beta_eff for part in parts], {part.reason for part in parts}
+    reason = parts[0].reason if len(reasons) == 1 else "rounding" if "rounding" in reasons else ""
+    if reason:
+        warnings.warn(f"degenerate beta_eff ({reason}): {_REASONS[reason]}", CapacitanceWarning, stacklevel=3)
+    error = statistics.stdev(betas) / math.sqrt(len(betas)) if len(betas) > 1 and reason != "rounding" else math.nan
+    return replace(
+        parts[0],
+        beta_eff=math.nan if reason == "rounding" else statistics.fmean(betas),
+        numerator=statistics.fmean(part.numerator for part in parts),
+        denominator=statistics.fmean(part.denominator for part in parts),
+        standard_error=error,
+        cancellation=math.nan
+        if any(math.isnan(part.cancellation) for part in parts)
+        else max(part.cancellation for part in parts),
+        degenerate=bool(reason),
+        reason=reason,
+        n_samples=sum(part.n_samples for part in parts),
+        batch=batch,
     )
 
 

@@ -50,6 +50,15 @@ def beta(value: float) -> str:
     return f"{value:.3g}" if _present(value) else MISSING
 
 
+def score(value: float) -> str:
+    """A score, of whatever scale: four digits, as candidates often differ in the third.
+
+    >>> score(-1.23456), score(270912.0), score(float("nan"))
+    ('-1.235', '2.709e+05', '-')
+    """
+    return f"{value:.4g}" if _present(value) else MISSING
+
+
 def seconds(value: float) -> str:
     """A time in seconds.
 

@@ -17,7 +17,7 @@ from ncap.balance import Balance
 from ncap.files import write_new
 from ncap.metrics import of_facts as metric_of
 from ncap.ranking.doubts import Chance
-from ncap.ranking.order import COLUMNS, Ranking
+from ncap.ranking.order import COLUMNS, Ranking, score_columns
 from ncap.records.candidate_facts import KEY as CANDIDATES
 from ncap.records.candidate_facts import CandidateFacts
 from ncap.report import numbers
@@ -85,7 +85,7 @@ def write_report(
     content = Content(series, canvas.colours([one.candidate for one in series]), known, metric_of(ranking.facts))
     page = folder / "report.html"
     try:
-        write_new(folder / "ranking.csv", _csv(ranking.table[COLUMNS]))
+        write_new(folder / "ranking.csv", _csv(ranking.table[[*COLUMNS, *score_columns(ranking.table)]]))
         pictures = _draw(folder, content)
         written = _render(ranking, content, pictures, title or f"Ranking by {ranking.rule}")
         write_new(page, written.encode("utf-8", "backslashreplace"))  # the store's path may be no UTF-8
@@ -126,7 +126,7 @@ def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], t
         loader=jinja2.PackageLoader("ncap.report", "."),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    for name in ("accuracy", "with_deviation", "beta", "seconds", "whole", "signed", "count", "milliseconds"):
+    for name in ("accuracy", "with_deviation", "beta", "seconds", "whole", "signed", "count", "milliseconds", "score"):
         environment.filters[name] = getattr(numbers, name)
     environment.filters["rho"] = rho_text
     table = ranking.table[COLUMNS]
@@ -137,6 +137,8 @@ def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], t
         rule=ranking.rule,
         about=RULES.get(ranking.rule) if ranking.rule in RULES else None,
         rows=table.to_dict("records"),
+        scores=score_columns(ranking.table),
+        scored=ranking.table.to_dict("records"),
         interval=_interval(table),
         spread=_spread(ranking.runs),
         reading=ranking.reading,

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ncap.metrics import METRICS, Metric
-from ncap.ranking.order import Ranking, ties
-from ncap.report.numbers import accuracy, beta, seconds, whole, with_deviation
+from ncap.ranking.order import Ranking, score_columns, ties
+from ncap.report.numbers import accuracy, beta, score, seconds, whole, with_deviation
 from ncap.rules.contract import Rule
 from ncap.terminal import name_cell
 
@@ -50,6 +50,26 @@ def ranking_table(table: "pd.DataFrame", metric: Metric = METRICS["accuracy"]) -
     ]
     shown.caption = name_cell("\n".join(remarks)) if remarks else None
     return shown
+
+
+def scores_table(table: "pd.DataFrame") -> Table | None:
+    """The scores beside the predicted accuracy, in the ranking's order; None where the records hold none."""
+    names = score_columns(table)
+    if not names:
+        return None
+    shown = _table("Scores before training; the larger the better", ["rank", "predicted", *map(_words, names.values())])
+    for row in table.to_dict("records"):
+        shown.add_row(
+            Text(whole(row["rank"])),
+            name_cell(row["candidate"]),
+            Text(accuracy(row["predicted_accuracy"])),
+            *(Text(score(row[name])) for name in names),
+        )
+    return shown
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def truth_table(ranking: Ranking, truth: "pd.DataFrame", rules: Sequence[str | Rule] | None = None) -> Table:

@@ -1,11 +1,12 @@
 """Scores: how well a pre-trained network suits a data set, from one pass over it and without training.
 
-Plain functions of arrays: `scores.log_me(features, y)`. `ncap.score` computes them for candidates and targets. A new score is a file here
-with the function and its `SCORE`, and one line below.
+Plain functions of arrays: `scores.log_me(features, y)`. `ncap.score` computes them for candidates and targets. A new score is a file in
+`transferability` (features, or what the source's own head says, and labels) or `static` (what is known of a network), with the
+function and its `SCORE`, and one line below.
 
 >>> from ncap import scores
->>> scores.names()
-['log_me']
+>>> scores.names()[:4]
+['log_me', 'leep', 'nce', 'n_leep']
 """
 
 from collections.abc import Callable
@@ -16,7 +17,22 @@ from ncap.scores.contract import Score, Value
 SCORES: Registry[Score] = Registry(
     "score",
     {
-        "log_me": "ncap.scores.maximum_evidence:SCORE",
+        "log_me": "ncap.scores.transferability.maximum_evidence:SCORE",
+        "leep": "ncap.scores.transferability.expected_empirical_prediction:SCORE",
+        "nce": "ncap.scores.transferability.conditional_entropy:SCORE",
+        "n_leep": "ncap.scores.transferability.gaussian_mixture:SCORE",
+        "h_score": "ncap.scores.transferability.maximal_correlation:SCORE",
+        "regularized_h_score": "ncap.scores.transferability.shrunk_covariance:SCORE",
+        "trans_rate": "ncap.scores.transferability.coding_rate:SCORE",
+        "gbc": "ncap.scores.transferability.bhattacharyya:SCORE",
+        "parc": "ncap.scores.transferability.pairwise_distances:SCORE",
+        "knn_accuracy": "ncap.scores.transferability.nearest_neighbours:SCORE",
+        "linear_probe_accuracy": "ncap.scores.transferability.ridge_probe:SCORE",
+        "logistic_probe_accuracy": "ncap.scores.transferability.logistic_probe:SCORE",
+        "parameters": "ncap.scores.static.size:PARAMETERS",
+        "multiply_adds": "ncap.scores.static.size:MULTIPLY_ADDS",
+        "source_accuracy": "ncap.scores.static.pretraining:SCORE",
+        "mean_rank": "ncap.scores.static.elsewhere:SCORE",
     },
 )
 

@@ -25,7 +25,7 @@ from ncap.measure.method import Measure, ProbeData
 from ncap.measure.probe import Probe
 from ncap.reference.loss import read_targets
 from ncap.reference.rounding import ROUNDINGS, uncancelled_degrees, uncancelled_families
-from ncap.reference.verdict import GRADIENT_FORM, Moments, Reading
+from ncap.reference.verdict import FULL_HESSIAN, GRADIENT_FORM, Moments, Reading
 from ncap.testing.agreement import assert_close
 
 Degrees = tuple[list[np.ndarray], list[np.ndarray]]
@@ -175,7 +175,7 @@ class _Oracle(NamedTuple):
 
 
 def _oracle(case: Case, parts: Reading) -> _Oracle:
-    data = case.net, case.x, case.y
+    data = (_with_biases(case.net) if parts == FULL_HESSIAN else case.net), case.x, case.y
     if parts == GRADIENT_FORM:
         c = ref.gradient_capacitance(*data)
         reach = uncancelled_degrees(*data, weighting="relative")
@@ -185,10 +185,22 @@ def _oracle(case: Case, parts: Reading) -> _Oracle:
         before = Moments(c.numerator, _moments(in_magnitude).denominator, False)
         return _Oracle(Moments(c.numerator, c.denominator, c.reason == "zero"), in_magnitude, before, scale, reach)
     degrees = ref.degrees(*data, *parts)
-    reach = uncancelled_degrees(*data, parts.interaction, parts.weighting)
-    # In magnitude the hessian is built entry by entry, and no method gives it.
-    every = degrees if parts.interaction == "hessian" else ref.degrees(*data, *parts._replace(strength="magnitude"))
+    reach = uncancelled_degrees(*data, parts.interaction, parts.weighting, parts.nodes)
+    # In magnitude second derivatives are built entry by entry, and no method gives them.
+    explicit = parts.interaction == "explicit"
+    every = ref.degrees(*data, *parts._replace(strength="magnitude")) if explicit else degrees
     return _Oracle(_moments(degrees), degrees, _moments(every), _moments(reach), reach)
+
+
+def _with_biases(net: ref.MLP) -> ref.MLP:
+    """The network with the biases of 0 that a probe has where the network has none."""
+    biases = [layer.bias for layer in net.layers]
+    norms = [norm if norm.there else None for norm in net.norms]
+    of_norms = {
+        f"{name}s": [None if norm is None else getattr(norm, name) for norm in norms]
+        for name in ("scale", "shift", "mean", "deviation")
+    }
+    return ref.MLP(net.kernels, biases, norm=net.norm, loss=net.loss, **of_norms)
 
 
 def _moments(degrees: Degrees) -> Moments:
@@ -198,14 +210,20 @@ def _moments(degrees: Degrees) -> Moments:
 
 
 def _standard_error(got: float, case: Case, parts: Reading, scale: Moments) -> Iterator[Quantity]:
-    of_oracle = ref.gradient_capacitance if parts == GRADIENT_FORM else ref.capacitance
-    want = of_oracle(case.net, case.x, case.y, *(() if parts == GRADIENT_FORM else parts))
+    want = capacitance_of(case, parts)
     if np.isnan(got) or want.degenerate or len(case.x) < 2:
         return
     # psi divides A's and D's errors by D, and squares add up over the samples.
     A, D = scale.numerator / abs(want.denominator), scale.denominator / abs(want.denominator)
     spread = len(case.x) ** 2 * D**2 * scale.denominator if parts == GRADIENT_FORM else len(case.x) * A * D * (1 + D)
     yield Quantity("standard error", got, want.standard_error, spread)
+
+
+def capacitance_of(case: Case, parts: Reading) -> ref.Capacitance:
+    """What the oracle gives for the case in a reading."""
+    if parts == GRADIENT_FORM:
+        return ref.gradient_capacitance(case.net, case.x, case.y)
+    return ref.capacitance(case.net, case.x, case.y, *parts[:3], nodes=parts.nodes)
 
 
 def probe_data(case: Case, dtype: str, weights: str | None = None) -> ProbeData:
@@ -216,8 +234,8 @@ def probe_data(case: Case, dtype: str, weights: str | None = None) -> ProbeData:
 
 
 def probe_of(net: ref.MLP, dtype: str) -> Probe:
-    """A built Probe with the weights of `net`, norm "after"; moving variance 3/4 and epsilon 1/4 make scale and shift exact."""
-    norm = any((layer.scale != 1).any() or (layer.shift != 0).any() for layer in net.layers)
+    """A built Probe with the weights of `net`, norms "after", each deviation at least 1/2: epsilon is 1/4, so that of 1 it is exact."""
+    norm = any(norm.there for norm in net.norms)
     probe = Probe(net.widths[-1], net.widths[1:-1], batch_norm=norm, dtype=dtype)
     norms = [unit.norm for unit in probe.units if unit.norm is not None]
     for of_unit in norms:
@@ -225,9 +243,9 @@ def probe_of(net: ref.MLP, dtype: str) -> Probe:
     probe.build((None, net.widths[0]))
     for layer, dense in zip(net.layers, denses(probe), strict=True):
         dense.set_weights([layer.kernel, layer.bias])
-    for layer, of_unit in zip(net.layers, norms, strict=False):
-        n = len(layer.scale)
-        of_unit.set_weights([layer.scale, layer.shift, np.zeros(n), np.full(n, 0.75)])
+    for norm_of_net, of_unit in zip(net.norms, norms, strict=False):
+        scale, shift, mean, deviation, _ = norm_of_net
+        of_unit.set_weights([scale, shift, mean, deviation**2 - of_unit.epsilon])
     return probe
 
 
@@ -251,8 +269,11 @@ def drawn_cases(
             biases = [_rounded(rng.normal(size=n) / 4, weights) for n in sizes[1:]]
             scales = [_rounded(rng.uniform(0.5, 1.5, n), weights) for n in sizes[1:-1]]
             shifts = [_rounded(rng.normal(size=n) / 4, weights) for n in sizes[1:-1]]
-            net = ref.MLP(kernels, biases, scales, shifts, loss=loss)
             x, y = _rounded(rng.normal(size=(SAMPLES, sizes[0])), "float32"), rng.integers(0, sizes[-1], SAMPLES)
+            means = [_rounded(rng.uniform(0, 0.5, n), weights) for n in sizes[1:-1]]
+            variances = [_rounded(rng.uniform(0.25, 1, n), weights) for n in sizes[1:-1]]
+            deviations = [np.sqrt(variance + 0.25) for variance in variances]  # epsilon of probe_of
+            net = ref.MLP(kernels, biases, scales, shifts, "after", loss, means, deviations)
             clear = _clear_of_kinks(net, x, y, eps)
             if clear.any():
                 yield DrawnCase(net, x[clear], y[clear])

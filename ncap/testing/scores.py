@@ -1,11 +1,11 @@
-"""The laws of `ncap.scores.Score`, for any member that is a function of features, or of source probabilities, and labels."""
+"""The laws of `ncap.scores.Score`, for any member that is a function of features, or of a source's answers, and labels."""
 
 import math
 
 import numpy as np
 
 from ncap.scores import Score
-from ncap.scores.contract import NEEDS
+from ncap.scores.contract import COSTS, NEEDS
 
 
 def check_score(score: Score, rtol: float = 1e-8) -> None:
@@ -19,10 +19,11 @@ def check_score(score: Score, rtol: float = 1e-8) -> None:
     assert isinstance(score, Score)
     assert score.name.isidentifier(), "a score is named by a word"
     assert score.needs in NEEDS
+    assert score.cost in COSTS
     assert score.source, "a score says where it was published"
     assert score.summary, "a score says what it measures"
-    if score.needs == "model":
-        return  # what it promises of a model, its own tests show
+    if score.needs in ("model", "known"):
+        return  # what it promises of a model, or of what is known, its own tests show
     for n, d in ((30, 6), (12, 40)):
         outputs, y = _drawn(score, n, d)
         _check_value(score, outputs, y)
@@ -32,10 +33,12 @@ def check_score(score: Score, rtol: float = 1e-8) -> None:
 
 
 def _drawn(score: Score, n: int, d: int, signal: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Three classes of features whose means lie `signal` apart; as probabilities, their softmax."""
+    """Three classes of features whose means lie `signal` apart; as probabilities, their softmax; as labels, its largest."""
     rng = np.random.default_rng(n)
     y = np.arange(n) % 3
     outputs = rng.normal(size=(n, d)) + signal * 3 * np.eye(d)[y]
+    if score.needs == "source_labels":
+        return outputs.argmax(axis=1), y
     if score.needs == "source_probabilities":
         weights = np.exp(outputs)
         outputs = weights / weights.sum(axis=1, keepdims=True)

@@ -20,6 +20,7 @@ from ncap.interrupt import check
 from ncap.job import Job, Place
 from ncap.measure.measurement import take
 from ncap.measure.probe import attach_probe
+from ncap.measure.readings import BATCH
 from ncap.reference.verdict import CapacitanceWarning
 from ncap.training import generators
 from ncap.training.augmentation import Augmentation
@@ -39,13 +40,19 @@ if TYPE_CHECKING:
     from ncap.targets import Target
 
 BETA_SAMPLES = 4096  # training samples that beta_eff is read on, at most
+BATCHES = 16  # mini-batches that a mean over them is taken of, at most: the first of the epoch's samples in the order of training
 EVALUATION_BATCH = 256  # for inference and readings; affects only time, memory and rounding
 
 
 def train(
-    job: Job, candidate: "Candidate", target: "Target", run: int = 0, start: Start | None = None
+    job: Job,
+    candidate: "Candidate",
+    target: "Target",
+    run: int = 0,
+    start: Start | None = None,
+    kind: "type[Training] | None" = None,
 ) -> Iterator[Tick]:
-    """Train one run from its start to the end of the job, tick by tick.
+    """Train one run from its start to the end of the job, tick by tick; `kind` may be a Training that observes otherwise.
 
     The tick held by `start` is yielded first, unless the body has changed; a consumer that stores ticks must therefore accept one twice.
 
@@ -53,7 +60,7 @@ def train(
     """
     start, epoch, chosen = start or Start(), 1, settings()
     try:
-        training = Training(job, candidate, target, run)
+        training = (kind or Training)(job, candidate, target, run)
         training.check_body(start.body)
         places, done, left = job.places(), 0, Budget(job.seconds_per_run)
         if start.done >= len(places):
@@ -104,6 +111,7 @@ class Training:
             self.batches.check(place)
         rows = target.sample_rows("train", BETA_SAMPLES, job.seed)
         self.samples = target.view("train", rows, self.shape), target.labels("train")[rows]
+        self._rows = rows
         self._own = body.trainable_variables
         # What `variables` has beyond `weights` is the state of random generators anywhere in the body.
         weights = {id(variable) for variable in self.model.weights}
@@ -152,7 +160,7 @@ class Training:
         start = time.perf_counter()
         logs = self.train(place)
         seconds = time.perf_counter() - start
-        readings = self._readings(number) if math.isfinite(logs["loss"]) else []
+        readings = self._readings(number, place.epoch) if math.isfinite(logs["loss"]) else []
         val = self._evaluate("val")
         for name, loss in (("training", logs["loss"]), ("validation", val["loss"])):
             if not math.isfinite(loss):
@@ -186,11 +194,12 @@ class Training:
         if state.random is not None:
             generators.set_states(state.random)
 
-    def _readings(self, number: int) -> list[dict[str, Any]]:
+    def _readings(self, number: int, epoch: int) -> list[dict[str, Any]]:
+        order = np.argsort(np.argsort(self._order(epoch))[self._rows])[: BATCHES * BATCH]
         with warnings.catch_warnings():
             # The table has a column for degenerate readings, and the ranking a note; a warning at every tick adds nothing.
             warnings.filterwarnings("ignore", category=CapacitanceWarning)
-            taken = take(self.model, *self.samples, self.job.readings, batch_size=EVALUATION_BATCH)
+            taken = take(self.model, *self.samples, self.job.readings, batch_size=EVALUATION_BATCH, order=order)
         return [{"tick": number, **measurement.row(name)} for name, measurement in taken.items()]
 
     def _evaluate(self, part: str) -> dict[str, float]:

@@ -11,8 +11,9 @@ from features_on_jax import features_on_jax
 
 from ncap import candidates
 from ncap.candidates import bodies32, hdf5
+from ncap.candidates.fit_heads import fitted_head
 from ncap.candidates.multiply_adds import count_multiply_adds
-from ncap.candidates.shipped import WEIGHTS, card
+from ncap.candidates.shipped import HEADS, WEIGHTS, card
 from ncap.targets import tinyimagenet
 from ncap.testing.candidates import check_candidate
 
@@ -163,3 +164,35 @@ def test_the_kinds_of_layers_that_mini_lacks_give_the_same_features_on_jax(tmp_p
         ours = np.asarray(candidates.resolve(name)[name].build()(PIXELS))
         # float32 sums of up to 768 terms in another order, through two dozen layers
         np.testing.assert_allclose(theirs[name], ours, rtol=1e-4, atol=1e-4 * abs(ours).max(), err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["mlp_32", "plain_32", "attention_32"])
+def test_the_head_tells_the_classes_of_the_source(name, shared_data, monkeypatch):
+    monkeypatch.setenv("NCAP_DATA", str(shared_data))
+    candidate = candidates.resolve(name)[name]
+    x, y = (part[::4] for part in tinyimagenet.chosen(tinyimagenet.PRETRAINING)["test"])
+    probabilities = candidate.classifier().predict(x, verbose=0)
+    assert probabilities.shape == (len(y), len(card("mini32")["classes"]))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    accuracy = np.mean(probabilities.argmax(axis=1) == y)
+    # the thrown-away head's, within four standard errors of a share of these 350 images and what fitting it again changes
+    assert accuracy > candidate.source_accuracy - 0.1
+    assert candidates.resolve(f"{name}:random")[f"{name}:random"].classifier() is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_head_fits_its_body(name):
+    with h5py.File(HEADS / f"{name}.h5") as stored:
+        kernel = stored["00_Dense/kernel"]
+        assert kernel.dtype == np.float16
+        assert kernel.shape[1] == 35
+        assert np.isfinite(kernel[:]).all()
+
+
+def test_a_head_is_fitted_again_from_features():
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    features = (5 * np.eye(4)[y] + rng.normal(size=(60, 4))) * [1, 1, 1, 0] + 7  # the last column is constant
+    probabilities = np.asarray(fitted_head(features.astype(np.float32), y)(features))
+    assert np.mean(probabilities.argmax(axis=1) == y) == 1
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)

@@ -175,7 +175,12 @@ LIGHT = [
     Wrong("rank", "--precision", "bfloat16", ("precision must be one of float32, mixed_bfloat16, mixed_float16",)),
     Wrong("rank", "--precision", "", ("got ''",)),
     *floats("rank", "--learning-rate", "0", "-1", "nan", "inf", says="learning_rate must be positive and finite"),
-    Wrong("rank", "--interaction", "relative", ("interaction must be one of 'explicit', 'hessian', got 'relative'",)),
+    Wrong(
+        "rank",
+        "--interaction",
+        "relative",
+        ("interaction must be one of 'explicit', 'hessian', 'full_hessian', got 'relative'",),
+    ),
     Wrong("rank", "--interaction", "hessian", ("interaction='hessian' can be read with strength='signed' only",)),
     Wrong("rank", "--strength", "loud", ("strength must be one of 'signed', 'magnitude', got 'loud'",)),
     Wrong("rank", "--weighting", "degree", ("weighting must be one of 'unit', 'relative', got 'degree'",)),
@@ -191,7 +196,7 @@ LIGHT = [
     ),
     Wrong("rank", "--ticks-per-epoch", "4,", ("--ticks-per-epoch takes whole numbers separated by commas, such as 1",)),
     Wrong("rank", "--ticks-per-epoch", "0", ("ticks_per_epoch must be a whole number of at least 1, got 0",)),
-    Wrong("rank", "--readings", "explicit", ("unknown reading 'explicit'", "`ncap readings` lists all 9")),
+    Wrong("rank", "--readings", "explicit", ("unknown reading 'explicit'", "`ncap readings` lists all 24")),
     Wrong(
         "rank", "--readings", "gradient,gradient", ("readings: name every reading once, got ['gradient', 'gradient']",)
     ),
@@ -228,6 +233,8 @@ LIGHT = [
     *targets("bench"),
     *ranges("bench", "--train", 1),
     *ranges("bench", "--repeats", 1),
+    Wrong("bench", "--readings", "gradiant", ("did you mean 'gradient'",)),
+    Wrong("bench", "--readings", "hessian/magnitude/unit", ("is taken by the oracle alone",)),
     *ranges("bench", "--seed", 0),
     *ranges("verify", "--seed", 0),
     *ranges("demo", "--seed", 0),

@@ -41,6 +41,28 @@ def test_it_takes_any_reading_of_the_table(model, reading):
     assert history["beta_eff"] == [expected.beta_eff]
 
 
+@pytest.mark.filterwarnings("ignore::ncap.reference.CapacitanceWarning")
+def test_the_papers_probe_is_alive_in_the_readings_that_t3_leaves():
+    """Frozen, three kernels, softmax: with kernels as nodes signed beta_eff is 0 at every epoch, elsewhere it changes with each."""
+    dead, alive = (
+        ["explicit/signed/unit", "hessian/signed/unit"],
+        ["explicit/magnitude/unit", "explicit/signed/unit/norms", "full_hessian/signed/unit"],
+    )
+    keras.utils.set_random_seed(0)
+    model, target = ncap.attach_probe(tiny.body(), classes=10, hidden=(8, 6)), tiny.target()
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    callbacks = [
+        ncap.CapacitanceCallback(target.x_train, target.y_train, reading=reading, name=reading)
+        for reading in (*dead, *alive)
+    ]
+    history = model.fit(target.x_train, target.y_train, epochs=3, verbose=0, callbacks=callbacks).history
+    assert [history[reading] for reading in dead] == [[0, 0, 0]] * 2
+    for reading in alive:
+        assert np.isfinite(history[reading]).all()
+        assert np.all(history[reading])
+        assert len(set(history[reading])) == 3
+
+
 def test_reading_changes_no_training(model):
     target = tiny.target()
     start = model.get_weights()

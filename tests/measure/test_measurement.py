@@ -94,7 +94,7 @@ def test_all_readings_are_taken_from_one_pass_of_the_body(monkeypatch):
     assert list(taken) == TAKEN
     for name, measured in taken.items():
         # the same function on the same weights: equal, not close; repr, because NaN differs from itself
-        assert repr(measured.capacitance) == repr(ncap.capacitance(model, x, y, reading=name, batch_size=20))
+        assert repr(measured.capacitance) == repr(ncap.capacitance(model, x, y, reading=name, batch_size=20)), name
         assert measured.seconds > 0
 
 

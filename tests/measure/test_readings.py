@@ -13,10 +13,14 @@ from ncap.measure import readings
 HEAVY = ("keras", "tensorflow", "jax", "torch", "numba", "scipy", "sklearn", "pandas", "matplotlib")
 
 
-def test_nine_readings_are_listed_with_their_methods():
+def test_the_readings_are_listed_with_their_methods():
     table = ncap.list_readings()
     assert table.columns.tolist() == ["reading", "summary", "methods", "source"]
     methods = dict(zip(table["reading"], table["methods"], strict=True))
+    averaged = {name: methods.pop(name) for name in list(methods) if name.endswith("/batches64")}
+    assert averaged == {
+        f"{name}/batches64": own.removesuffix(", oracle") for name, own in methods.items() if own != "oracle"
+    }
     assert methods == {
         "explicit/magnitude/unit": "closed_form, oracle",
         "explicit/magnitude/relative": "closed_form, oracle",
@@ -26,6 +30,10 @@ def test_nine_readings_are_listed_with_their_methods():
         "hessian/signed/relative": "autodiff, oracle",
         "hessian/magnitude/unit": "oracle",
         "hessian/magnitude/relative": "oracle",
+        "explicit/magnitude/unit/norms": "closed_form, oracle",
+        "explicit/signed/unit/norms": "closed_form, oracle",
+        "hessian/signed/unit/norms": "autodiff, oracle",
+        "full_hessian/signed/unit": "autodiff, oracle",
         "gradient": "closed_form, autodiff, oracle",
     }
     assert table["summary"].str.len().min() > 20
@@ -45,7 +53,12 @@ def test_names_and_parts_are_the_same_readings():
         for strength in ("signed", "magnitude")
         for weighting in ("unit", "relative")
     }
-    assert by_parts | {"gradient"} == set(readings.READINGS)
+    by_parts |= {
+        readings.of(interaction, strength, nodes="norms")
+        for interaction, strength in (("explicit", "signed"), ("explicit", "magnitude"), ("hessian", "signed"))
+    }
+    by_parts.add(readings.of("full_hessian", "signed"))
+    assert by_parts | {"gradient"} == {name for name, entry in readings.READINGS.items() if not entry.batch}
     for name in by_parts:
         assert str(readings.check(name).parts) == name
 
@@ -64,6 +77,11 @@ def test_names_and_parts_are_the_same_readings():
         ({"reading": "hessian/signed/relative"}, "hessian/signed/relative", "autodiff"),
         ({"reading": "explicit/signed/unit", "strength": "signed"}, "explicit/signed/unit", "closed_form"),
         ({"reading": "gradient"}, "gradient", "closed_form"),
+        ({"nodes": "norms"}, "explicit/magnitude/unit/norms", "closed_form"),
+        ({"nodes": "norms", "strength": "signed"}, "explicit/signed/unit/norms", "closed_form"),
+        ({"nodes": "norms", "interaction": "hessian"}, "hessian/signed/unit/norms", "autodiff"),
+        ({"interaction": "full_hessian"}, "full_hessian/signed/unit", "autodiff"),
+        ({"reading": "gradient/batches64"}, "gradient/batches64", "closed_form"),
     ],
 )
 def test_what_a_call_asks_for(asked, name, method):
@@ -86,6 +104,14 @@ def test_what_a_call_asks_for(asked, name, method):
         ({"reading": "explicit/signed/relative", "weighting": "unit"}, "weighting='unit' contradict"),
         ({"method": "oracle"}, "method must be one of 'closed_form', 'autodiff', got 'oracle'"),
         ({"reading": "Gradient"}, "did you mean 'gradient'"),
+        ({"interaction": "full_hessian", "strength": "magnitude"}, "there is no reading 'full_hessian/magnitude/unit'"),
+        ({"nodes": "norms", "weighting": "relative"}, "nodes='norms' goes with unit"),
+        ({"reading": "explicit/signed/unit/norms", "nodes": "kernels"}, "nodes='kernels' contradict"),
+        (
+            {"reading": "explicit/signed/unit/norms", "method": "autodiff"},
+            "does not give reading 'explicit/signed/unit/norms'",
+        ),
+        ({"reading": "full_hessian/signed/unit", "method": "closed_form"}, "use method='autodiff' for 'full_hessian'"),
     ],
 )
 def test_what_no_call_may_ask_for(asked, message):

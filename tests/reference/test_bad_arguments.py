@@ -54,6 +54,8 @@ NETWORK = [
     *vectors("biases", [None] * 3),
     *vectors("scales", [None] * 2),
     *vectors("shifts", [None] * 2),
+    *vectors("means", [None] * 2),
+    *vectors("deviations", [None] * 2),
     ("norm", "behind", ValueError, "norm must be one of 'after', 'before', got 'behind'"),
     ("norm", None, ValueError, "got None"),
     ("norm", np.array(["after", "before"]), ValueError, "norm must be one of 'after', 'before', got array(["),
@@ -109,11 +111,17 @@ TARGETS = [
     ("y", [[1.0, 0.0], [0.5, 0.5], [50.0, 50.0]], ValueError, "row 2 sums to 100; divide by the row sums"),
 ]
 READING = [
-    ("interaction", "relative", ValueError, "interaction must be one of 'explicit', 'hessian', got 'relative'"),
+    (
+        "interaction",
+        "relative",
+        ValueError,
+        "interaction must be one of 'explicit', 'hessian', 'full_hessian', got 'relative'",
+    ),
     ("interaction", None, ValueError, "got None"),
     ("strength", "Signed", ValueError, "strength must be one of 'signed', 'magnitude', got 'Signed'"),
     ("strength", ["signed"], ValueError, "got ['signed']"),
     ("weighting", "degree", ValueError, "weighting must be one of 'unit', 'relative', got 'degree'"),
+    ("nodes", "layers", ValueError, "nodes must be one of 'kernels', 'norms', got 'layers'"),
 ]
 
 
@@ -505,7 +513,7 @@ TABLES |= {
     "interaction_operator": Table(
         ref.interaction_operator,
         {"net": NET, **DATA},
-        EITHER + INPUTS + TARGETS + [row for row in READING if row[0] != "interaction"],
+        EITHER + INPUTS + TARGETS + [row for row in READING if row[0] in ("strength", "weighting")],
     ),
 }
 TIMES = [

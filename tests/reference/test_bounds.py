@@ -6,6 +6,7 @@ Hypothesis is told to look for tight cases (`target`); what the trained networks
 import itertools
 from typing import NamedTuple
 
+import exact
 import numpy as np
 import pytest
 from agreement import ROUNDINGS
@@ -48,6 +49,18 @@ def largest_kernel_sum(net, first, axis):
 
 def largest_activation(z):
     return max(float(np.abs(z_l).max()) for z_l in z)
+
+
+# T2, hessian
+
+
+def hessian_entry(case):
+    """max |P| of the hessian reading <= K B (G + B om G^2) r with G = K om^L, for softmax with labels."""
+    net, values = case.net, ref.families(case.net, case.x, case.y)
+    B, K, om = largest_activation(values.z), gain(net, 1), largest_kernel_sum(net, 2, 1)
+    growth, r = K * om**net.depth, float(np.abs(values.g[-1]).max())
+    P = ref.interaction_matrix(net, case.x, case.y, "hessian")
+    return Bound(float(np.abs(P.data).max(initial=0)), K * B * (growth + B * om * growth**2) * r)
 
 
 # T2, magnitude
@@ -170,6 +183,21 @@ def test_t2_signed_is_bounded_with_plain_eps_once_errors_are_small(case):
     eps = smallest_plain_eps(case)
     if eps:
         check(signed_plain(case, eps), "|beta_eff| over its bound, plain")
+
+
+@given(st.data())
+def test_t2_one_hot_curvature_is_bounded_by_the_error_in_fractions(data):
+    """|diag(p) - pp'| <= max |p - y| for a label y; for targets that are p itself there is no error, and curvature is left."""
+    width = data.draw(st.integers(2, 4))
+    ((*p,),) = data.draw(exact.probabilities(1, width))
+    label = data.draw(st.integers(0, width - 1))
+    curvature = [[(k == h) * u - u * v for h, v in enumerate(p)] for k, u in enumerate(p)]
+    assert 0 < max(abs(c) for row in curvature for c in row) <= max(abs(u - (k == label)) for k, u in enumerate(p))
+
+
+@given(cases(losses=("cross_entropy",), max_depth=4, max_width=4))
+def test_t2_hessian_entries_are_bounded_by_the_error(case):
+    check(hessian_entry(case), "largest |P| of the hessian reading over its bound")
 
 
 @given(cases())

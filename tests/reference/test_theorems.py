@@ -187,6 +187,53 @@ def test_t3_of_the_hessian_in_fractions(data):
         assert moments(delta_in, delta_out)[0] == 0
 
 
+def of_two(outputs):
+    """Softmax with 2^a in place of e^a, which integers keep in fractions."""
+    powers = [Fraction(2) ** a for a in outputs]
+    return [power / sum(powers) for power in powers]
+
+
+@given(st.data())
+def test_t3_raised_outputs_change_no_gradient_of_any_body_in_fractions(data):
+    """Features and how one parameter of the body moves them are any numbers, of any samples: batch norm in training mode, too.
+
+    Raising all that leaves one feature, or all biases, leaves dC/dp as it is: what they send to p sums to 0.
+    """
+    n, q, m = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3)), data.draw(st.integers(2, 3))
+    whole = st.integers(-2, 2)
+    features, kernel = (
+        data.draw(st.lists(st.lists(whole, min_size=columns, max_size=columns), min_size=rows, max_size=rows))
+        for rows, columns in ((n, q), (q, m))
+    )
+    moves, y = data.draw(exact.rows(n, q)), data.draw(exact.probabilities(n, m))
+
+    def slope(raised=None, row_by=0, bias=0):
+        """dC/dp = mean_n <p - y, dz K> with `row_by` added to the weights that leave feature `raised`, `bias` to each output."""
+        K = [[w + row_by * (j == raised) for w in row] for j, row in enumerate(kernel)]
+        columns = list(zip(*K, strict=True))
+        outputs = [[exact.dot(z, column) + bias for column in columns] for z in features]
+        errors = [[p - t for p, t in zip(of_two(a), y_n, strict=True)] for a, y_n in zip(outputs, y, strict=True)]
+        return exact.mean(
+            exact.dot(error, [exact.dot(dz, column) for column in columns])
+            for error, dz in zip(errors, moves, strict=True)
+        )
+
+    by = data.draw(st.integers(1, 3))
+    assert slope(bias=by) == slope()
+    assert [slope(j, row_by=by) for j in range(q)] == [slope()] * q
+
+
+@given(st.data())
+def test_t3_softmax_on_three_kernels_in_fractions(data):
+    """p - y and diag(p) - pp' of one softmax, whatever the slopes: A is 0 in both readings."""
+    net, x, error = data.draw(exact.cases(max_depth=3))
+    p, y = (data.draw(exact.probabilities(len(x), len(error[0]))) for _ in range(2))
+    errors = [[u - v for u, v in zip(p_n, y_n, strict=True)] for p_n, y_n in zip(p, y, strict=True)]
+    values = exact.families(net, x, errors)
+    assert moments(*degrees(net, values))[0] == 0
+    assert moments(*hessian_sums(net, values, "cross_entropy", p))[0] == 0
+
+
 @pytest.mark.parametrize("interaction", ["explicit", "hessian"])
 @given(data=st.data())
 def test_t3_softmax_sends_nothing_in_sum_to_the_last_hidden_layer(interaction, data):
@@ -276,6 +323,43 @@ def test_t4_softmax_exactly():
     assert not any(exact.gradient(net, values.z, values.g).values())
     A, D = moments(*degrees(net, values))
     assert Fraction(COUNTEREXAMPLES["softmax_2_2_2_2_3"]["beta_eff"]) == A / D
+
+
+@pytest.mark.parametrize("name", sorted(COUNTEREXAMPLES))
+def test_t4_no_unit_is_at_its_kink(name):
+    net, values = counterexample(name)
+    inputs = [value for l in range(1, net.depth) for row in exact.affine(net, l, values.z[l - 1]) for value in row]
+    assert inputs
+    assert all(inputs)
+
+
+def slope_at_0(f, h=Fraction(1, 10**4)):
+    """f'(0) of a polynomial of degree 6 at most, from its values at six points."""
+    (first, second, third) = (f(i * h) - f(-i * h) for i in (1, 2, 3))
+    return (45 * first - 9 * second + third) / (60 * h)
+
+
+@pytest.mark.parametrize("name", sorted(COUNTEREXAMPLES))
+@given(data=st.data())
+def test_t4_the_loss_has_the_derivative_0_along_every_direction(name, data):
+    """Squared error is the loss itself; of softmax, whose derivative is <p - y, da_L>, the outputs a_L are differenced."""
+    net, values = counterexample(name)
+    x, error, slopes = values.z[0], values.g[net.depth], values.s
+    y = [[a - g for a, g in zip(*pair, strict=True)] for pair in zip(values.a, error, strict=True)]
+    (direction,) = data.draw(exact.rows(1, len(net.weights)))
+
+    def of_samples(t):
+        _, s, outputs = exact.forward(net.moved({w: t * v for w, v in zip(net.weights, direction, strict=True)}), x)
+        assert s == slopes  # no kink is near
+        if name.startswith("softmax"):
+            return [exact.dot(g_n, a_n) for g_n, a_n in zip(error, outputs, strict=True)]
+        return [
+            sum((u - v) ** 2 for u, v in zip(a_n, y_n, strict=True)) / 2 for a_n, y_n in zip(outputs, y, strict=True)
+        ]
+
+    assert slope_at_0(lambda t: exact.mean(of_samples(t))) == 0
+    if all(direction):
+        assert any(slope_at_0(lambda t, n=n: of_samples(t)[n]) for n in range(len(x)))
 
 
 @pytest.mark.parametrize("t", [1.0, 0.5, 0.01])

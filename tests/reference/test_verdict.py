@@ -205,7 +205,10 @@ def test_sums_that_overflow_are_refused(strength):
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"interaction": "implicit"}, "interaction must be one of 'explicit', 'hessian', got 'implicit'"),
+        (
+            {"interaction": "implicit"},
+            "interaction must be one of 'explicit', 'hessian', 'full_hessian', got 'implicit'",
+        ),
         ({"strength": "absolute"}, "strength must be one of 'signed', 'magnitude', got 'absolute'"),
         ({"weighting": "none"}, "weighting must be one of 'unit', 'relative', got 'none'"),
         ({"eps": -1.0}, "eps must be at least 0, got -1.0"),

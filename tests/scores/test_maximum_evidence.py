@@ -2,22 +2,14 @@
 
 import numpy as np
 import pytest
+from drawn_features import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
 from ncap import scores
-from ncap.scores.maximum_evidence import SMALLEST
-
-
-def drawn(n, d, classes, seed=0, signal=1.0, rank=None):
-    rng = np.random.default_rng(seed)
-    y = rng.permutation(np.arange(n) % classes)
-    features = (
-        rng.normal(size=(n, rank or d)) @ rng.normal(size=(rank or d, d)) + signal * rng.normal(size=(classes, d))[y]
-    )
-    return features, y
+from ncap.scores.transferability.maximum_evidence import SMALLEST
 
 
 def naive(features, y):
@@ -101,6 +93,39 @@ def published(features, y, steps=20_000):
 def test_it_is_the_published_fixed_point(n, d):
     features, y = drawn(n, d, 3, signal=2.0)
     assert scores.log_me(features, y) == pytest.approx(published(features, y), rel=1e-9)
+
+
+def first_published(features, y, steps=20_000):
+    """The algorithm of the ICML paper: the weights' posterior from F^T F, alpha and beta from it, in turn."""
+    n, d = features.shape
+    values, vectors = np.linalg.eigh(features.T @ features)
+    evidences = []
+    for c in np.unique(y):
+        hot = (y == c).astype(float)
+        alpha, beta = 1.0, 1.0
+        for _ in range(steps):
+            gamma = (beta * values / (alpha + beta * values)).sum()
+            m = beta * vectors @ ((vectors.T @ (features.T @ hot)) / (alpha + beta * values))
+            residual = ((features @ m - hot) ** 2).sum()
+            alpha, beta = gamma / (m @ m), (n - gamma) / residual
+        m = beta * vectors @ ((vectors.T @ (features.T @ hot)) / (alpha + beta * values))
+        residual = ((features @ m - hot) ** 2).sum()
+        evidences.append(
+            n / 2 * np.log(beta)
+            + d / 2 * np.log(alpha)
+            - n / 2 * np.log(2 * np.pi)
+            - beta / 2 * residual
+            - alpha / 2 * (m @ m)
+            - np.log(alpha + beta * values).sum() / 2
+        )
+    return np.mean(evidences) / n
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 7), (40, 15)])
+def test_both_published_algorithms_end_where_it_is(n, d):
+    features, y = drawn(n, d, 3, signal=2.0)
+    assert scores.log_me(features, y) == pytest.approx(first_published(features, y, 2000), rel=1e-5)
+    assert first_published(features, y, 2000) == pytest.approx(published(features, y, 2000), rel=1e-5)
 
 
 @given(

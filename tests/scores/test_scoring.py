@@ -6,6 +6,7 @@ import sys
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tiny
 from keras import layers
@@ -14,6 +15,7 @@ import ncap
 from ncap import candidates, scores, targets
 from ncap.registry import Registry
 from ncap.scores import SCORES, Score, scoring
+from ncap.scores.sampling_error import sampling_error
 from ncap.testing.scores import check_score
 
 
@@ -61,8 +63,10 @@ def test_the_kit_sees_what_breaks_a_law(wrong, message):
 
 
 def test_a_score_says_what_it_needs():
-    with pytest.raises(ValueError, match="needs must be one of features, source_probabilities, model, got 'z'"):
+    with pytest.raises(ValueError, match="needs must be one of features, source_probabilities, "):
         told(spread, needs="z")
+    with pytest.raises(ValueError, match="cost must be one of none, forward, fit, gradient, got 'cheap'"):
+        Score("told", "features", "-", "-", spread, lambda z, y: "", cost="cheap")
 
 
 # candidates
@@ -111,6 +115,7 @@ def test_one_forward_pass_serves_all_scores(monkeypatch):
         "one": told(spread),
         "two": told(spread),
         "chances": told(lambda p, y: float(p.sum()), needs="source_probabilities"),
+        "answers": told(lambda c, y: float(c.max()), needs="source_labels"),
         "whole": told(of_model, lambda body, x, y: "", needs="model"),
         "fails": told(lambda body, x, y: float(x @ y), lambda body, x, y: "", needs="model"),
     }
@@ -124,6 +129,7 @@ def test_one_forward_pass_serves_all_scores(monkeypatch):
     assert table.loc["one", "value"] == table.loc["two", "value"]
     assert (table["seconds"] > 0).all()
     assert table.loc["chances", "value"] == pytest.approx(30, rel=1e-5)
+    assert table.loc["answers", "value"] in range(4)
     assert table.loc["whole", "value"] == 36
     assert table.loc["fails", "note"].startswith("failed (ValueError: matmul")
     assert scoring.list_scores()["score"].tolist() == list(made)
@@ -148,8 +154,9 @@ def test_one_class_gives_a_reason(monkeypatch):
 
 def test_the_table_lists_the_scores():
     table = ncap.list_scores()
-    assert list(table) == ["score", "needs", "source", "summary"]
+    assert list(table) == ["score", "needs", "cost", "source", "summary"]
     assert table["score"].tolist() == scores.names()
+    assert table.set_index("score")["cost"][["parameters", "log_me", "n_leep"]].tolist() == ["none", "forward", "fit"]
 
 
 def test_listing_scores_loads_neither_framework_nor_science():
@@ -162,7 +169,7 @@ def test_listing_scores_loads_neither_framework_nor_science():
 
 
 def test_an_unknown_score_is_no_attribute():
-    with pytest.raises(AttributeError, match="no attribute 'logme'; scores: log_me"):
+    with pytest.raises(AttributeError, match="no attribute 'logme'; scores: log_me, leep"):
         scores.logme  # noqa: B018
 
 
@@ -202,3 +209,56 @@ def test_a_body_in_half_precision_is_scored(dtype):
     full, half = ncap.score(chosen, "digits", "log_me", n=100)["value"]
     assert half == pytest.approx(full, abs=0.01)
     assert half != full
+
+
+# what is known without a forward pass
+
+
+def test_what_is_known_of_a_candidate_is_a_score():
+    """Nothing is built for it: the names of mini tell all."""
+    table = ncap.score("plain", tiny.target(), "parameters,multiply_adds,source_accuracy,mean_rank").set_index("score")
+    (plain,) = candidates.describe("plain")
+    assert table["value"][["parameters", "multiply_adds"]].tolist() == [plain.parameters, plain.multiply_adds]
+    assert 0.5 < table["value"]["source_accuracy"] < 1
+    assert table["note"].tolist() == ["", "", "", "no accuracies of it on other targets are given (history)"]
+
+
+def test_the_size_of_an_own_body_is_counted():
+    table = ncap.score({"own": tiny.narrow}, tiny.target(), ["parameters", "multiply_adds", "source_accuracy"])
+    assert table["value"].tolist()[:2] == [64 * 3 + 3, 64 * 3]
+    assert table["note"].tolist() == ["", "", "the accuracy at the source is not known"]
+
+
+def test_the_order_on_other_targets_is_a_score_and_that_on_the_target_is_not_read():
+    lines = [("a", "mlp", 0.9), ("a", "plain", 0.5), ("a", "dense", 0.7), ("b", "mlp", 0.2), ("b", "plain", 0.8)]
+    history = pd.DataFrame(
+        [*lines, ("digits", "mlp", 0.0), ("digits", "plain", 1.0)], columns=["target", "candidate", "accuracy"]
+    )
+    table = ncap.score("mlp,plain,dense,residual", "digits", "mean_rank", n=10, history=history)
+    assert table["value"].tolist()[:3] == [0.5, 0.5, 0.5]  # 1 and 0; 0 and 1; the middle of three
+    assert math.isnan(table["value"][3])
+    with pytest.raises(ValueError, match="accuracy"):
+        ncap.score("mlp", "digits", "mean_rank", history=history.assign(accuracy="good"))
+
+
+# the error of a sample
+
+
+def test_the_error_is_how_far_other_samples_lead():
+    """Against the spread of the score over 60 samples of their own; the jackknife's mean is known to some 10 %."""
+    y = np.arange(120) % 3
+    score = SCORES.get("h_score")
+    values, errors = [], []
+    for seed in range(60):
+        features = np.random.default_rng(seed).normal(size=(120, 5)) + 0.7 * np.eye(5)[y]
+        values.append(score.function(features, y))
+        errors.append(sampling_error(score, features, y))
+    assert 0.7 < np.sqrt(np.mean(np.square(errors))) / np.std(values) < 1.5
+
+
+def test_the_error_is_a_column_where_it_is_asked_for():
+    table = ncap.score("mlp", "digits", "log_me,leep,parameters", n=100, error=True).set_index("score")
+    assert list(table) == ["candidate", "value", "error", "seconds", "note"]
+    assert 0 < table["error"]["log_me"] < 0.2
+    assert table["error"].isna().tolist() == [False, True, True]
+    assert math.isnan(sampling_error(SCORES.get("log_me"), [[1.0], [2.0]], [0, 1]))  # not five groups

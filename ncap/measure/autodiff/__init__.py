@@ -8,6 +8,9 @@ layer L and delta_out of layer 1. P is never formed. With v_l all ones for weigh
               delta_in(l) = v_l * F_l(v_{l+1}) and delta_out(l+1) = v_{l+1} * gradient by V of <v_l, F_l(V)>
     hessian:  one Hessian-vector product with v_m in layer m gives delta_in(m-1) and delta_out(m+1)
 
+`product_sums(probe, x, y, loss, nodes)` returns, for the groups of variables in `parameters`, N times what every variable receives and
+what it sends, two lists of tensors of the variables' shapes: products of the Hessian with all ones in one group, by those of another.
+
 `gradient_sums(probe, x, y, loss)` returns the gradients of the summed loss by the L kernels, for the gradient form (T7 b).
 It runs the probe's layers as they are, in inference mode; only the loss is written out.
 """
@@ -21,8 +24,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from ncap.measure.autodiff.parameters import as_layers, groups_of
 from ncap.measure.method import ProbeData, Sums
-from ncap.reference.verdict import GRADIENT_FORM, Moments, Reading
+from ncap.reference.verdict import FULL_HESSIAN, GRADIENT_FORM, Moments, Reading
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -50,7 +54,15 @@ def _of_gradient_form(data: ProbeData, batch_size: int) -> Moments:
 
 
 def degrees(data: ProbeData, reading: Reading, batch_size: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """delta_in and delta_out of every weight of the probe (signed), two lists of L float64 arrays (n_{l-1}, n_l)."""
+    """delta_in and delta_out of every weight of the probe (signed), two lists of L float64 arrays (n_{l-1}, n_l).
+
+    With norms as nodes, 2L - 1 arrays: (2, n_l) of a norm, its scale above its shift; of the full Hessian also (1, n_l) of every bias.
+    """
+    if reading == FULL_HESSIAN or reading.nodes == "norms":
+        nodes = "all" if reading == FULL_HESSIAN else "norms"
+        groups_of(data.probe, nodes)  # may be refused
+        received, sent = _add_up("product_sums", data, batch_size, nodes)
+        return as_layers(data.probe, received, nodes), as_layers(data.probe, sent, nodes)
     delta_in, delta_out = _add_up("degree_sums", data, batch_size, reading.interaction, reading.weighting)
     return delta_in, delta_out
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import keras
 
 from ncap.measure.autodiff.loss import total_loss
+from ncap.measure.autodiff.parameters import groups_of, neighbours_of
 from ncap.measure.probe import Probe
 
 Degrees = tuple[list[jax.Array], list[jax.Array]]
@@ -27,6 +28,11 @@ def degree_sums(probe: Probe, x: jax.Array, y: jax.Array, loss: str, interaction
 def gradient_sums(probe: Probe, x: jax.Array, y: jax.Array, loss: str) -> list[jax.Array]:
     """Gradients of one batch's summed loss by the kernels."""
     return _run(_gradients, probe, x, y, loss)
+
+
+def product_sums(probe: Probe, x: jax.Array, y: jax.Array, loss: str, nodes: str) -> Degrees:
+    """N times what every variable of the groups receives and sends; see ncap.measure.autodiff for the contract."""
+    return _run(_product_sums, probe, x, y, loss, nodes)
 
 
 def _run(function: Callable[..., Any], probe: Probe, x: jax.Array, y: jax.Array, *settings: str) -> Any:
@@ -135,6 +141,30 @@ def _gradients(
             return total_loss(probe(x, training=False), y, loss)
 
     return jax.grad(total)(_kernels(probe, state) if at is None else at)
+
+
+def _product_sums(probe: Probe, state: list[jax.Array], x: jax.Array, y: jax.Array, loss: str, nodes: str) -> Degrees:
+    groups, mapping = groups_of(probe, nodes), list(zip(probe.variables, state, strict=True))
+    values = {id(variable): value for variable, value in mapping}
+    at = [[values[id(variable)] for variable in group] for group in groups]
+
+    def total(at: list[list[jax.Array]]) -> jax.Array:
+        own = [pair for of_group in zip(groups, at, strict=True) for pair in zip(*of_group, strict=True)]
+        with keras.StatelessScope(state_mapping=[*mapping, *own]):
+            return total_loss(probe(x, training=False), y, loss)
+
+    def product(group: int) -> list[list[jax.Array]]:
+        """H times all ones in one group."""
+        return jax.grad(lambda at: sum(jnp.sum(slope) for slope in jax.grad(total)(at)[group]))(at)
+
+    received, sent = ([[jnp.zeros_like(value) for value in of_group] for of_group in at] for _ in range(2))
+    for m in range(len(groups)):
+        (receivers, senders), products = neighbours_of(groups, m), product(m)
+        for l in receivers:
+            received[l] = products[l]
+        for l in senders:  # H is symmetric
+            sent[l] = products[l]
+    return [value for group in received for value in group], [value for group in sent for value in group]
 
 
 def _kernels(probe: Probe, state: list[jax.Array]) -> list[jax.Array]:

@@ -10,6 +10,7 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 import tensorflow as tf
 
 from ncap.measure.autodiff.loss import total_loss
+from ncap.measure.autodiff.parameters import groups_of, neighbours_of
 from ncap.measure.probe import Probe
 
 Degrees = tuple[list[tf.Tensor], list[tf.Tensor]]
@@ -26,6 +27,11 @@ def degree_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, interaction
 def gradient_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str) -> list[tf.Tensor]:
     """Gradients of one batch's summed loss by the kernels."""
     return _run(_gradients, probe, x, y, loss)
+
+
+def product_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, nodes: str) -> Degrees:
+    """N times what every variable of the groups receives and sends; see ncap.measure.autodiff for the contract."""
+    return _run(_product_sums, probe, x, y, loss, nodes)
 
 
 def _run(function: Callable[..., Any], probe: Probe, x: tf.Tensor, y: tf.Tensor, *settings: str) -> Any:
@@ -120,6 +126,30 @@ def _hessian(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, v: list[tf.Ten
         if m + 1 < len(kernels):
             delta_out[m + 1] = outer.gradient(totals[m], kernels[m + 1], unconnected_gradients="zero")
     return delta_in, delta_out
+
+
+def _product_sums(probe: Probe, x: tf.Tensor, y: tf.Tensor, loss: str, nodes: str) -> Degrees:
+    groups = [[variable.value for variable in group] for group in groups_of(probe, nodes)]
+    every = [value for group in groups for value in group]
+    with tf.GradientTape(persistent=True) as outer:
+        outer.watch(every)
+        with tf.GradientTape() as inner:
+            inner.watch(every)
+            total = total_loss(probe(x, training=False), y, loss)
+        slopes = inner.gradient(total, groups)
+        totals = [tf.add_n([tf.reduce_sum(slope) for slope in of_group]) for of_group in slopes]
+    received, sent = ([[tf.zeros_like(value) for value in group] for group in groups] for _ in range(2))
+    for m, total_of_group in enumerate(totals):
+        receivers, senders = neighbours_of(groups, m)
+        # The product with all ones in group m: what others receive from it and, H being symmetric, what they send to it.
+        products = outer.gradient(
+            total_of_group, {l: groups[l] for l in {*receivers, *senders}}, unconnected_gradients="zero"
+        )
+        for l in receivers:
+            received[l] = products[l]
+        for l in senders:
+            sent[l] = products[l]
+    return [value for group in received for value in group], [value for group in sent for value in group]
 
 
 def _kernels(probe: Probe) -> list[Any]:

@@ -6,12 +6,14 @@ form reads it in float64.
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import Any
 
 import keras
 import torch
 
 from ncap.measure.autodiff.loss import total_loss
+from ncap.measure.autodiff.parameters import groups_of, neighbours_of
 from ncap.measure.probe import Probe
 
 Degrees = tuple[list[torch.Tensor], list[torch.Tensor]]
@@ -29,6 +31,25 @@ def gradient_sums(probe: Probe, x: torch.Tensor, y: torch.Tensor, loss: str) -> 
     """Gradients of one batch's summed loss by the kernels."""
     kernels = _leaves(_kernels(probe))
     return list(torch.autograd.grad(_loss_at(probe, kernels, x, y, loss), kernels))
+
+
+def product_sums(probe: Probe, x: torch.Tensor, y: torch.Tensor, loss: str, nodes: str) -> Degrees:
+    """N times what every variable of the groups receives and sends; see ncap.measure.autodiff for the contract."""
+    groups = groups_of(probe, nodes)
+    leaves = [_leaves([variable.value for variable in group]) for group in groups]
+    own = [pair for of_group in zip(groups, leaves, strict=True) for pair in zip(*of_group, strict=True)]
+    with keras.StatelessScope(state_mapping=own):
+        total = total_loss(probe(x, training=False), y, loss)
+    received, sent = ([[torch.zeros_like(leaf) for leaf in group] for group in leaves] for _ in range(2))
+    slopes = torch.autograd.grad(total, [leaf for _, leaf in own], create_graph=True)
+    ends = list(accumulate(map(len, groups), initial=0))
+    totals = [torch.stack([torch.sum(slope) for slope in slopes[a:b]]).sum() for a, b in pairwise(ends)]
+    for m, total_of_group in enumerate(totals):
+        for side, neighbours in zip((received, sent), neighbours_of(groups, m), strict=True):
+            for l in neighbours:
+                products = torch.autograd.grad(total_of_group, leaves[l], retain_graph=True, materialize_grads=True)
+                side[l] = list(products)
+    return [value for group in received for value in group], [value for group in sent for value in group]
 
 
 def _explicit(probe: Probe, x: torch.Tensor, y: torch.Tensor, loss: str, v: list[torch.Tensor]) -> Degrees:

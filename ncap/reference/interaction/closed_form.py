@@ -13,12 +13,14 @@ from ncap.reference.loss import error_cancellation, read_targets, softmax
 from ncap.reference.mlp.backpropagation import families
 from ncap.reference.mlp.closed_form import explicit_degrees, explicit_sums
 from ncap.reference.mlp.hessian import hessian_degrees
+from ncap.reference.mlp.norm_nodes import chain_degrees, chain_shapes, norm_sums
 from ncap.reference.mlp.perceptron import MLP
+from ncap.reference.mlp.second_order import full_hessian_degrees, linearised, norm_hessian_degrees, parameter_shapes
 from ncap.reference.shared_weights import cnn
 from ncap.reference.shared_weights.closed_form import shared_degrees, shared_sums
 from ncap.reference.shared_weights.cnn import CNN, check_network, kernels_of
 from ncap.reference.sums import Degrees, Sums, degree_moments
-from ncap.reference.verdict import Capacitance, Reading, judge, read, structural_reason
+from ncap.reference.verdict import FULL_HESSIAN, Capacitance, Reading, judge, read, structural_reason
 
 
 def capacitance(
@@ -29,6 +31,7 @@ def capacitance(
     strength: str = "signed",
     weighting: str = "unit",
     eps: float = 0.0,
+    nodes: str = "kernels",
 ) -> Capacitance:
     """Neural capacitance of a network on data: beta_eff with its error, its cancellation and its verdict.
 
@@ -40,7 +43,8 @@ def capacitance(
 
     Args:
         net: an MLP or a CNN. x: (N, n_0), or (N, *input_shape). y: integer labels (N,) or targets (N, n_L).
-        interaction, strength, weighting: the reading, as in interaction_matrix.
+        interaction, strength, weighting, nodes: the reading, as in interaction_matrix; "full_hessian" has |H 1|^2 / 1'H 1, which lies
+            between 1'H 1 / n and the largest eigenvalue where H >= 0, n being the number of parameters.
         eps: signed D becomes D + sgn(D) eps; magnitude needs none.
 
     Returns: Capacitance; it warns with CapacitanceWarning when the reading is degenerate.
@@ -52,7 +56,7 @@ def capacitance(
     >>> c.numerator, c.denominator, c.beta_eff
     (2.0, 3.0, 0.6666666666666666)
     """
-    reading = read(interaction, strength, weighting)
+    reading = read(interaction, strength, weighting, nodes)
     check_network(net)
     if not isinstance(eps, Real) or not isfinite(eps) or eps < 0:
         raise ValueError(f"eps must be at least 0, got {eps!r:.80}; pass a finite number")
@@ -64,7 +68,7 @@ def capacitance(
         magnitude=sums.magnitude,
         standard_error=sums.standard_error,
         n_samples=sums.n_samples,
-        interior_weights=sum(kernel.size for kernel in kernels_of(net)[1:-1]),
+        interior_weights=_interior_nodes(net, reading),
         rounding=float(np.finfo(np.float64).eps),
         eps=eps,
         errors=sums.errors,
@@ -78,10 +82,13 @@ def degrees(
     interaction: str = "explicit",
     strength: str = "signed",
     weighting: str = "unit",
+    nodes: str = "kernels",
 ) -> Degrees:
     """In- and out-degrees delta_in = P 1, delta_out = 1'P of every weight, without forming P (T0; Eq. 7).
 
-    Returns: two lists of L arrays of the kernels' shapes; zeros for delta_in of layer L and delta_out of layer 1.
+    Returns: two lists of L arrays of the kernels' shapes; zeros for delta_in of layer L and delta_out of layer 1. With nodes="norms" an
+    array (2, n_l) of the scales and, below them, the shifts stands between two kernels: 2L - 1 arrays. For "full_hessian" there is, of
+    each layer, one of the kernel's shape, (1, n_l) of its bias and (2, n_l) of its norm, where it has them.
 
     Raises: ValueError as interaction_matrix, which alone builds P for hessian with magnitude, at most 2,000 weights.
 
@@ -90,10 +97,15 @@ def degrees(
     >>> [float(d[0, 0]) for d in delta_in], [float(d[0, 0]) for d in delta_out]
     ([1.0, 2.0, 0.0], [0.0, 1.0, 2.0])
     """
-    reading = read(interaction, strength, weighting)
+    reading = read(interaction, strength, weighting, nodes)
     check_network(net)
     if isinstance(net, CNN):
         return shared_degrees(net, x, y, reading)
+    if reading == FULL_HESSIAN:
+        return full_hessian_degrees(linearised(net, x, y))
+    if reading.nodes == "norms":
+        hessian = reading.interaction == "hessian"
+        return norm_hessian_degrees(linearised(net, x, y)) if hessian else chain_degrees(net, x, y, strength)
     if reading.interaction == "explicit":
         return explicit_degrees(net, families(net, x, y), reading)
     if reading.strength == "signed":
@@ -110,10 +122,22 @@ def _sums(net: MLP | CNN, x: ArrayLike, y: ArrayLike, reading: Reading) -> Sums:
         return shared_sums(net, x, y, reading)._replace(errors=_error_cancellation(net, y, _outputs(net, x)))
     values = families(net, x, y)
     if reading.interaction == "explicit":
-        return explicit_sums(net, values, reading)._replace(errors=_error_cancellation(net, y, values.p))
+        sums = norm_sums(net, x, y, reading) if reading.nodes == "norms" else explicit_sums(net, values, reading)
+        return sums._replace(errors=_error_cancellation(net, y, values.p))
+    if reading == FULL_HESSIAN or reading.nodes == "norms":
+        return Sums(degree_moments(*degrees(net, x, y, *reading)), None, np.nan, len(values.p))
     signed = reading.strength == "signed"
     of_p = hessian_degrees(net, values, reading.weighting) if signed else degrees(net, x, y, *reading)
     return Sums(degree_moments(*of_p), None, np.nan, len(values.p))  # its curvature does not vanish with the errors
+
+
+def _interior_nodes(net: MLP | CNN, reading: Reading) -> int:
+    """How many nodes there are between the first layer of them and the last; the full Hessian has no such order."""
+    if isinstance(net, MLP) and reading.nodes == "norms":
+        return sum(a * b for a, b in chain_shapes(net)[1:-1])
+    if isinstance(net, MLP) and reading == FULL_HESSIAN:
+        return sum(a * b for a, b in parameter_shapes(net))
+    return sum(kernel.size for kernel in kernels_of(net)[1:-1])
 
 
 def _outputs(net: CNN, x: ArrayLike) -> Array:

@@ -1,4 +1,4 @@
-"""P as a linear operator: products with vectors at about the cost of a gradient, at sizes where P cannot be built."""
+"""P as a linear operator: products with vectors for less than the cost of a gradient, at sizes where P cannot be built."""
 
 import numpy as np
 from numpy.typing import ArrayLike

@@ -1,6 +1,7 @@
 """P by definition (Eq. 7): the interaction matrix of the line graph, entry by entry, for networks small enough to look at."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,11 +11,13 @@ from ncap.reference.arguments import Array
 from ncap.reference.interaction.graph import line_graph_size, weight_offsets
 from ncap.reference.mlp.backpropagation import families
 from ncap.reference.mlp.blocks import explicit_block, hessian_block
+from ncap.reference.mlp.norm_nodes import chain_shapes, norm_blocks, norm_families
 from ncap.reference.mlp.perceptron import MLP
+from ncap.reference.mlp.second_order import full_hessian_matrix, linearised, norm_hessian_blocks
 from ncap.reference.shared_weights.cnn import CNN, check_network, kernels_of
 from ncap.reference.shared_weights.connections import shared_block
 from ncap.reference.shared_weights.junction import check_explicit, junctions, read_junctions
-from ncap.reference.verdict import Reading, read
+from ncap.reference.verdict import FULL_HESSIAN, Reading, read
 
 MAX_MAGNITUDE_HESSIAN_WEIGHTS = 2_000
 MAX_ENTRIES = 200_000_000  # 1.6 GB of values; the closed form needs none of them
@@ -27,12 +30,14 @@ def interaction_matrix(
     interaction: str = "explicit",
     strength: str = "signed",
     weighting: str = "unit",
+    nodes: str = "kernels",
 ) -> "sparse.csr_array[np.float64]":
     """Interaction matrix P of the weights under gradient descent, by definition (Eq. 7).
 
         explicit: P[(l;j->i), (l+1;i->k)]  = mean_n s_l[n,i] z_{l-1}[n,j] g_{l+1}[n,k]
         hessian:  P[(l;j->i), (l+1;i'->k)] = [i = i'] explicit + mean_n s_l[n,i] z_{l-1}[n,j] z_l[n,i'] (W_{l+1} H_{l+1}[n])[i,k]
                   H_L[n] = diag(p) - pp' (cross-entropy) or I (squared error),  H_l[n] = S_l W_{l+1} H_{l+1}[n] W_{l+1}' S_l
+        full_hessian: P = H, d2C by every two of all kernels, biases, scales and shifts that the network was given
 
     The row receives, the column sends; nodes are the weights in C order of each kernel, layer after layer. A shared weight
     is one node: its entries are sums over the pairs of physical connections that meet in a neuron, and only explicit.
@@ -41,9 +46,11 @@ def interaction_matrix(
 
     Args:
         net: an MLP or a CNN. x: (N, n_0), or (N, *input_shape). y: integer labels (N,) or targets (N, n_L).
-        interaction: "explicit", the line graph's links; or "hessian", d2C / dW_l dW_{l+1}, wider than the line graph.
+        interaction: "explicit", the line graph's links; "hessian", d2C / dW_l dW_{l+1}, wider than the line graph; or "full_hessian".
         strength: "signed" or "magnitude"; with "hessian" the latter takes at most 2,000 weights.
         weighting: "unit", P as it stands; or "relative" (T7), which does not change when relu units are rescaled.
+        nodes: "kernels"; or "norms", where scale and shift of every norm are a layer of nodes between two kernels, all scales before all
+            shifts: norms behind the relu only, weighting "unit". Second derivatives are built for at most 2,000 such nodes.
 
     Returns: csr_array (n_E, n_E) without stored zeros.
 
@@ -53,10 +60,14 @@ def interaction_matrix(
     >>> interaction_matrix(net, [[1.0]], [[5.0]]).toarray().tolist()     # s_1 z_0 g_2 = 1, s_2 z_1 g_3 = 2
     [[0.0, 1.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, 0.0]]
     """
-    reading = read(interaction, strength, weighting)
+    reading = read(interaction, strength, weighting, nodes)
     check_network(net)
     if isinstance(net, CNN):
         return _of_shared_weights(net, x, y, reading)
+    if reading == FULL_HESSIAN:
+        return sparse.csr_array(full_hessian_matrix(linearised(net, x, y)))
+    if nodes == "norms":
+        return _of_chain(net, x, y, reading)
     _check_size(net, reading)
     values = families(net, x, y)
     offsets = weight_offsets(net.widths)
@@ -77,6 +88,28 @@ def interaction_matrix(
     receivers, senders = np.concatenate(rows), np.concatenate(columns)
     entries = np.concatenate(data) * _weights_of(net, reading, receivers) * _weights_of(net, reading, senders)
     P = sparse.csr_array(sparse.coo_array((entries, (receivers, senders)), shape=(offsets[-1], offsets[-1])))
+    P.eliminate_zeros()
+    return P
+
+
+def _of_chain(net: MLP, x: ArrayLike, y: ArrayLike, reading: Reading) -> "sparse.csr_array[np.float64]":
+    """P of the chain of kernels and norms: its blocks above the diagonal, every layer receiving from the next."""
+    values = norm_families(net, x, y)  # checks the norms too
+    sizes = [a * b for a, b in chain_shapes(net)]
+    if reading.interaction == "hessian":
+        blocks = norm_hessian_blocks(linearised(net, x, y))
+    else:
+        size = sum(a * b for a, b in pairwise(sizes))
+        if size > MAX_ENTRIES:
+            raise ValueError(
+                f"P would have {size:,} entries, more than {MAX_ENTRIES:,}; ncap.reference.degrees and capacitance need no P"
+            )
+        blocks = norm_blocks(net, values, reading.strength)
+    if not blocks:
+        return sparse.csr_array((sum(sizes), sum(sizes)))
+    entries = sparse.coo_array(sparse.block_diag(blocks))
+    places = entries.row, entries.col + sizes[0]  # layer 1 sends nothing
+    P = sparse.csr_array(sparse.coo_array((entries.data, places), shape=(sum(sizes), sum(sizes))))
     P.eliminate_zeros()
     return P
 
@@ -129,7 +162,7 @@ def _blocks(widths: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
 
 def _check_size(net: MLP, reading: Reading) -> None:
     weights = weight_offsets(net.widths)[-1]
-    if reading == ("hessian", "magnitude", reading.weighting) and weights > MAX_MAGNITUDE_HESSIAN_WEIGHTS:
+    if (reading.interaction, reading.strength) == ("hessian", "magnitude") and weights > MAX_MAGNITUDE_HESSIAN_WEIGHTS:
         raise ValueError(
             f"interaction='hessian' with strength='magnitude' builds P entry by entry, for at most {MAX_MAGNITUDE_HESSIAN_WEIGHTS:,} "
             f"weights; this network has {weights:,}; use interaction='explicit', or strength='signed'"

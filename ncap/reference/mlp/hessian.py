@@ -54,7 +54,7 @@ def _directional_derivative(net: MLP, values: Families, m: int, V: Array) -> tup
     for l in range(m, net.depth):
         R_z[l] = values.s[l - 1] * R_a
         R_a = R_z[l] @ net.layers[l].kernel
-    R_g = {net.depth: R_a if net.loss == "squared_error" else _curved(values.p, R_a)}
+    R_g = {net.depth: R_a if net.loss == "squared_error" else curved(values.p, R_a)}
     for l in range(net.depth - 1, max(m - 1, 1) - 1, -1):
         R_g[l] = R_g[l + 1] @ net.layers[l].kernel.T
         if l + 1 == m:
@@ -63,7 +63,7 @@ def _directional_derivative(net: MLP, values: Families, m: int, V: Array) -> tup
     return R_z, R_g
 
 
-def _curved(p: Array, v: Array) -> Array:
+def curved(p: Array, v: Array) -> Array:
     """(diag(p) - pp') v, from v less its entry of the likeliest class: 1 - p of a saturated softmax would lose its digits."""
     v = v - np.take_along_axis(v, p.argmax(axis=1, keepdims=True), axis=1)
     return np.asarray(p * (v - (p * v).sum(axis=1, keepdims=True)))

@@ -103,6 +103,8 @@ def check_explicit(reading: Reading) -> None:
         raise ValueError(
             f"interaction={reading.interaction!r} is for an MLP; a CNN's shared weights are read with interaction='explicit'"
         )
+    if reading.nodes != "kernels":
+        raise ValueError(f"nodes={reading.nodes!r} is for an MLP; a CNN's shared weights are read with nodes='kernels'")
 
 
 def _of_cnn(net: CNN, x: ArrayLike, y: ArrayLike) -> list[Junction]:

@@ -16,11 +16,11 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import svd
 from scipy.optimize import minimize_scalar
 
 from ncap.scores.contract import Score
-from ncap.scores.samples import one_class, samples
+from ncap.scores.decomposition import decomposed
+from ncap.scores.samples import one_class, one_hot, samples
 
 # t lies within this factor of the largest s_i, either way. Where the features fit a class exactly although F has a rank below N, as when
 # N < D and two samples are the same, the evidence grows without bound as the noise 1 / beta goes to 0.
@@ -51,14 +51,9 @@ def log_me(features: ArrayLike, y: ArrayLike) -> float:
     z, classes = samples(features, y)
     if not classes.max():
         return math.nan
-    one_hot = np.eye(classes.max() + 1)[classes]
-    scale = np.abs(z).max()  # so that squares neither overflow nor vanish
-    u, singular, _ = svd(z / scale if scale else z, full_matrices=False)
-    s = singular**2
-    energy = (u.T @ one_hot) ** 2
-    whole = one_hot.sum(axis=0)
-    rest = whole - energy.sum(axis=0)
-    rest[rest < _EXACT * whole] = 0
+    hot = one_hot(classes)
+    s, energy, rest = decomposed(z, hot)
+    rest[rest < _EXACT * hot.sum(axis=0)] = 0
     return float(np.mean(_best_evidence(s, energy, rest, len(z)))) / len(z)
 
 

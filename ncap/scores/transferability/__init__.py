@@ -1,0 +1,1 @@
+"""Scores of what a network tells about a data set as it is: from its features, or from what its own head says, and the labels."""
