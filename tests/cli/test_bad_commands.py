@@ -160,6 +160,7 @@ LIGHT = [
     *ranges("rank", "--seed", 0),
     *ranges("rank", "--batch-size", 1),
     *ranges("rank", "--size", 1),
+    Wrong("rank", "--scores", "log_mee", ("unknown score 'log_mee'; did you mean 'log_me'?",)),
     *ranges("rank", "--jobs", 1),
     *ranges("rank", "--threads", 1),
     *(
