@@ -1,11 +1,13 @@
-"""Checks of arguments, in one place: whole numbers, rates, switches, arrays of numbers, paths. Nothing heavy is loaded.
+"""Checks of arguments, in one place: whole numbers, rates, sizes, times, switches, arrays of numbers, paths. Nothing heavy is loaded.
 
 Every function here returns the value in its plain type, or raises an error that names the argument, the rule and the value.
 """
 
 import errno
+import math
 import operator
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from difflib import get_close_matches
@@ -85,6 +87,55 @@ def part_size(name: str, value: Any) -> "float | int | None":
     raise ValueError(
         f"{name} must be a share between 0 and 1, such as 0.2, or a whole number of images, such as 15000, got {given!r:.80}"
     )
+
+
+_BYTES = {"": 1, "b": 1}
+_BYTES |= {f"{unit}b": 1000**power for power, unit in enumerate("kmgt", start=1)}
+_BYTES |= {f"{unit}ib": 1024**power for power, unit in enumerate("kmgt", start=1)}
+_SECONDS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
+
+
+def byte_count(name: str, value: Any) -> int:
+    """Bytes: a number of them, or a text with a unit, such as "4GB" (10^9 bytes each) or "512MiB". Raises ValueError.
+
+    >>> byte_count("memory", "4GB"), byte_count("memory", "512 MiB")
+    (4000000000, 536870912)
+    >>> byte_count("memory", "much")
+    Traceback (most recent call last):
+    ValueError: memory must be a number of bytes, or one with a unit such as 4GB or 512MiB, got 'much'
+    """
+    number: Any = value
+    if isinstance(value, str):
+        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([a-z]*)\s*", value.lower())
+        number = float(found[1]) * _BYTES[found[2]] if found and found[2] in _BYTES else -1
+    if not isinstance(number, Real) or isinstance(number, bool) or not 1 <= float(number) < math.inf:
+        raise ValueError(
+            f"{name} must be a number of bytes, or one with a unit such as 4GB or 512MiB, got {value!r:.80}"
+        )
+    return int(float(number))
+
+
+def duration(name: str, value: Any) -> float:
+    """Seconds: a number of them, or a text with units, such as "30min" or "1h30min". Raises ValueError.
+
+    >>> duration("budget", "30min"), duration("budget", "1h 30min"), duration("budget", 90)
+    (1800.0, 5400.0, 90.0)
+    >>> duration("budget", "soon")
+    Traceback (most recent call last):
+    ValueError: budget must be a time such as 30min, 90s or 1h30min, or a positive number of seconds, got 'soon'
+    """
+    number: Any = value
+    if isinstance(value, str):
+        part = rf"(\d+(?:\.\d*)?)\s*({'|'.join(sorted(_SECONDS, key=len, reverse=True))})"
+        text = value.lower().strip()
+        whole = re.fullmatch(rf"(?:{part}\s*)+", text)
+        number = sum(float(count) * _SECONDS[unit] for count, unit in re.findall(part, text)) if whole else -1
+        number = float(text) if re.fullmatch(r"\d+(\.\d*)?", text) else number
+    if not isinstance(number, Real) or isinstance(number, bool) or not 0 < float(number) < math.inf:
+        raise ValueError(
+            f"{name} must be a time such as 30min, 90s or 1h30min, or a positive number of seconds, got {value!r:.80}"
+        )
+    return float(number)
 
 
 def one_of(name: str, value: Any, known: Sequence[str]) -> str:

@@ -117,6 +117,87 @@ def clear_session(kept: Settings | None = None, free_memory: bool = True) -> Non
         _custom_objects().set_global_attribute(_SCOPE, kept.custom_objects)
 
 
+def share_devices() -> None:
+    """Have the backend take the memory of a graphics device as it needs it, and not all of it: other processes compute there too.
+
+    It counts for what is loaded afterwards; variables that the user has set stay.
+    """
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+
+def thread_variables(threads: int | None) -> dict[str, str]:
+    """The environment variables that give a process of its own so many threads, if they are there before it loads a framework.
+
+    >>> thread_variables(None), thread_variables(2)["OMP_NUM_THREADS"]
+    ({}, '2')
+    """
+    if threads is None:
+        return {}
+    # NPROC: what XLA takes for the number of processors.
+    names = (
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+        "NPROC",
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+    )
+    return dict.fromkeys(names, str(threads))
+
+
+_limited: list[int] = []  # the number of threads that limit_threads has given to TensorFlow or JAX
+
+
+def limit_threads(threads: int | None) -> bool:
+    """Have the backend of Keras compute with so many threads in this process; None leaves that to the backend, as it is by itself.
+
+    Returns: whether it does. TensorFlow and JAX decide on it once, before they compute anything; afterwards, only another process can
+    have another number.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "torch":
+        import torch
+
+        torch.set_num_threads(threads or torch.get_num_threads())
+        return True
+    if threads is None:
+        return not _limited
+    if threads in _limited or _started_with(threads):
+        return True
+    if _limited or not (_limit_jax if backend == "jax" else _limit_tensorflow)(threads):
+        return False
+    _limited.append(threads)
+    return True
+
+
+def _started_with(threads: int) -> bool:
+    """Whether this process was started with the variables for that number."""
+    return all(os.environ.get(name) == value for name, value in thread_variables(threads).items())
+
+
+def _limit_tensorflow(threads: int) -> bool:
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError:  # it has computed something already
+        return False
+    return True
+
+
+def _limit_jax(threads: int) -> bool:
+    from jax._src import xla_bridge  # JAX has no public way to tell whether it has computed something
+
+    if xla_bridge.backends_are_initialized():
+        return False
+    os.environ["NPROC"] = str(threads)
+    return True
+
+
 def devices() -> list[str]:
     """The devices that Keras' backend computes on, such as ["cpu:0"]; on PyTorch, Keras itself cannot say."""
     import keras

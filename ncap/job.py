@@ -13,7 +13,17 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 from ncap import metrics
-from ncap.arguments import hidden_widths, one_of, part_size, rate, seed_number, suggestion, switch, whole_number
+from ncap.arguments import (
+    duration,
+    hidden_widths,
+    one_of,
+    part_size,
+    rate,
+    seed_number,
+    suggestion,
+    switch,
+    whole_number,
+)
 
 DEFAULT_READING = "explicit/magnitude/unit"
 
@@ -82,6 +92,8 @@ def _readings(name: str, value: Any) -> tuple[str, ...]:
     return tuple(words)
 
 
+UNLIMITED = 10_000  # epochs of a run that its budget ends
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 AUGMENTATIONS = ("flip", "crop")
 
 
@@ -141,6 +153,14 @@ class Job:
     epochs: int = setting(
         5, "Epochs to observe; the rule capacitance needs 4.", _positive, stored="no", cli={"least": 1}
     )
+    budget: float | str | None = setting(
+        None,
+        "Time that every candidate gets in place of epochs, for the training and readings of all its runs, such as 30min; such a ranking "
+        "cannot be reproduced.",
+        lambda name, value: None if value is None else duration(name, value),
+        stored="no",
+        cli={},
+    )
     runs: int = setting(1, "Trainings per candidate.", _positive, stored="no", cli={"least": 1})
     seed: int = setting(0, "Seed of splits, probes, sample order and dropout.", _seed, cli={"least": 0})
     optimizer: str | Mapping[str, Any] = setting(
@@ -196,6 +216,22 @@ class Job:
         stored="changed",
         cli={},
     )
+    threads: int | None = setting(
+        None,
+        "Threads that the framework computes a run with, in every engine; part of the settings, as they change last digits.  "
+        "[default: the framework's own choice]",
+        lambda name, value: None if value is None else _positive(name, value),
+        stored="changed",
+        cli={"least": 1},
+    )
+    precision: str | None = setting(
+        None,
+        "Precision that candidates are built and trained in: float32, mixed_bfloat16 or mixed_float16; beta_eff is read in float32.  "
+        "[default: Keras' own, float32]",
+        lambda name, value: None if value is None else one_of(name, value, PRECISIONS),
+        stored="changed",
+        cli={},
+    )
     validation: float | int | None = setting(
         None,
         "Validation images split off data that has no such part: a share below 1, or a number.  [default: 0.2]",
@@ -241,6 +277,21 @@ class Job:
             checked = each.metadata["check"](each.name, getattr(self, each.name))
             object.__setattr__(self, each.name, checked)
         _check_norms(self)
+        if self.budget is not None:
+            if self.epochs not in (settings()["epochs"].default, UNLIMITED):
+                raise ValueError(
+                    f"budget takes the place of epochs, got budget={self.budget:g} seconds and epochs={self.epochs}; pass one of them"
+                )
+            object.__setattr__(self, "epochs", UNLIMITED)
+
+    @property
+    def seconds_per_run(self) -> float | None:
+        """What a run may take of its candidate's budget; None without one.
+
+        >>> Job(budget="30min", runs=2).seconds_per_run
+        900.0
+        """
+        return None if self.budget is None else float(self.budget) / self.runs
 
     def places(self) -> list[Place]:
         """The ticks of a run, in order."""

@@ -3,7 +3,7 @@
 Everything that needs a deep-learning framework happens in an engine, which fills the store; all that follows reads tables.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,16 +17,17 @@ from ncap.records.store import Store
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
 
     from ncap.candidates import Candidate
     from ncap.candidates.limits import Limits
+    from ncap.engines.contract import Resources
     from ncap.engines.progress import JobProgress
     from ncap.live_page import LivePage
     from ncap.ranking.order import Ranking
     from ncap.records.tables import Records
     from ncap.rules.contract import Rule
     from ncap.targets import Target
-    from ncap.training.tick import Start, Tick
 
 
 class NothingRankedError(RuntimeError):
@@ -49,6 +50,8 @@ def rank(
     rule: "str | Rule" = "capacitance",
     horizon: float = 30.0,
     engine: str = "local",
+    jobs: int = 1,
+    memory: int | str | None = None,
     progress: bool = True,
     max_parameters: int | str | None = None,
     max_multiply_adds: int | str | None = None,
@@ -76,7 +79,10 @@ def rank(
             candidates that have finished and says that it is unfinished.
         rule: what predicts from the records; `ncap rules` lists the names. It does not affect training.
         horizon: the epoch whose accuracy is predicted, for rules that extrapolate to a given epoch.
-        engine: what distributes the runs; "local" trains in this process.
+        engine: what distributes the runs; "local" trains on this machine.
+        jobs: how many runs are trained at a time. With 1, they are trained in this process; with more, in so many processes, each with a
+            device of its own where there are several, and a run whose process dies is recorded as failed. The table is the same.
+        memory: what the process of a run may have in memory, such as "4GB"; one that needs more is ended, and its run failed.
         progress: whether to show progress bars and a line per finished candidate.
         max_parameters, max_multiply_adds: candidates with more are left out; a number, or a text such as "5M".
         max_milliseconds: candidates that take longer for an image are left out, as the check measures it on a batch of 16 images.
@@ -98,48 +104,59 @@ def rank(
     within the limits; OSError if the store or the report cannot be written, or the checkpoints will not fit on the disk;
     NothingRankedError if every candidate failed.
     """
-    from ncap import candidates as sources
-    from ncap import framework, targets
+    from ncap import framework
     from ncap.arguments import make_folder, switch
     from ncap.candidates.limits import Limits
     from ncap.engines import ENGINES
+    from ncap.engines.contract import Resources
     from ncap.ranking.order import rank_records
     from ncap.rules import resolve as resolve_rule
 
     job, progress, chosen = Job(**settings), switch("progress", progress), resolve_rule(rule)
     ENGINES.check(engine)
+    resources = Resources(jobs, memory)
     wanted = wanted_scores(scores, chosen)
     limits = Limits(max_parameters, max_multiply_adds, max_milliseconds, licences)
-    resolved, load = sources.resolve(candidates), targets.resolve(target)
-    if job.size is not None:
-        resolved = {name: candidate.at_size(job.size) for name, candidate in resolved.items()}
-    resolved, left_out = limits.split(resolved)
+    resolved, left_out, load = named(candidates, target, job, limits)
     if out is not None:
         make_folder("out", out)
+    if resources.apart:
+        framework.share_devices()
     framework.load()
     from ncap.engines.progress import JobProgress
     from ncap.handover.export import model_of
     from ncap.handover.origin import Origin
     from ncap.live_page import LivePage
-    from ncap.targets.contract import Loading
 
-    loaded = load(Loading(job.seed, job.validation, job.test, job.on_bad))
+    loaded = load()
     with (
         kept_until_safe("ncap.rank was interrupted; the same call goes on from here"),
         Store(store) as opened,
-        JobProgress(len(job.places()), job.runs, quiet=not progress, metric=metrics.METRICS[job.metric].words) as shown,
+        JobProgress(
+            None if job.budget else len(job.places()),
+            job.runs,
+            not progress,
+            metrics.METRICS[job.metric].words,
+            resources.jobs,
+        ) as shown,
     ):
         for name, reason in left_out.items():
             shown.leave_out(name, reason)
 
         def ranked(settings: str, names: list[str]) -> "Ranking":
             records = opened.records(settings, loaded.name).of(names, job.runs, job.epochs)
+            if job.budget is not None:
+                records = replace(records, facts={**records.facts, "budget": job.budget})
             return rank_records(records, chosen, first_reading(job, records), horizon)
 
         page = None if out is None else LivePage(out, ranked)
-        hash_of_settings, names = observe(job, resolved, loaded, opened, shown, engine, limits, page=page)
-        add_scores(wanted, {name: resolved[name] for name in names}, loaded, opened, hash_of_settings, job.seed)
+        hash_of_settings, names = observe(job, resolved, loaded, opened, shown, engine, limits, resources, page)
+        remarks = dict.fromkeys(names, "" if job.budget is None else _OF_BUDGET.format(job.budget))
+        within = {name: resolved[name] for name in names}
+        remarks |= _observe_halved(job, within, hash_of_settings, loaded, opened, shown, engine, None, resources)
+        add_scores(wanted, within, loaded, opened, hash_of_settings, job.seed)
         ranking = ranked(hash_of_settings, names)
+    ranking = replace(ranking, table=_with_remarks(ranking.table, remarks))
     origin = Origin(Path(store), hash_of_settings, job, resolved, loaded)
     ranking = replace(ranking, models=partial(model_of, origin, ranking))
     if out is not None:
@@ -157,6 +174,24 @@ def rank(
     return ranking
 
 
+def named(
+    candidates: Any, target: Any, job: Job, limits: "Limits"
+) -> "tuple[dict[str, Candidate], dict[str, str], Callable[[], Target]]":
+    """What the arguments of `rank` name: the candidates within the limits, of the others why not, and what loads the target.
+
+    No framework is loaded and no data is read. Raises ValueError or TypeError for a name that cannot be used.
+    """
+    from ncap import candidates as sources
+    from ncap import targets
+    from ncap.targets.contract import Loading
+
+    resolved, load = sources.resolve(candidates), targets.resolve(target)
+    if job.size is not None:
+        resolved = {name: candidate.at_size(job.size) for name, candidate in resolved.items()}
+    kept, left_out = limits.split(resolved)
+    return kept, left_out, partial(load, Loading(job.seed, job.validation, job.test, job.on_bad))
+
+
 def observe(
     job: Job,
     candidates: "Mapping[str, Candidate]",
@@ -165,6 +200,7 @@ def observe(
     progress: "JobProgress",
     engine: str = "local",
     limits: "Limits | None" = None,
+    resources: "Resources | None" = None,
     page: "LivePage | None" = None,
 ) -> tuple[str, list[str]]:
     """Train whatever part of a job the store lacks; the hash of the job's settings, and the names of the candidates within the limits.
@@ -184,12 +220,15 @@ def observe(
     from ncap.candidates.limits import Limits
     from ncap.engines import ENGINES
     from ncap.engines.ledger import Ledger
+    from ncap.engines.worker import Trainer
     from ncap.inspection import inspect_all
     from ncap.training.environment import check_backend, environment
-    from ncap.training.failure import TrainingFailedError
-    from ncap.training.run import make_optimizer, train
+    from ncap.training.run import make_optimizer
 
     check_backend()
+    framework.limit_threads(
+        job.threads
+    )  # before anything is computed; where it is too late, the engine trains elsewhere
     make_optimizer(job)
     parameters = job.parameters(keras.backend.backend(), target.fingerprint)
     settings = store.add_settings(parameters, environment() | _facts(store, parameters, target))
@@ -199,14 +238,47 @@ def observe(
             progress = page.watching(progress, settings, kept)
         names = sorted(kept, key=lambda name: name not in failures)  # what is known to fail is said first
         runs = [RunKey(settings, target.name, name, index) for name in names for index in range(job.runs)]
-
-        def train_run(key: RunKey, start: "Start") -> "Iterator[Tick]":
-            if key.candidate in failures:
-                raise TrainingFailedError(1, failures[key.candidate])
-            return train(job, candidates[key.candidate], target, key.run, start)
-
-        ENGINES.get(engine)().run(runs, train_run, Ledger(store, job, runs, progress))
+        trainer = Trainer(job, {name: candidates[name] for name in names}, target, failures)
+        ENGINES.get(engine)(resources).run(runs, trainer, Ledger(store, job, runs, progress))
     return settings, kept
+
+
+_OF_BUDGET = "trained for a budget of {:g} s, which no repetition reproduces"
+
+
+def _with_remarks(table: "pd.DataFrame", remarks: Mapping[str, str]) -> "pd.DataFrame":
+    """The table of a ranking with what else must be known of some candidates at the end of their notes."""
+    notes = zip(table["note"], table["candidate"].map(remarks).fillna(""), strict=True)
+    return table.assign(note=["; ".join(filter(None, both)) for both in notes])
+
+
+def _observe_halved(
+    job: Job, candidates: "Mapping[str, Candidate]", settings: str, target: "Target", store: Store, *given: Any
+) -> dict[str, str]:
+    """Train the candidates for which the memory of a device ran out with half the batch, and half of that, until they fit.
+
+    Another batch size is another training, whose accuracies do not compare: these are settings of their own in the store, and in the
+    job's own table the candidates have failed. given: as in `observe`.
+
+    Returns: what to say of each such candidate.
+    """
+    from ncap.training.failure import ran_out_of_memory
+
+    def short_of_memory(names: Sequence[str]) -> list[str]:
+        runs = [RunKey(settings, target.name, name, run) for name in names for run in range(job.runs)]
+        failures = {key.candidate: store.failure(key) for key in runs}
+        return [name for name, failure in failures.items() if failure is not None and ran_out_of_memory(failure[1])]
+
+    remarks: dict[str, str] = {}
+    left, progress = short_of_memory(list(candidates)), given[0]
+    while left and job.batch_size > 1:
+        job = replace(job, batch_size=job.batch_size // 2)
+        progress.halve(left, job.batch_size)
+        settings, tried = observe(job, {name: candidates[name] for name in left}, target, store, *given)
+        left = short_of_memory(tried)
+        words = f"trained with batch_size={job.batch_size} as settings of its own, which do not compare: ncap report --settings {settings}"
+        remarks |= dict.fromkeys((name for name in tried if name not in left), words)
+    return remarks
 
 
 def first_reading(job: Job, records: "Records") -> str | None:

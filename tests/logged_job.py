@@ -1,8 +1,8 @@
-"""A small real job in a process of its own, which writes down what it is doing: python logged_job.py STORE LOG EPOCHS RUNS.
+"""A small real job in a process of its own, which writes down what it is doing: python logged_job.py STORE LOG EPOCHS RUNS JOBS.
 
 It prints its table. A line of the log is `process event candidate run epoch`. It is written before "train" and "save" are
-begun, and after a checkpoint is "saved" and its row "committed". A line that was written outlives a killed process, though
-not a power cut: the kernel has it.
+begun, and after a checkpoint is "saved" and its row "committed"; what workers train is not written down. A line that was
+written outlives a killed process, though not a power cut: the kernel has it.
 """
 
 import os
@@ -17,8 +17,8 @@ from ncap.training import checkpoint
 from ncap.training.run import Training
 
 
-def start(store, log, epochs, runs):
-    arguments = [str(argument) for argument in (store, log, epochs, runs)]
+def start(store, log, epochs, runs, jobs=1):
+    arguments = [str(argument) for argument in (store, log, epochs, runs, jobs)]
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, __file__, *arguments], env=environment, **pipes)
@@ -56,7 +56,7 @@ def watch(log):
 
 
 if __name__ == "__main__":
-    store, log, epochs, runs = sys.argv[1:]
+    store, log, epochs, runs, jobs = sys.argv[1:]
     watch(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
-    ranking = tiny.ranked(Path(store), tiny.TWO, epochs=int(epochs), runs=int(runs))
+    ranking = tiny.ranked(Path(store), tiny.TWO, epochs=int(epochs), runs=int(runs), jobs=int(jobs))
     print(ranking.table.to_csv())

@@ -950,13 +950,24 @@ TABLES |= {
         [
             *(
                 (name, value, ValueError, f"{name} must be a whole number of at least {least}, got {value!r}")
-                for name, least in (("epochs", 1), ("runs", 1), ("batch_size", 1))
+                for name, least in (("epochs", 1), ("runs", 1), ("batch_size", 1), ("jobs", 1))
                 for value in (least - 1, 1.5, "5", None, True)
             ),
             *(
-                ("size", value, ValueError, f"size must be a whole number of at least 1, got {value!r}")
+                (name, value, ValueError, f"{name} must be a whole number of at least 1, got {value!r}")
+                for name in ("size", "threads")
                 for value in (0, 1.5, "5", True)
             ),
+            *(
+                ("memory", value, ValueError, f"memory must be a number of bytes, or one with a unit such as 4GB or 512MiB, got {value!r}")
+                for value in (0, -1, "much", True, np.nan, np.inf)
+            ),
+            *(
+                ("budget", value, ValueError, "budget must be a time such as 30min, 90s or 1h30min, or a positive number", f"got {value!r}")
+                for value in (0, -1, "soon", True, np.nan, np.inf)
+            ),
+            ("precision", "bfloat16", ValueError, "precision must be one of float32, mixed_bfloat16, mixed_float16, got 'bfloat16'"),
+            ("precision", 16, ValueError, "got 16"),
             ("size", 32, NothingRankedError, "size=32: the body of 'mine' takes images of", "leave the size out", FAILED),
             *(
                 ("seed", value, ValueError, f"seed must be a whole number from 0 to 4294967295, got {value!r}")

@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from ncap.arguments import byte_count, whole_number
 from ncap.engines.ledger import Ledger
 from ncap.records.schema import RunKey
 from ncap.training.failure import TrainingFailedError
@@ -11,6 +13,39 @@ from ncap.training.failure import TrainingFailedError
 if TYPE_CHECKING:
     from ncap.training.tick import Start, Tick
 
+
+@dataclass(frozen=True)
+class Resources:
+    """What an engine may use. None of it changes what a run computes; the threads of a run do, and are a setting of the job.
+
+    Attributes:
+        jobs: how many runs are trained at a time.
+        memory: bytes that the process of a run may have in memory; a run that needs more is ended and recorded as failed. None: no limit.
+        address: where an engine that distributes runs over machines finds them; "" starts or uses this machine alone.
+
+    >>> Resources(jobs=0)
+    Traceback (most recent call last):
+    ValueError: jobs must be a whole number of at least 1, got 0
+    >>> Resources(memory="2GB").memory
+    2000000000
+    """
+
+    jobs: int = 1
+    memory: int | str | None = None
+    address: str = ""
+
+    def __post_init__(self) -> None:
+        """Check every field and convert it to its plain type."""
+        object.__setattr__(self, "jobs", whole_number("jobs", self.jobs, least=1))
+        object.__setattr__(self, "memory", None if self.memory is None else byte_count("memory", self.memory))
+
+    @property
+    def apart(self) -> bool:
+        """Whether runs are trained in processes of their own, and not in the one that asks for them."""
+        return self.jobs > 1 or self.memory is not None
+
+
+# Trains one run from where it starts. It can be pickled where the engine trains in other processes.
 Train = Callable[[RunKey, "Start"], Iterator["Tick"]]
 
 
@@ -24,10 +59,15 @@ class Engine(ABC):
     3. A failed run is reported to the ledger and does not stop the others.
     4. A run resumes from `ledger.start(run)`; what was recorded is not trained again.
     5. `ledger.end(run)` is called once per run, after everything else about that run.
+
+    `ncap.engines.worker` says how a run is trained in another process.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
+
+    def __init__(self, resources: Resources | None = None) -> None:
+        self.resources = resources or Resources()
 
     @abstractmethod
     def run(self, runs: Sequence[RunKey], train: Train, ledger: Ledger) -> None:

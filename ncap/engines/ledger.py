@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncap.records.schema import OBSERVATIONS, READINGS, RunKey
 from ncap.records.store import Store, StoreWriteError
+from ncap.training.budget import Budget
 
 if TYPE_CHECKING:
     from ncap.engines.progress import JobProgress
@@ -34,6 +35,7 @@ class Ledger:
         self._before = {key: store.failure(key) for key in runs}
         self._left = Counter(key.candidate for key in runs)
         self._loaded: dict[RunKey, int] = {}
+        progress.begin({(key.candidate, key.run): self._to_do(key) for key in runs})
 
     def lock_path(self, key: RunKey) -> Path:
         """The file that a process locks while it trains a run."""
@@ -56,7 +58,15 @@ class Ledger:
         self.progress.start_run(
             key.candidate, key.run, min(places, done if done >= places or last is None else last.number)
         )
-        return Start(done, last, self.store.body(key))
+        return Start(done, last, self.store.body(key), tuple(self.store.seconds(key)[:done]))
+
+    def _to_do(self, key: RunKey) -> float:
+        """What is left of a run: ticks, or seconds where the job has a budget of them."""
+        if self.job.seconds_per_run is not None:
+            budget = Budget(self.job.seconds_per_run)
+            budget.spend(*self.store.seconds(key))
+            return budget.left
+        return max(0, len(self.job.places()) - self.store.done(key, self.job.readings))
 
     def _newest(self, key: RunKey, done: int) -> "Tick | None":
         from ncap.training import checkpoint
@@ -89,7 +99,8 @@ class Ledger:
         self._forget_failure(key, tick)
         self._compare(key, tick, kept)
         beta = tick.readings[0]["beta_eff"] if tick.readings else math.nan
-        self.progress.end_tick(tick.observation["val_accuracy"], beta)
+        units = 1.0 if self.job.budget is None else tick.seconds
+        self.progress.end_tick(key.candidate, key.run, tick.observation["val_accuracy"], beta, units)
 
     def _forget_failure(self, key: RunKey, tick: "Tick") -> None:
         """Forget an earlier failure that the run has got past, now and not at its end: it may be interrupted before."""
@@ -123,6 +134,7 @@ class Ledger:
 
     def end(self, key: RunKey) -> None:
         """Close a run; after a candidate's last run, a line says how the candidate ended."""
+        self.progress.end_run(key.candidate, key.run)
         self._left[key.candidate] -= 1
         if not self._left[key.candidate]:
             self.progress.end_candidate(key.candidate, self._outcome(key))
@@ -135,7 +147,10 @@ class Ledger:
         failures = records.failures
         words = [f"failed in epoch {row['epoch']}, {row['reason']}" for row in failures.to_dict("records")]
         observations = records.observations
-        last = observations[(observations["epoch"] == self.job.epochs) & ~observations["run"].isin(failures["run"])]
+        at_the_end = observations["epoch"] == self.job.epochs
+        if self.job.budget is not None:
+            at_the_end = observations["tick"] == observations.groupby("run")["tick"].transform("max")
+        last = observations[at_the_end & ~observations["run"].isin(failures["run"])]
         if len(last):
             words.insert(0, self._reached(last, observations, records.readings))
         return "; ".join(words)
@@ -146,6 +161,6 @@ class Ledger:
             last[list(OBSERVATIONS.key)], on=list(READINGS.key[:5])
         )
         return (
-            f"epoch {self.job.epochs}, val accuracy {last['val_accuracy'].mean():.3f}, beta_eff {final['beta_eff'].mean():.3g}, "
+            f"epoch {last['epoch'].mean():g}, val accuracy {last['val_accuracy'].mean():.3f}, beta_eff {final['beta_eff'].mean():.3g}, "
             f"{observations['seconds_train'].sum():.1f} s training, {of_job['seconds'].sum():.1f} s beta_eff"
         )

@@ -453,6 +453,17 @@ class Store:
             complete = tick
         return complete
 
+    def seconds(self, key: RunKey) -> list[float]:
+        """Per recorded tick of a run, in order, the seconds of its training and of its readings; what is not known counts as 0."""
+        clause, values = where(**key._asdict())
+        rows = self._query(
+            "SELECT coalesce(seconds_train, 0) + coalesce((SELECT sum(r.seconds) FROM readings r WHERE r.settings = observations.settings "
+            "AND r.target = observations.target AND r.candidate = observations.candidate AND r.run = observations.run AND "
+            f"r.tick = observations.tick), 0) FROM observations {clause} ORDER BY tick",
+            values,
+        )
+        return [float(seconds) for (seconds,) in rows]
+
     # failures
 
     def add_failure(self, key: RunKey, epoch: int, reason: str) -> None:

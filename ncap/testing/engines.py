@@ -1,12 +1,12 @@
 """The laws of `ncap.engines.contract.Engine`, for any engine: runs that are told in advance, a real store, no framework."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ncap.engines.contract import Engine
+from ncap.engines.contract import Engine, Train
 from ncap.engines.ledger import Ledger
 from ncap.engines.progress import JobProgress
 from ncap.job import Job
@@ -59,8 +59,8 @@ def check_engine(make: Callable[[], Engine]) -> None:
         _check_complete(path)
 
 
-def run_scripted(engine: Engine, path: Path) -> list[str]:
-    """Have the engine do RUNS on a store; the candidates in the order in which they ended."""
+def run_scripted(engine: Engine, path: Path, train: Train = scripted_run, runs: Sequence[RunKey] = RUNS) -> list[str]:
+    """Have the engine do runs of TICKS ticks on a store; the candidates in the order in which they ended."""
     ended: list[str] = []
 
     class Listening(JobProgress):
@@ -70,7 +70,7 @@ def run_scripted(engine: Engine, path: Path) -> list[str]:
     with Store(path) as store, Listening(TICKS, 2, quiet=True) as progress:
         if not store.jobs():
             _name_settings(store)
-        engine.run(RUNS, scripted_run, Ledger(store, Job(epochs=TICKS, runs=2), RUNS, progress))
+        engine.run(runs, train, Ledger(store, Job(epochs=TICKS, runs=2), runs, progress))
     return ended
 
 

@@ -12,6 +12,19 @@ class TrainingFailedError(Exception):
         super().__init__(reason)
         self.epoch, self.reason = epoch, reason
 
+    def __reduce__(self) -> "tuple[type[TrainingFailedError], tuple[int, str]]":
+        """Pickled with both of its arguments: a run may be trained in another process."""
+        return type(self), (self.epoch, self.reason)
+
+
+def ran_out_of_memory(reason: str) -> bool:
+    """Whether the reason of a failure is that the memory of a device ran out, in the words of any backend; fewer samples need less.
+
+    >>> ran_out_of_memory("ResourceExhaustedError: OOM when allocating tensor"), ran_out_of_memory("ValueError: no memory cell")
+    (True, False)
+    """
+    return bool(re.search(r"ResourceExhausted|RESOURCE_EXHAUSTED|OutOfMemoryError|out of memory", reason))
+
 
 def describe(error: BaseException) -> str:
     r"""The type of an error and its message, in one line.

@@ -25,6 +25,7 @@ from ncap.reference.verdict import CapacitanceWarning
 from ncap.training import generators
 from ncap.training.augmentation import Augmentation
 from ncap.training.batches import TrainingBatches
+from ncap.training.budget import Budget
 from ncap.training.buffers import Buffer, buffers
 from ncap.training.confusion import ConfusionMetric
 from ncap.training.evaluation import evaluate
@@ -61,16 +62,21 @@ def train(
     try:
         training = (kind or Training)(job, candidate, target, run)
         training.check_body(start.body)
-        places, done = job.places(), 0
+        places, done, left = job.places(), 0, Budget(job.seconds_per_run)
         if start.done >= len(places):
             return
         if start.last is not None and training.begins(start.last.state):
             training.set_state(start.last.state)
             yield start.last
             done = start.last.number
+            left.spend(*start.seconds[: done - 1], start.last.seconds)
         for number, place in enumerate(places[done:], start=done + 1):
             epoch = place.epoch
-            yield training.tick(number, place)
+            if not left.has_room():
+                return
+            tick = training.tick(number, place)
+            left.spend(tick.seconds)
+            yield tick
     except TrainingFailedError:
         raise
     except (Exception, SystemExit) as error:  # whatever a user's factory or layers raise, sys.exit() included
@@ -90,6 +96,8 @@ class Training:
 
     def __init__(self, job: Job, candidate: "Candidate", target: "Target", run: int = 0) -> None:
         self.job, self.candidate, self.target, self.run = job, candidate, target, run
+        if job.precision is not None:  # whoever trains puts the user's own back, with `clear_session`
+            keras.config.set_dtype_policy(job.precision)
         keras.utils.set_random_seed(derived_seed(job.seed, candidate.name, run, "body"))
         body = candidate.build()
         if not isinstance(body, keras.Model):

@@ -1,5 +1,6 @@
 """What training hands over at every tick, and what it needs to resume from one."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,14 +40,21 @@ class Tick:
         """The number of the tick in its run, from 1."""
         return int(self.observation["tick"])
 
+    @property
+    def seconds(self) -> float:
+        """The seconds that its training and its readings took."""
+        taken = (self.observation["seconds_train"], *(reading["seconds"] for reading in self.readings))
+        return math.fsum(seconds for seconds in taken if math.isfinite(seconds))
+
 
 @dataclass(frozen=True)
 class Start:
     """Where a run starts: after `done` fully recorded ticks, from the newest saved tick `last` if there is one.
 
-    body: fingerprint of the body that the run started from; "" if none is known.
+    body: fingerprint of the body that the run started from; "" if none is known. seconds: what each recorded tick took, for a budget.
     """
 
     done: int = 0
     last: Tick | None = None
     body: str = ""
+    seconds: tuple[float, ...] = ()

@@ -161,6 +161,21 @@ LIGHT = [
     *ranges("rank", "--seed", 0),
     *ranges("rank", "--batch-size", 1),
     *ranges("rank", "--size", 1),
+    Wrong("rank", "--scores", "log_mee", ("unknown score 'log_mee'; did you mean 'log_me'?",)),
+    *ranges("rank", "--jobs", 1),
+    *ranges("rank", "--threads", 1),
+    *(
+        Wrong(
+            "rank", "--memory", value, ("memory must be a number of bytes, or one with a unit such as 4GB", repr(value))
+        )
+        for value in ("0", "-1", "many", "4XB", "", "nan")
+    ),
+    *(
+        Wrong("rank", "--budget", value, ("budget must be a time such as 30min, 90s or 1h30min", repr(value)))
+        for value in ("0", "-1", "soon", "30 moons", "", "inf", "min")
+    ),
+    Wrong("rank", "--precision", "bfloat16", ("precision must be one of float32, mixed_bfloat16, mixed_float16",)),
+    Wrong("rank", "--precision", "", ("got ''",)),
     *floats("rank", "--learning-rate", "0", "-1", "nan", "inf", says="learning_rate must be positive and finite"),
     Wrong(
         "rank",
@@ -289,6 +304,7 @@ EXEMPT = {
     ("rank", "--batch-norm"): "a flag takes no value",
     ("rank", "--progress"): "a flag takes no value",
     **{("select", flag): "a flag takes no value" for flag in ("--frozen", "--batch-norm", "--progress")},
+    ("rank", "--dry-run"): "a flag takes no value",
     ("jobs", "--prune"): "a flag takes no value",
     ("score", "--error"): "a flag takes no value",
     ("report", "--out"): "its own test: a job must be in the store first",
