@@ -40,7 +40,7 @@ def list_rules() -> "pd.DataFrame":
     """The registered rules, one row each.
 
     Returns: a DataFrame with the columns rule, summary, needs (what it reads, comma-separated), learns (whether it must be
-    fitted to other jobs first) and source.
+    fitted to other records first), cost (low: milliseconds a candidate; high: seconds) and source.
 
     >>> list_rules().set_index("rule").loc["capacitance", "needs"]
     'val_accuracy, beta_eff'
@@ -53,8 +53,9 @@ def list_rules() -> "pd.DataFrame":
             "summary": rule.summary,
             "needs": ", ".join(rule.needs),
             "learns": rule.learns,
+            "cost": rule.cost,
             "source": rule.source,
         }
         for name, rule in RULES.members().items()
     ]
-    return pd.DataFrame(rows, columns=["rule", "summary", "needs", "learns", "source"])
+    return pd.DataFrame(rows, columns=["rule", "summary", "needs", "learns", "cost", "source"])
