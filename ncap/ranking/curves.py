@@ -109,7 +109,7 @@ def mean_curves(rows: "pd.DataFrame", reading: str, horizon: float = HORIZON) ->
     columns = ticks[[*numbers, "seconds_train"]]
     mean, count = columns.mean(), columns.count()
     candidate = mean.index.get_level_values("candidate")
-    mean = mean.where(count.eq(candidate.map(runs).to_numpy(), axis=0)) if len(mean) else mean
+    mean = mean.where(count.eq(runs.reindex(candidate).to_numpy(), axis=0))
     given = living.loc[living["reason"] != "", ["candidate", "tick", "reason"]].drop_duplicates(["candidate", "tick"])
     reasons = given.set_index(["candidate", "tick"])["reason"].reindex(mean.index, fill_value="")
     columns_of = {name: mean[name].to_numpy(dtype=np.float64) for name in numbers} | {
@@ -122,7 +122,7 @@ def mean_curves(rows: "pd.DataFrame", reading: str, horizon: float = HORIZON) ->
     first = np.flatnonzero(~candidate.duplicated())
     for start, stop in pairwise([*first, len(mean)]):
         name, part = str(candidate[start]), {column: values[start:stop] for column, values in columns_of.items()}
-        made[name] = Curve(name, reading, **part, reason=tuple(map(str, texts[start:stop])), horizon=horizon)  # type: ignore[arg-type]
+        made[name] = Curve(name, reading, **part, reason=tuple(map(str, texts[start:stop])), horizon=horizon)
     return made
 
 
