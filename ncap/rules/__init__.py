@@ -19,6 +19,12 @@ RULES: Registry[type[Rule]] = Registry(
         "last_seen": "ncap.rules.last_seen:LastSeen",
         "best_seen": "ncap.rules.best_seen:BestSeen",
         "mean_seen": "ncap.rules.mean_seen:MeanSeen",
+        "i_epoch": "ncap.rules.i_epoch:IEpoch",
+        "pow3": "ncap.rules.pow3:Pow3",
+        "pow4": "ncap.rules.pow4:Pow4",
+        "mmf": "ncap.rules.mmf:Mmf",
+        "weibull": "ncap.rules.weibull:Weibull",
+        "exp": "ncap.rules.exponential:Exponential",
     },
 )
 
