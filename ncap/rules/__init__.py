@@ -25,6 +25,10 @@ RULES: Registry[type[Rule]] = Registry(
         "mmf": "ncap.rules.mmf:Mmf",
         "weibull": "ncap.rules.weibull:Weibull",
         "exp": "ncap.rules.exponential:Exponential",
+        "gaussian_process": "ncap.rules.gaussian_process:GaussianProcess",
+        "affine_curves": "ncap.rules.affine_curves:AffineCurves",
+        "baker": "ncap.rules.baker:Baker",
+        "wistuba_pedapati": "ncap.rules.wistuba_pedapati:WistubaPedapati",
     },
 )
 
