@@ -143,7 +143,9 @@ def regret(p: NDArray[np.generic], t: FloatArray, k: int) -> FloatArray:
     count, picks = (p == cut).sum(1), k - (p > cut).sum(1)
     most = int(count.max())
     at_cut = np.where(p == cut, t, -np.inf)
-    tied = -np.sort(-np.partition(at_cut, n - most, axis=1)[:, n - most :], axis=1)  # the tied ones, best first, then -inf
+    tied = -np.sort(
+        -np.partition(at_cut, n - most, axis=1)[:, n - most :], axis=1
+    )  # the tied ones, best first, then -inf
     loss = t.max(1, keepdims=True) - np.maximum(tied, best_sure)
     # P(the i-th best of `count` tied is the best of `picks`) = C(count - 1 - i, picks - 1) / C(count, picks), from one to the next.
     chance, expected = picks / count, np.zeros(b)

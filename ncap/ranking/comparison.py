@@ -231,7 +231,7 @@ def _counts(ticks: Any, job: Records) -> list[int | None]:
 
 
 def _budgets(seconds: Any) -> list[float]:
-    given = [] if seconds is None else [seconds] if isinstance(seconds, Real) else seconds
+    given = [] if seconds is None else [seconds] if isinstance(seconds, Real) else list(seconds)
     if isinstance(given, str) or not all(isinstance(each, Real) and float(each) > 0 for each in given):
         raise ValueError(f"seconds must be a positive number or several, got {seconds!r:.80}")
     return list(dict.fromkeys(map(float, given)))
@@ -243,5 +243,7 @@ def _standing(predictions: "pd.DataFrame") -> "pd.Series[float]":
 
     placed = pd.Series(np.nan, index=predictions.index)
     for _, rows in predictions.groupby("rule"):
-        placed[rows.index] = standing(rows["is_accuracy"].to_numpy(dtype=bool), rows["order"].to_numpy(dtype=np.float64))
+        placed[rows.index] = standing(
+            rows["is_accuracy"].to_numpy(dtype=bool), rows["order"].to_numpy(dtype=np.float64)
+        )
     return placed

@@ -84,6 +84,7 @@ class Trial:
     horizon: float | None
     history: History
     _seen: dict[int | None, list[Seen]] = field(default_factory=dict)
+    _spending: dict[tuple[int | None, bool], float] = field(default_factory=dict)
 
     def row(self, rule: Rule, count: int | None, budget: float = np.nan) -> dict[str, Any]:
         """One row of the comparison: a rule after `count` ticks (None: all of the job)."""
@@ -99,7 +100,7 @@ class Trial:
             "target": self.job.target,
             "rule": rule.name,
             "ticks": last_tick(self.job) if count is None else count,
-            "seconds": float(sum(_seconds(one.rows, "beta_eff" in rule.needs) for one in judged)),
+            "seconds": self._spent(count, judged, "beta_eff" in rule.needs),
             "budget": budget,
             "learned_from": source,
         }
@@ -112,7 +113,11 @@ class Trial:
         if count not in self._seen:
             reading, last = checked_reading(self.job, None), last_tick(self.job)
             cut = self.job if count is None else self.job.of(ticks=max(count, 1))
-            rest = (HORIZON if count is None or count >= last else self._last_epoch()) if self.horizon is None else self.horizon
+            rest = (
+                (HORIZON if count is None or count >= last else self._last_epoch())
+                if self.horizon is None
+                else self.horizon
+            )
             seen = by_candidate(cut, reading, rest)
             self._seen[count] = [_unseen(one) for one in seen] if count == 0 else seen
         return self._seen[count]
@@ -140,6 +145,12 @@ class Trial:
                 f"seconds: the records of {self.job.target!r:.80} do not say what every tick took; compare after ticks instead"
             )
         return int(np.searchsorted(spent, budget * (1 + 1e-12), side="right"))
+
+    def _spent(self, count: int | None, judged: Sequence[Seen], reads_beta: bool) -> float:
+        """Seconds of training of these candidates up to a tick, with the readings where they are read."""
+        if (count, reads_beta) not in self._spending:
+            self._spending[count, reads_beta] = float(sum(_seconds(one.rows, reads_beta) for one in judged))
+        return self._spending[count, reads_beta]
 
     @cached_property
     def _cost(self) -> FloatArray:

@@ -105,7 +105,7 @@ class Curve:
         kept = np.ones(len(self), dtype=bool)
         for name in columns:
             kept &= np.isfinite(getattr(self, name))
-        return self.at(kept)
+        return self if kept.all() else self.at(kept)
 
     def at(self, kept: NDArray[np.bool_]) -> Self:
         """The ticks at which `kept`, shape (n,), is true."""
