@@ -1,7 +1,8 @@
 """ncap compare."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -11,6 +12,8 @@ from ncap.cli.printer import format_option, print_table
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
+
+Number = TypeVar("Number", int, float)
 
 
 @click.command()
@@ -136,7 +139,7 @@ def _shown(rows: "pd.DataFrame") -> "Table":
     return table
 
 
-def _numbers(option: str, text: str | None, kind: type, example: str) -> list[int] | list[float] | None:
+def _numbers(option: str, text: str | None, kind: Callable[[str], Number], example: str) -> list[Number] | None:
     try:
         return None if text is None else [kind(number) for number in text.split(",")]
     except ValueError:

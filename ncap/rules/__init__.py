@@ -29,6 +29,8 @@ RULES: Registry[type[Rule]] = Registry(
         "affine_curves": "ncap.rules.affine_curves:AffineCurves",
         "baker": "ncap.rules.baker:Baker",
         "wistuba_pedapati": "ncap.rules.wistuba_pedapati:WistubaPedapati",
+        "domhan": "ncap.rules.domhan:Domhan",
+        "klein": "ncap.rules.klein:Klein",
     },
 )
 

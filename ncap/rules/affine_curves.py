@@ -1,12 +1,11 @@
 """Earlier curves, stretched and shifted to fit what was seen, after Chandrashekaran and Lane 2017."""
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from ncap.rules.contract import FloatArray
-from ncap.rules.learned import Learned, Model
+from ncap.rules.learned import Beginnings, Learned, Model
 
 NEAREST = 10  # curves of the history that are averaged
 MOST_STRETCH = 4.0
@@ -44,9 +43,9 @@ class AffineCurves(Learned):
     def __init__(self) -> None:
         super().__init__()
 
-    def model(self, seen: FloatArray, facts: FloatArray, ends: FloatArray, targets: Sequence[str]) -> Model:
+    def model(self, known: Beginnings) -> Model:
         """The history itself is the model."""
-        return lambda y, _: nearest_ends(seen, ends, y)
+        return lambda y, _: nearest_ends(known.seen, known.ends, y)
 
 
 def nearest_ends(history: FloatArray, ends: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:

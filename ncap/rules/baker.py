@@ -1,12 +1,11 @@
 """Support vector regression on the features of a learning curve, after Baker, Gupta, Raskar and Naik 2017."""
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from ncap.rules.contract import FloatArray
-from ncap.rules.learned import Learned, Model, differences
+from ncap.rules.learned import Beginnings, Learned, Model, differences
 
 COSTS = (0.1, 1.0, 10.0)  # C of support vector regression, chosen by cross-validation
 FOLDS = 3
@@ -42,14 +41,14 @@ class Baker(Learned):
     source: ClassVar[str] = "Baker et al. 2017, arXiv 1705.10823"
     least: ClassVar[int] = 6
 
-    def model(self, seen: FloatArray, facts: FloatArray, ends: FloatArray, targets: Sequence[str]) -> Model:
+    def model(self, known: Beginnings) -> Model:
         """The fitted regression."""
         from sklearn.model_selection import KFold, cross_val_predict
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
         from sklearn.svm import NuSVR
 
-        features = np.concatenate([differences(seen), facts], axis=1)
+        features, ends = np.concatenate([differences(known.seen), known.facts], axis=1), known.ends
         centre, scale = float(ends.mean()), float(ends.std())
         if scale < 1e-12:  # all ended alike: there is nothing to regress on
             return lambda y, _: (np.full(len(y), centre), np.zeros(len(y)))
@@ -63,8 +62,8 @@ class Baker(Learned):
         best, std = machines[int(np.argmin(errors))], scale * min(errors) ** 0.5
         best.fit(features, scaled)
 
-        def model(y: FloatArray, known: FloatArray) -> tuple[FloatArray, FloatArray]:
-            made = centre + scale * best.predict(np.concatenate([differences(y), known], axis=1))
+        def model(y: FloatArray, facts: FloatArray) -> tuple[FloatArray, FloatArray]:
+            made = centre + scale * best.predict(np.concatenate([differences(y), facts], axis=1))
             return made, np.full(len(y), std)
 
         return model

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,21 @@ from ncap.rules.contract import Curve, FloatArray, Outcome, Prediction, Rule
 UNFITTED = "last-seen accuracy: the rule learns from other records, and was fitted to none"
 # Accuracies and facts of n candidates, shape (n, k) and (n, f) -> predictions and their standard deviations, shape (n,).
 Model = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
+
+
+class Beginnings(NamedTuple):
+    """What m curves of the history showed at the epochs at which a candidate was seen, and how they ended.
+
+    epochs: shape (k,); seen: accuracies there, shape (m, k); facts: shape (m, f); ends: final accuracies, shape (m,); targets: m names;
+    curves: the whole curves.
+    """
+
+    epochs: FloatArray
+    seen: FloatArray
+    facts: FloatArray
+    ends: FloatArray
+    targets: list[str]
+    curves: list[Curve]
 
 
 class Learned(Rule):
@@ -38,8 +53,8 @@ class Learned(Rule):
             vars(self)["needs"] = (*type(self).needs, *(f"score:{fact}" for fact in self.facts))
 
     @abstractmethod
-    def model(self, seen: FloatArray, facts: FloatArray, ends: FloatArray, targets: Sequence[str]) -> Model:
-        """What a beginning says of the end: from m curves of the history, accuracies (m, k), facts (m, f), ends (m,) and targets."""
+    def model(self, known: Beginnings) -> Model:
+        """What a beginning says of the end."""
 
     def learn(self, history: list[Outcome]) -> None:
         """Keep the curves that have an end and every fact."""
@@ -107,12 +122,15 @@ class Learned(Rule):
         ]
         if len(reaching) < self.least:
             return len(reaching)
-        return self.model(
+        known = Beginnings(
+            epochs,
             np.array([np.interp(epochs, end.curve.epoch, end.curve.val_accuracy) for end in reaching]),
             np.array([self._facts(end.scores) for end in reaching]),
             np.array([end.accuracy for end in reaching]),
             [end.target for end in reaching],
+            [end.curve for end in reaching],
         )
+        return self.model(known)
 
     def _facts(self, scores: Mapping[str, float]) -> FloatArray:
         return np.array([scores.get(fact, np.nan) for fact in self.facts], dtype=np.float64)

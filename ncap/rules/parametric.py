@@ -179,16 +179,13 @@ def linear_part(g: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
     candidates = [(ym + a_free * gm, a_free)]
     candidates += [(np.clip(ym + a * gm, 0, 1), np.full(ym.shape, a)) for a in (0.0, 1.0)]
     candidates += [(np.full(ym.shape, c), np.clip(a, 0, 1)) for c, a in ((1.0, a_top), (0.0, a_bottom))]
-    best_c, best_a, least = None, None, None
+    errors = []
     for c, a in candidates:
         inside = (c >= 0) & (c <= 1) & (a >= 0) & (a <= 1)
-        error = np.where(inside, c * c - 2 * c * (a * gm + ym) + a * a * gg + 2 * a * gy + yy, np.inf)
-        if least is None:
-            best_c, best_a, least = c, a, error
-            continue
-        take = error < least
-        best_c, best_a, least = np.where(take, c, best_c), np.where(take, a, best_a), np.where(take, error, least)
-    return best_c, best_a  # type: ignore[return-value]
+        errors.append(np.where(inside, c * c - 2 * c * (a * gm + ym) + a * a * gg + 2 * a * gy + yy, np.inf))
+    best = np.argmin(errors, axis=0)
+    c, a = (np.choose(best, side) for side in zip(*candidates, strict=True))
+    return c, a
 
 
 def _positive(curve: Curve) -> Curve:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from ncap.rules.contract import FloatArray
-from ncap.rules.learned import Learned, Model, differences
+from ncap.rules.learned import Beginnings, Learned, Model, differences
 
 MOST_PAIRS = 20_000  # drawn from all pairs where there are more
 
@@ -38,18 +38,18 @@ class WistubaPedapati(Learned):
     is_accuracy: ClassVar[bool] = False
     least: ClassVar[int] = 3
 
-    def model(self, seen: FloatArray, facts: FloatArray, ends: FloatArray, targets: Sequence[str]) -> Model:
+    def model(self, known: Beginnings) -> Model:
         """The fitted ranking; without a pair that ended apart, every candidate scores 0."""
-        features = np.concatenate([differences(seen), facts], axis=1)
+        features = np.concatenate([differences(known.seen), known.facts], axis=1)
         centre, scale = features.mean(0), features.std(0)
         scale = np.where(scale < 1e-12, 1.0, scale)
-        first, second = pairs(ends, targets)
+        first, second = pairs(known.ends, known.targets)
         weights = np.zeros(features.shape[1])
         if len(first):
             weights = _logistic((features[first] - features[second]) / scale)
 
-        def model(y: FloatArray, known: FloatArray) -> tuple[FloatArray, FloatArray]:
-            x = (np.concatenate([differences(y), known], axis=1) - centre) / scale
+        def model(y: FloatArray, facts: FloatArray) -> tuple[FloatArray, FloatArray]:
+            x = (np.concatenate([differences(y), facts], axis=1) - centre) / scale
             return x @ weights, np.full(len(y), np.nan)
 
         return model

@@ -212,7 +212,7 @@ def _check_many(rule: Rule, scores: Mapping[str, float]) -> None:
             math.isclose(a, b, rel_tol=ROUNDING, abs_tol=ROUNDING) or (math.isnan(a) and math.isnan(b))
             for a, b in _numbers(alone, prediction)
         )
-        assert equal and close, (
+        assert all((equal, close)), (
             f"rule {rule.name}, curve {kind!r}: predicted among others it is {prediction}, alone {alone}"
         )
 
