@@ -232,8 +232,7 @@ COMPARISON = Table(
         *_measured("regret_1", "accuracy lost by choosing the first candidate"),
         *_measured("regret_3", "accuracy lost by choosing the best of the first three"),
         Column("budget", float, "s", "seconds that the rule was given; NaN where it was given ticks"),
-        Column("learned_from", str, "", "targets: the other targets; candidates: the others of this one, in five parts; given: fitted before; "
-               "empty for a rule that does not learn"),
+        Column("learned_from", str, "", "other targets, other candidates, or given: it came fitted; empty: it does not learn"),
     ),
     keys=3,
 )  # fmt: skip

@@ -22,8 +22,8 @@ class Baker(Learned):
 
     1. The facts (there: number of weights and layers, and hyperparameters) are those that are asked for; by default none, so that curves
        are enough.
-    2. Only C is chosen, from three values by 3-fold cross-validation on at most 300 curves, with nu = 1/2 and scikit-learn's `gamma="scale"`; there a random
-       search chooses all three.
+    2. Only C is chosen, from three values by 3-fold cross-validation on at most 300 curves, with nu = 1/2 and scikit-learn's
+       `gamma="scale"`; there a random search chooses all three.
     3. One model stands for the ensemble from which uncertainty is estimated there.
     4. Curves of other targets are mixed without a word on which target they are of, as the source has one target only.
 

@@ -328,8 +328,8 @@ class Rule(ABC):
         """Raise ValueError where the rule has learned from this candidate on this target."""
         if (target, candidate) in self.learned_from:
             raise ValueError(
-                f"the rule {self.name!r} has learned from {candidate!r:.80} on {target!r:.80}, which it is asked about; fit it to a history "
-                "without that outcome"
+                f"the rule {self.name!r} has learned from {candidate!r:.80} on {target!r:.80}, which it is asked about; fit it to a "
+                "history without that outcome"
             )
 
     def __repr__(self) -> str:

@@ -114,7 +114,7 @@ class Ensemble(NamedTuple):
         weights, log_sigma = points[:, -count - 1 : -1], points[:, -1]
         at = self.values(points, np.concatenate([self.t, [self.t[0], self.horizon]]))
         residual, first, end = at[:, : len(self.t)] - self.y, at[:, -2], at[:, -1]
-        allowed = (weights >= 0).all(1) & (end >= first) & (0 <= end) & (end <= 1) & (log_sigma < np.log(MOST_SIGMA))
+        allowed = (weights >= 0).all(1) & (end >= first) & (end >= 0) & (end <= 1) & (log_sigma < np.log(MOST_SIGMA))
         logs = -0.5 * (residual**2).sum(1) * np.exp(-2 * log_sigma) - len(self.t) * log_sigma
         return np.where(allowed & np.isfinite(logs), logs, -np.inf)
 
@@ -139,7 +139,7 @@ class Ensemble(NamedTuple):
         around = self.start * (1 + 1e-3 * rng.normal(size=(walkers, d))) + 1e-6 * rng.normal(size=(walkers, d))
         around[~np.isfinite(self.log_posterior(around))] = self.start
         sampler = emcee.EnsembleSampler(walkers, d, self.log_posterior, vectorize=True)
-        sampler.random_state = np.random.RandomState(seed).get_state()  # noqa: NPY002 -- what emcee takes
+        sampler.random_state = np.random.RandomState(seed).get_state()  # what emcee takes
         sampler.run_mcmc(around, steps, skip_initial_state_check=True)
         points = sampler.get_chain(discard=burn_in, thin=THIN, flat=True)
         ends = self.values(points, np.array([self.horizon]))[:, 0]

@@ -27,8 +27,8 @@ class Klein(Learned):
     x holds the accuracies seen, standardised over the history, and goes through two layers of 24 tanh units. The basis functions
     phi_1 = 1 - (1 + 10 t)^-r, phi_2 = 1 - exp(-5 r t) and phi_3 = t / (t + r / 5) rise from 0; t is the epoch over that of the
     longest curve of the history, and T = 1. The networks are fitted to every tick of the history, with a normal prior over weights, and
-    sampled by stochastic gradient Langevin dynamics, preconditioned as by RMSprop (Li et al. 2016). The standard deviation has the spread of
-    the networks and the noise of one epoch. It takes seconds, once for all candidates that were seen at the same epochs.
+    sampled by stochastic gradient Langevin dynamics, preconditioned as by RMSprop (Li et al. 2016). The standard deviation has the spread
+    of the networks and the noise of one epoch. It takes seconds, once for all candidates that were seen at the same epochs.
 
     What is simpler than in the source (Klein et al. 2017, ICLR):
 

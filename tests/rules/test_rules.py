@@ -16,6 +16,8 @@ from ncap.rules import RULES, resolve
 from ncap.rules.capacitance import Capacitance
 from ncap.rules.capacitance_forecast import CapacitanceForecast
 from ncap.rules.contract import Curve, Outcome, Prediction, Rule
+from ncap.rules.domhan import Domhan
+from ncap.rules.klein import Klein
 from ncap.rules.last_seen import LastSeen
 from ncap.testing.rules import check_rule
 
@@ -24,9 +26,17 @@ pytestmark = pytest.mark.filterwarnings("error")
 LINE = {"beta_eff": [4, 3, 2, 1], "val_accuracy": [0.5, 0.6, 0.7, 0.8]}
 
 
+# Rules that take seconds, with as few steps as show that they keep the laws.
+SHORT = {"domhan": lambda: Domhan(steps=20, burn_in=10), "klein": lambda: Klein(steps=(100, 100))}
+
+
 @pytest.mark.parametrize("name", RULES.names())
 def test_every_rule_keeps_the_laws(name):
-    check_rule(resolve(name))
+    check_rule(SHORT[name]() if name in SHORT else resolve(name))
+
+
+def test_rules_that_take_seconds_say_so():
+    assert {name for name in RULES.names() if RULES.get(name).cost == "high"} == set(SHORT)
 
 
 def test_a_curve_is_not_made_of_what_a_mask_hides():
