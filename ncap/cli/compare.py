@@ -121,8 +121,12 @@ def _shown(rows: "pd.DataFrame") -> "Table":
     table = Table(
         box=SIMPLE_HEAD, header_style="bold", caption=Text("[low, high]: 95 % bootstrap interval over candidates")
     )
-    budgets, learned = rows["budget"].notna().any(), (rows["learned_from"] != "").any()
-    extra = [*(["budget"] if budgets else []), *(["learned_from"] if learned else [])]
+    shown = {
+        "budget": rows["budget"].notna(),
+        "fallbacks": rows["fallbacks"] > 0,
+        "learned_from": rows["learned_from"] != "",
+    }
+    extra = [name for name, told in shown.items() if told.any()]
     for name in ("target", "rule", "ticks", "seconds", *measures, *extra):
         text = name in ("target", "rule", "learned_from")
         table.add_column(name.replace("_", " "), justify="left" if text else "right")

@@ -57,7 +57,8 @@ def compare(
     Returns: a DataFrame with one row per target, rule and number of ticks (or budget), and the columns target, rule, ticks, seconds
     (training of all candidates up to there, with the readings where the rule reads them; NaN where they were not recorded), rho, tau,
     weighted_tau, regret_1, regret_3, each of these with _low and _high: a 95 % interval over 1,000 samples of candidates, the same for
-    every rule; budget (s; NaN where ticks were given); learned_from (targets, candidates, given, or "" for a rule that does not learn).
+    every rule; budget (s; NaN where ticks were given); fallbacks (candidates for which the last-seen accuracy stood in, or nothing);
+    learned_from (targets, candidates, given, or "" for a rule that does not learn).
     Candidates are ordered by the prediction before it is clipped; one without a prediction comes last, one without a true accuracy is
     left out.
 

@@ -102,6 +102,7 @@ class Trial:
             "ticks": last_tick(self.job) if count is None else count,
             "seconds": self._spent(count, judged, "beta_eff" in rule.needs),
             "budget": budget,
+            "fallbacks": sum(one.status != "ok" for one in kept),
             "learned_from": source,
         }
         for measure, (low, high) in bootstrap.intervals(placed, true).items():

@@ -232,7 +232,8 @@ COMPARISON = Table(
         *_measured("regret_1", "accuracy lost by choosing the first candidate"),
         *_measured("regret_3", "accuracy lost by choosing the best of the first three"),
         Column("budget", float, "s", "seconds that the rule was given; NaN where it was given ticks"),
-        Column("learned_from", str, "", "other targets, other candidates, or given: it came fitted; empty: it does not learn"),
+        Column("fallbacks", int, "", "number of candidates for which the last-seen accuracy stood in, or nothing"),
+        Column("learned_from", str, "", "targets (the others), candidates (the others of this target) or given; empty: it does not learn"),
     ),
     keys=3,
 )  # fmt: skip

@@ -56,7 +56,7 @@ def test_a_target_alone_is_learned_from_in_parts():
     made = tables(**{name: rising(top) for name, top in TOPS.items()})
     spy = Spy()
     table = compare(made, truth("digits", **TOPS), [spy], ticks=2)
-    assert table[["learned_from", "ticks"]].values.tolist() == [["candidates", 2]]
+    assert table[["learned_from", "ticks", "fallbacks"]].values.tolist() == [["candidates", 2, 7]]
     assert len(spy.log) == 5
     judged = [{name for name, _, _ in part["judged"]} for part in spy.log]
     assert sorted(name for part in judged for name in part) == sorted(TOPS)
