@@ -15,7 +15,7 @@ from ncap.records.loading import load
 from ncap.records.schema import PREDICTIONS
 from ncap.records.tables import Records
 from ncap.rules import resolve
-from ncap.rules.contract import HORIZON, Prediction, Rule
+from ncap.rules.contract import HORIZON, UNFITTED, Prediction, Rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,12 +71,17 @@ def predict(
 def rule_predictions(seen: Sequence[Seen], rule: Rule) -> list[Prediction]:
     """What the rule itself says of every candidate; a failure where every run of one failed.
 
+    Of a rule that learns, what `fit` has not checked is not used: it counts as not fitted.
+
     Raises: ValueError where the rule has learned from one of them.
     """
     for one in seen:
         rule.check_judged(one.target, one.candidate)
     alive = [one for one in seen if not one.failed]
-    made = iter(rule.predict_many([one.curve for one in alive], [one.scores for one in alive]))
+    if rule.learns and not rule.learned_from:
+        made = iter([Prediction.fallback(one.curve, UNFITTED) for one in alive])
+    else:
+        made = iter(rule.predict_many([one.curve for one in alive], [one.scores for one in alive]))
     return [Prediction.failure(one.curve, _failures(one)) if one.failed else next(made) for one in seen]
 
 

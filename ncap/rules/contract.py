@@ -16,6 +16,7 @@ Status = Literal["ok", "fallback", "failed"]
 
 HORIZON = 30.0  # epochs; where a rule is asked for the end of training
 NOTHING_SEEN = "no epoch that every run has"
+UNFITTED = "last-seen accuracy: the rule learns from other records, and was fitted to none"
 # Half the width of the middle 95 % of a normal distribution, in standard deviations.
 NORMAL_95 = 1.959963984540054
 

@@ -6,9 +6,8 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from ncap.rules.contract import Curve, FloatArray, Outcome, Prediction, Rule
+from ncap.rules.contract import UNFITTED, Curve, FloatArray, Outcome, Prediction, Rule
 
-UNFITTED = "last-seen accuracy: the rule learns from other records, and was fitted to none"
 # Accuracies and facts of n candidates, shape (n, k) and (n, f) -> predictions and their standard deviations, shape (n,).
 Model = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 

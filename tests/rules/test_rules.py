@@ -15,7 +15,7 @@ from ncap.ranking.order import rank_records
 from ncap.rules import RULES, resolve
 from ncap.rules.capacitance import Capacitance
 from ncap.rules.capacitance_forecast import CapacitanceForecast
-from ncap.rules.contract import Curve, Outcome, Prediction, Rule
+from ncap.rules.contract import UNFITTED, Curve, Outcome, Prediction, Rule
 from ncap.rules.domhan import Domhan
 from ncap.rules.klein import Klein
 from ncap.rules.last_seen import LastSeen
@@ -239,6 +239,11 @@ def test_whoever_judges_refuses_a_rule_that_has_learned_from_it():
         with pytest.raises(ValueError, match="the rule 'offset' has learned from 'a' on 'digits'"):
             judge(fitted)
         judge(Offset().fit(ENDS[1:], [("digits", "a"), ("digits", "c")]))
+    unchecked = Offset()
+    unchecked.learn(ENDS)  # past fit, and so past its refusal
+    made = ncap.predict(seen, unchecked)
+    assert set(made["note"]) == {UNFITTED}
+    assert made["value"].tolist() == pytest.approx([0.7, 0.8])
 
 
 def test_the_kit_finds_a_rule_that_does_not_refuse():
