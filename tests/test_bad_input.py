@@ -1228,6 +1228,9 @@ TABLES |= {
             ("truth", ENDS.assign(accuracy=[80, 90]), ValueError, "must be numbers in 0..1, got 80", "pass fractions, not percent"),
             ("rules", [], TypeError, "rules must be a name, a rule, or a list of them, got []"),
             ("ticks", [1, 0], ValueError, "ticks must be a whole number of at least 1, got 0"),
+            ("seconds", -1, ValueError, "seconds must be a positive number or several, got -1"),
+            ("horizon", 0, ValueError, "horizon must be a positive number of epochs, got 0"),
+            ("learn_from", "target", ValueError, "learn_from must be one of targets, candidates, got 'target'"),
         ],
     ),
     "load_benchmark": Table(

@@ -1,7 +1,8 @@
 """ncap compare."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -12,41 +13,83 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+Number = TypeVar("Number", int, float)
+
 
 @click.command()
-@options.store("SQLite file that `ncap rank` has filled.", of_job=True)
+@options.store("SQLite file that `ncap rank` or `ncap import` has filled.", of_job=True)
 @click.option(
     "--truth",
     type=options.PATH,
     default=None,
     help="CSV file with target, candidate, accuracy; by default the last test accuracies in the store.",
 )
-@click.option("--rules", default=None, help="Rules, separated by commas; all by default.")
+@click.option(
+    "--validation-truth",
+    is_flag=True,
+    help="Judge by validation accuracy, the mean of the last three epochs: for curves that hold nothing back.",
+)
+@click.option(
+    "--rules", default=None, help="Rules, separated by commas; by default all that do not take seconds a candidate."
+)
 @click.option(
     "--ticks", default=None, help="How many ticks to read: one or more numbers, separated by commas; all by default."
+)
+@click.option(
+    "--seconds", default=None, help="Seconds that each rule may spend on all candidates: one or more numbers."
+)
+@click.option(
+    "--horizon",
+    type=click.FloatRange(0, min_open=True),
+    default=None,
+    help="Epoch to predict, for rules that extrapolate to one; by default the last one in the store.",
+)
+@click.option(
+    "--learn-from",
+    type=click.Choice(["targets", "candidates"]),
+    default=None,
+    help="What rules that learn are fitted to: other targets in the store, by default where there are any, or other candidates.",
 )
 @format_option
 def compare(
     store: Path,
     truth: Path | None,
+    validation_truth: bool,
     settings: str | None,
     target: str | None,
     rules: str | None,
     ticks: str | None,
+    seconds: str | None,
+    horizon: float | None,
+    learn_from: str | None,
     format: str,
 ) -> None:
     """Compare the orders that rules predict from the first ticks with how the candidates ended."""
     from ncap.ranking.comparison import compare as compare_rules
+    from ncap.ranking.outcomes import validation_truth as ended
     from ncap.records.loading import load
     from ncap.rules import RULES
 
-    names = RULES.names() if rules is None else [RULES.check(name.strip()) for name in rules.split(",")]
-    read = _whole(ticks)
-    accuracies = None if truth is None else read_truth(truth)
-    records = load(store, settings, target)
-    print_table(
-        compare_rules(records, records.truth() if accuracies is None else accuracies, names, read), format, _shown
+    if truth is not None and validation_truth:
+        raise ValueError("--truth and --validation-truth both say how the candidates ended; pass one of them")
+    names = (
+        _names(rules) if rules is not None else [name for name, rule in RULES.members().items() if rule.cost == "low"]
     )
+    read, budgets = _numbers("--ticks", ticks, int, "3,5"), _numbers("--seconds", seconds, float, "30,60")
+    accuracies = None if truth is None else read_truth(truth)
+    job = load(store, settings, target)
+    if accuracies is None:
+        accuracies = ended(job) if validation_truth else job.truth()
+    # By its path, the other targets of the store can be learned from; a job of given settings need not be the newest of its target.
+    records = store if settings is None and job.target in set(accuracies["target"]) else job
+    judged = accuracies[accuracies["target"] == job.target] if records is store else accuracies
+    print_table(compare_rules(records, judged, names, read, budgets, horizon, learn_from), format, _shown)
+
+
+def _names(rules: str) -> list[str]:
+    from ncap.rules import RULES
+
+    return [RULES.check(name.strip()) for name in rules.split(",")]
 
 
 def read_truth(path: Path) -> "pd.DataFrame":
@@ -78,8 +121,15 @@ def _shown(rows: "pd.DataFrame") -> "Table":
     table = Table(
         box=SIMPLE_HEAD, header_style="bold", caption=Text("[low, high]: 95 % bootstrap interval over candidates")
     )
-    for name in ("target", "rule", "ticks", "seconds", *measures):
-        table.add_column(name.replace("_", " "), justify="left" if name in ("target", "rule") else "right")
+    shown = {
+        "budget": rows["budget"].notna(),
+        "fallbacks": rows["fallbacks"] > 0,
+        "learned_from": rows["learned_from"] != "",
+    }
+    extra = [name for name, told in shown.items() if told.any()]
+    for name in ("target", "rule", "ticks", "seconds", *measures, *extra):
+        text = name in ("target", "rule", "learned_from")
+        table.add_column(name.replace("_", " "), justify="left" if text else "right")
     for row in rows.to_dict("records"):
         cells = [f"{row[name]:.2f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]" for name in measures]
         table.add_row(
@@ -88,12 +138,14 @@ def _shown(rows: "pd.DataFrame") -> "Table":
             str(row["ticks"]),
             f"{row['seconds']:.1f}",
             *map(Text, cells),
+            *(f"{row[name]:g}" if name == "budget" else str(row[name]) for name in extra),
         )
     return table
 
 
-def _whole(text: str | None) -> list[int] | None:
+def _numbers(option: str, text: str | None, kind: Callable[[str], Number], example: str) -> list[Number] | None:
     try:
-        return None if text is None else [int(number) for number in text.split(",")]
+        return None if text is None else [kind(number) for number in text.split(",")]
     except ValueError:
-        raise ValueError(f"--ticks takes whole numbers separated by commas, such as 3,5, got {text!r}") from None
+        words = "whole numbers" if kind is int else "numbers"
+        raise ValueError(f"{option} takes {words} separated by commas, such as {example}, got {text!r}") from None

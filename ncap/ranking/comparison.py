@@ -1,16 +1,17 @@
 """Rules beside each other and beside the truth: one long table of rule by candidate, and how well each rule orders."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ncap.arguments import whole_number
-from ncap.ranking import bootstrap
-from ncap.ranking.agreement import kendall, regret, spearman, weighted_tau
-from ncap.ranking.curves import by_candidate, checked_reading, seconds_of_readings
-from ncap.ranking.prediction import predicted
+from ncap.ranking.agreement import spearman
+from ncap.ranking.curves import by_candidate, checked_reading
+from ncap.ranking.prediction import rule_predictions
+from ncap.ranking.trial import History, Trial, last_tick, standing
 from ncap.records.loading import load
 from ncap.records.schema import COMPARISON, TRUTH
 from ncap.records.tables import Records, checked_table
@@ -31,22 +32,38 @@ def compare(
     truth: "pd.DataFrame",
     rules: Sequence[str | Rule] | str | Rule,
     ticks: int | Sequence[int] | None = None,
+    seconds: float | Sequence[float] | None = None,
+    horizon: float | None = None,
+    learn_from: str | None = None,
 ) -> "pd.DataFrame":
-    """How well rules order the candidates of a target, after some ticks.
+    """How well rules order the candidates of a target, after the same ticks or after the same seconds.
+
+    A rule that learns is fitted to outcomes that hold none of what it is judged on: to the other targets in the records, or to the other
+    candidates of the same target, in five parts of which each is predicted from the other four. What such a rule was fitted to was
+    trained to the end, which `seconds` does not count. It learns from validation accuracies, as `ncap.ranking.outcomes` says.
 
     Args:
         records: a store's path, or its tables: {"observations": table, ...}; of each target the newest job.
         truth: columns target, candidate, accuracy (0..1): what the networks really ended with.
-        rules: one or several, by name (`ncap.list_rules` lists them) or as `ncap.rules.contract.Rule`.
-        ticks: how many ticks of each run are read, one number or several; None reads all.
+        rules: one or several, by name (`ncap.list_rules` lists them) or as `ncap.rules.contract.Rule`; one that was fitted before is
+            taken as it is.
+        ticks: how many ticks of each run are read, one number or several; None reads all, unless seconds are given.
+        seconds: what each rule may spend on all candidates of a target, one number or several: it reads as many ticks as that pays for,
+            with their readings if it reads them.
+        horizon: the epoch for which rules that extrapolate predict; None takes the last epoch in the records where fewer are read, and
+            30 where all are.
+        learn_from: "targets" or "candidates"; None takes the other targets where the records have any.
 
-    Returns: a DataFrame with one row per target, rule and number of ticks, and the columns target, rule, ticks, seconds (training of all
-    candidates up to there, with the readings where the rule reads them; NaN where they were not recorded), rho, tau, weighted_tau,
-    regret_1, regret_3, and each of these with _low and _high: a 95 % interval over 1,000 samples of candidates, the same for every rule.
+    Returns: a DataFrame with one row per target, rule and number of ticks (or budget), and the columns target, rule, ticks, seconds
+    (training of all candidates up to there, with the readings where the rule reads them; NaN where they were not recorded), rho, tau,
+    weighted_tau, regret_1, regret_3, each of these with _low and _high: a 95 % interval over 1,000 samples of candidates, the same for
+    every rule; budget (s; NaN where ticks were given); fallbacks (candidates for which the last-seen accuracy stood in, or nothing);
+    learned_from (targets, candidates, given, or "" for a rule that does not learn).
     Candidates are ordered by the prediction before it is clipped; one without a prediction comes last, one without a true accuracy is
     left out.
 
-    Raises: TypeError or ValueError for an unknown rule, a target without records, and for tables that break the schema.
+    Raises: TypeError or ValueError for an unknown rule, a target without records, a rule that has learned from what it is judged on,
+    seconds that were not recorded, and for tables that break the schema.
 
     >>> import pandas as pd
     >>> seen = pd.DataFrame([{"settings": "s", "target": "digits", "candidate": name, "run": 0, "tick": t, "epoch": t,
@@ -60,6 +77,7 @@ def compare(
 
     chosen = _rules(rules)
     known = _accuracies("truth", checked_table(TRUTH, truth), "accuracy")
+    budgets, history = _budgets(seconds), History(records, learn_from)
     rows = []
     for target in _targets(records, known):
         job = load(records, target=target)
@@ -67,8 +85,10 @@ def compare(
         check_common(job.candidates, list(accuracies.dropna().index))
         if accuracies.isna().all():
             raise ValueError(f"truth has no accuracy of the target {target!r:.80}")
-        for count, seen in _cut(ticks, job):
-            rows += [{"target": target, "ticks": count, **row} for row in _measured(seen, chosen, accuracies)]
+        trial = Trial(job, accuracies, None if horizon is None else checked_horizon(horizon), history)
+        if ticks is not None or not budgets:
+            rows += [trial.row(rule, count) for count in _counts(ticks, job) for rule in chosen]
+        rows += [trial.row(rule, trial.affordable(rule, each), each) for each in budgets for rule in chosen]
     return pd.DataFrame(rows, columns=list(COMPARISON.names)).astype(COMPARISON.types)
 
 
@@ -96,7 +116,9 @@ def rules_beside_truth(
     known, read = checked_truth(truth), checked_reading(records, reading)
     check_common(records.candidates, known["candidate"].tolist())
     seen = by_candidate(records, read, checked_horizon(horizon))
-    made = {rule.name: {one.candidate: predicted(one, rule) for one in seen} for rule in _rules(rules)}
+    made = {}
+    for rule in _rules(rules):
+        made[rule.name] = dict(zip((one.candidate for one in seen), rule_predictions(seen, rule), strict=True))
     return beside(made, known)
 
 
@@ -126,9 +148,9 @@ def rhos(beside: "pd.DataFrame") -> "pd.Series[float]":
     """
     import pandas as pd
 
-    standing = _standing(beside)
+    placed = _standing(beside)
     values = {
-        rule: spearman(standing[rows.index], rows["true_accuracy"]) for rule, rows in beside.groupby("rule", sort=False)
+        rule: spearman(placed[rows.index], rows["true_accuracy"]) for rule, rows in beside.groupby("rule", sort=False)
     }
     return pd.Series(values, dtype=float, name="rho")
 
@@ -199,62 +221,30 @@ def _targets(records: Any, truth: "pd.DataFrame") -> list[str]:
     return [records.target]
 
 
-def _cut(ticks: Any, job: Records) -> list[tuple[int, Records]]:
-    """The first ticks of a job, as often as asked; all of it, late failures included, for None."""
+def _counts(ticks: Any, job: Records) -> list[int | None]:
+    """Numbers of ticks, as often as asked; None stands for all of the job, late failures included."""
     if ticks is None:
-        return [(int(job.observations["tick"].max()) if len(job.observations) else 0, job)]
+        return [None]
     given = list(ticks) if isinstance(ticks, Sequence | np.ndarray) and not isinstance(ticks, str) else [ticks]
     counts = [whole_number("ticks", count, least=1) for count in given]
-    seen = int(job.observations["tick"].max()) if len(job.observations) else 0
     # A row says how many ticks were there to be read: asked for 99 of 4, a rule reads 4.
-    return [(count, job.of(ticks=count)) for count in dict.fromkeys(min(count, seen) for count in counts)]
+    return list(dict.fromkeys(min(count, last_tick(job)) for count in counts))
+
+
+def _budgets(seconds: Any) -> list[float]:
+    given = [] if seconds is None else [seconds] if isinstance(seconds, Real) else list(seconds)
+    if isinstance(given, str) or not all(isinstance(each, Real) and float(each) > 0 for each in given):
+        raise ValueError(f"seconds must be a positive number or several, got {seconds!r:.80}")
+    return list(dict.fromkeys(map(float, given)))
 
 
 def _standing(predictions: "pd.DataFrame") -> "pd.Series[float]":
-    """What candidates are compared by: `order`; -inf without one, and for an accuracy that stands in where others have scores."""
-    scores = predictions.groupby("rule")["is_accuracy"].transform("all")
-    comparable = scores | ~predictions["is_accuracy"]
-    return predictions["order"].where(comparable & predictions["order"].notna(), -np.inf)
-
-
-def _measured(job: Records, rules: Sequence[Rule], truth: "pd.Series[float]") -> list[dict[str, Any]]:
-    """One row per rule: its cost, its measures and their intervals."""
+    """The `standing` of every row among those of its rule."""
     import pandas as pd
 
-    reading = checked_reading(job, None)
-    known = [
-        one
-        for one in by_candidate(job, reading)
-        if one.candidate in truth.index and truth[one.candidate] == truth[one.candidate]
-    ]
-    true = np.array([truth[one.candidate] for one in known], dtype=np.float64)
-    rows = []
-    for rule in rules:
-        made = [predicted(one, rule) for one in known]
-        table = pd.DataFrame(
-            [[rule.name, one.is_accuracy, one.order] for one in made], columns=["rule", "is_accuracy", "order"]
+    placed = pd.Series(np.nan, index=predictions.index)
+    for _, rows in predictions.groupby("rule"):
+        placed[rows.index] = standing(
+            rows["is_accuracy"].to_numpy(dtype=bool), rows["order"].to_numpy(dtype=np.float64)
         )
-        standing: Any = _standing(table).to_numpy(dtype=np.float64) if len(made) else np.empty(0)
-        reads_beta = "beta_eff" in rule.needs
-        row = {"rule": rule.name, "seconds": float(sum(_seconds(one.rows, reads_beta) for one in known))}
-        row |= _measures(standing, true)
-        for measure, (low, high) in bootstrap.intervals(standing, true).items():
-            row |= {f"{measure}_low": low, f"{measure}_high": high}
-        rows.append(row)
-    return rows
-
-
-def _seconds(rows: "pd.DataFrame", reads_beta: bool) -> float:
-    """Seconds of training, with the readings where they count; NaN where a tick's are not known. A tick without a reading took none."""
-    readings = seconds_of_readings(rows) if reads_beta else 0.0
-    return float(rows["seconds_train"].sum(skipna=False) + readings)
-
-
-def _measures(predicted: Any, true: Any) -> dict[str, float]:
-    return {
-        "rho": spearman(predicted, true),
-        "tau": kendall(predicted, true),
-        "weighted_tau": weighted_tau(predicted, true),
-        "regret_1": regret(predicted, true, k=1),
-        "regret_3": regret(predicted, true, k=3),
-    }
+    return placed

@@ -1,6 +1,7 @@
 """From the tables of a job to what a rule reads of each candidate: the mean over the runs that did not fail."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,7 @@ class Seen:
         rows: its observations joined with one reading, as `joined` makes them.
         failures: run -> why it failed; runs without a row included.
         scores: score -> value.
+        target: what it was trained on; "" where no table says.
     """
 
     candidate: str
@@ -34,6 +36,7 @@ class Seen:
     rows: "pd.DataFrame"
     failures: dict[int, str]
     scores: dict[str, float]
+    target: str = ""
 
     @property
     def finished(self) -> "pd.DataFrame":
@@ -89,68 +92,84 @@ def mean_over_runs(rows: "pd.DataFrame", columns: list[str]) -> "pd.DataFrame":
     return ticks.mean().where(ticks.count() == rows["run"].nunique())
 
 
-def curve(candidate: str, reading: str, rows: "pd.DataFrame", horizon: float = HORIZON) -> Curve:
-    """The mean of one candidate's joined rows over the runs in them; a network whose features have died has no reading.
+def mean_curves(rows: "pd.DataFrame", reading: str, horizon: float = HORIZON) -> dict[str, Curve]:
+    """The mean of each candidate's joined rows over its runs in them; a network whose features have died has no reading.
 
     Raises: ValueError, with the candidate, for an epoch that is infinite. Other infinite numbers count as missing.
     """
-    if np.isinf(rows["epoch"]).any():
+    if (endless := np.isinf(rows["epoch"])).any():
         raise ValueError(
-            f"observations.epoch of candidate {candidate!r} is infinite in some row; pass the epochs trained, such as 2.5"
+            f"observations.epoch of candidate {rows.loc[endless, 'candidate'].iloc[0]!r} is infinite in some row; pass the epochs trained, "
+            "such as 2.5"
         )
     numbers = [name for name in Curve.columns() if name not in ("epoch", "seconds")]
     living = rows.assign(beta_eff=rows["beta_eff"].mask(is_dead(rows)))
-    mean = mean_over_runs(living, [*numbers, "seconds_train"])
-    by_tick = rows.groupby("tick", sort=True)
-    reasons = by_tick["reason"].agg(lambda texts: next((text for text in texts if text), ""))
-    arrays = {name: mean[name].to_numpy(dtype=np.float64) for name in numbers}
-    return Curve(
-        candidate,
-        reading,
-        tick=mean.index.to_numpy(dtype=np.int64),
-        epoch=by_tick["epoch"].mean().to_numpy(dtype=np.float64),
-        seconds=mean["seconds_train"].to_numpy(dtype=np.float64),
-        reason=tuple(map(str, reasons)),
-        horizon=horizon,
-        **arrays,
-    )
+    ticks = living.groupby(["candidate", "tick"], sort=True)
+    runs = rows.groupby("candidate")["run"].nunique()
+    columns = ticks[[*numbers, "seconds_train"]]
+    mean, count = columns.mean(), columns.count()
+    candidate = mean.index.get_level_values("candidate")
+    mean = mean.where(count.eq(runs.reindex(candidate).to_numpy(), axis=0))
+    given = living.loc[living["reason"] != "", ["candidate", "tick", "reason"]].drop_duplicates(["candidate", "tick"])
+    reasons = given.set_index(["candidate", "tick"])["reason"].reindex(mean.index, fill_value="")
+    columns_of = {name: mean[name].to_numpy(dtype=np.float64) for name in numbers} | {
+        "tick": mean.index.get_level_values("tick").to_numpy(dtype=np.int64),
+        "epoch": ticks["epoch"].mean().to_numpy(dtype=np.float64),
+        "seconds": mean["seconds_train"].to_numpy(dtype=np.float64),
+    }
+    texts: list[str] = reasons.tolist()
+    made: dict[str, Curve] = {}
+    first = np.flatnonzero(~candidate.duplicated())
+    for start, stop in pairwise([*first, len(mean)]):
+        name, part = str(candidate[start]), {column: values[start:stop] for column, values in columns_of.items()}
+        made[name] = Curve(name, reading, **part, reason=tuple(map(str, texts[start:stop])), horizon=horizon)
+    return made
 
 
 def by_candidate(records: Records, reading: str, horizon: float = HORIZON) -> list[Seen]:
     """What is known of every candidate, in order of name."""
     rows = joined(records.observations, records.readings, reading)
-    groups = dict(list(rows.groupby("candidate")))
     failures: dict[str, dict[int, str]] = {}
     for row in records.failures.to_dict("records"):
         failures.setdefault(row["candidate"], {})[row["run"]] = f"epoch {row['epoch']}: {row['reason']}"
     scores: dict[str, dict[str, float]] = {}
     for row in records.scores.to_dict("records"):
         scores.setdefault(row["candidate"], {})[row["score"]] = row["value"]
+    groups = dict(list(rows.groupby("candidate")))
+    curves = _curves(rows, failures, reading, horizon)
+    nothing = Curve.of(reading=reading, horizon=horizon)
     return [
-        _seen(name, groups.get(name, rows[:0]), failures.get(name, {}), scores.get(name, {}), reading, horizon)
+        Seen(
+            name,
+            curves[name] if name in curves else replace(nothing, candidate=name),
+            groups.get(name, rows[:0]),
+            failures.get(name, {}),
+            scores.get(name, {}),
+            records.target,
+        )
         for name in records.candidates
     ]
 
 
 def by_run(seen: Seen) -> dict[int, Seen]:
     """The same for each of its runs alone."""
-    one = seen.curve
-    return {
-        run: _seen(
-            seen.candidate,
-            seen.rows[seen.rows["run"] == run],
-            {run: seen.failures[run]} if run in seen.failures else {},
-            seen.scores,
-            one.reading,
-            one.horizon,
-        )
-        for run in sorted({*seen.rows["run"], *seen.failures})
-    }
+    one, alone = seen.curve, {}
+    for run in sorted({*seen.rows["run"], *seen.failures}):
+        rows = seen.rows[seen.rows["run"] == run]
+        made = mean_curves(rows, one.reading, one.horizon).get(seen.candidate)
+        curve = made if made is not None else Curve.of(seen.candidate, one.reading, one.horizon)
+        failures = {run: seen.failures[run]} if run in seen.failures else {}
+        alone[run] = replace(seen, curve=curve, rows=rows, failures=failures)
+    return alone
 
 
-def _seen(
-    name: str, rows: "pd.DataFrame", failures: dict[int, str], scores: dict[str, float], reading: str, horizon: float
-) -> Seen:
-    finished = rows[~rows["run"].isin(list(failures))]
-    averaged = rows if finished.empty else finished
-    return Seen(name, curve(name, reading, averaged, horizon), rows, failures, scores)
+def _curves(
+    rows: "pd.DataFrame", failures: dict[str, dict[int, str]], reading: str, horizon: float
+) -> dict[str, Curve]:
+    """The curve of every candidate: the mean over the runs that did not fail, over all where all failed."""
+    lost = {(name, run) for name, runs in failures.items() for run in runs}
+    if lost:
+        failed = np.array([pair in lost for pair in zip(rows["candidate"], rows["run"], strict=True)], dtype=bool)
+        alive = set(rows.loc[~failed, "candidate"])
+        rows = rows[~failed | ~rows["candidate"].isin(alive).to_numpy()]
+    return mean_curves(rows, reading, horizon)

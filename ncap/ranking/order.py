@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncap.ranking.curves import Seen, by_candidate, by_run, checked_reading, seconds_of_readings
 from ncap.ranking.doubts import Chance
-from ncap.ranking.prediction import predicted
+from ncap.ranking.prediction import predicted, predicted_all
 from ncap.records.loading import load
 from ncap.records.schema import RANKING
 from ncap.records.tables import Records
@@ -138,7 +138,8 @@ def rank_records(
     horizon = checked_horizon(horizon)
     known = by_candidate(job, read, horizon)
     chance = Chance.of(job.facts)
-    predictions = {seen.candidate: predicted(seen, chosen, chance, job.facts) for seen in known}
+    made = predicted_all(known, chosen, chance, job.facts)
+    predictions = {seen.candidate: prediction for seen, prediction in zip(known, made, strict=True)}
     lines = [_line(seen, predictions[seen.candidate], chosen.name) for seen in known]
     _note_lengths(lines, {seen.candidate: seen.curve.having("val_accuracy").epoch for seen in known if not seen.failed})
     run_lines = [

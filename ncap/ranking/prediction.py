@@ -1,6 +1,6 @@
 """The prediction of one rule for every candidate of a job."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from ncap.records.loading import load
 from ncap.records.schema import PREDICTIONS
 from ncap.records.tables import Records
 from ncap.rules import resolve
-from ncap.rules.contract import HORIZON, Prediction, Rule, checked_horizon
+from ncap.rules.contract import HORIZON, UNFITTED, Prediction, Rule, checked_horizon
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,10 +58,29 @@ def predict(
     job = load(records, settings, target).of(ticks=checked_ticks(ticks))
     known = by_candidate(job, checked_reading(job, reading), checked_horizon(horizon))
     chance = Chance.of(job.facts)
-    predictions = [(seen.candidate, predicted(seen, chosen, chance, job.facts)) for seen in known]
-    names = PREDICTIONS.names
-    rows = [[name, *(getattr(prediction, column) for column in names[1:])] for name, prediction in predictions]
+    names, made = PREDICTIONS.names, predicted_all(known, chosen, chance, job.facts)
+    rows = [
+        [seen.candidate, *(getattr(prediction, column) for column in names[1:])]
+        for seen, prediction in zip(known, made, strict=True)
+    ]
     return pd.DataFrame(rows, columns=list(names)).astype(PREDICTIONS.types) if rows else PREDICTIONS.empty()
+
+
+def rule_predictions(seen: Sequence[Seen], rule: Rule) -> list[Prediction]:
+    """What the rule itself says of every candidate; a failure where every run of one failed.
+
+    Of a rule that learns, what `fit` has not checked is not used: it counts as not fitted.
+
+    Raises: ValueError where the rule has learned from one of them.
+    """
+    for one in seen:
+        rule.check_judged(one.target, one.candidate)
+    alive = [one for one in seen if not one.failed]
+    if rule.learns and not rule.learned_from:
+        made = iter([Prediction.fallback(one.curve, UNFITTED) for one in alive])
+    else:
+        made = iter(rule.predict_many([one.curve for one in alive], [one.scores for one in alive]))
+    return [Prediction.failure(one.curve, _failures(one)) if one.failed else next(made) for one in seen]
 
 
 def predicted(
@@ -69,21 +88,37 @@ def predicted(
 ) -> Prediction:
     """The prediction for one candidate, with what the rule cannot know in its note: doubts, degenerate readings and failed runs.
 
-    facts: of the job; the doubts that the check before training had are among them.
+    facts: of the job; the doubts that the check before training had are among them. Raises as `rule_predictions`.
     """
-    several = len({*seen.rows["run"], *seen.failures}) > 1
-    failures = [
-        f"{f'run {run} ' if several else ''}failed in {reason}" for run, reason in sorted(seen.failures.items())
-    ]
+    return _noted(seen, rule_predictions([seen], rule)[0], rule, chance, facts)
+
+
+def predicted_all(
+    seen: Sequence[Seen], rule: Rule, chance: Chance | None = None, facts: Mapping[str, Any] | None = None
+) -> list[Prediction]:
+    """The same for several candidates, which some rules predict faster together."""
+    made = rule_predictions(seen, rule)
+    return [_noted(one, prediction, rule, chance, facts) for one, prediction in zip(seen, made, strict=True)]
+
+
+def _noted(
+    seen: Seen, prediction: Prediction, rule: Rule, chance: Chance | None, facts: Mapping[str, Any] | None
+) -> Prediction:
     if seen.failed:
-        return Prediction.failure(seen.curve, "; ".join(failures))
-    prediction = rule.predict(seen.curve, seen.scores)
+        return prediction
     reads_beta = "beta_eff" in rule.needs
     degenerate = degenerate_note(seen.finished) if reads_beta else ""
     doubted = doubts(seen.curve, prediction, seen.finished, chance, reads_beta)
     known = CandidateFacts.of(facts or {}, seen.candidate)
-    notes = [prediction.note, known.doubts if known else "", doubted, degenerate, *failures]
+    notes = [prediction.note, known.doubts if known else "", doubted, degenerate, _failures(seen)]
     return replace(prediction, note="; ".join(filter(None, notes)))
+
+
+def _failures(seen: Seen) -> str:
+    several = len({*seen.rows["run"], *seen.failures}) > 1
+    return "; ".join(
+        f"{f'run {run} ' if several else ''}failed in {reason}" for run, reason in sorted(seen.failures.items())
+    )
 
 
 def degenerate_note(rows: "pd.DataFrame") -> str:

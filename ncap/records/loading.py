@@ -40,6 +40,21 @@ def load(
         return store.records(settings, target)
 
 
+def targets_of(records: "str | PathLike[str] | Records | Mapping[str, pd.DataFrame]") -> list[str]:
+    """The targets of which the records hold observations, in the order in which they were written; of `Records` the one that they are of.
+
+    Raises: as `load`.
+    """
+    if isinstance(records, Records):
+        return [records.target]
+    if isinstance(records, Mapping):
+        return list(dict.fromkeys(checked_table(OBSERVATIONS, records.get("observations"))["target"]))
+    from ncap.records.store import Store
+
+    with Store(Path(records), create=False) as store:
+        return list(dict.fromkeys(job["target"] for job in store.jobs()))
+
+
 def _from_tables(tables: "Mapping[str, pd.DataFrame]", settings: str | None, target: str | None) -> Records:
     known = {table.name: table for table in (OBSERVATIONS, READINGS, SCORES, FAILURES)}
     if unknown := sorted(map(str, set(tables) - set(known))):

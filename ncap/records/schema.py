@@ -231,6 +231,9 @@ COMPARISON = Table(
         *_measured("weighted_tau", "Kendall's tau weighted towards the best"),
         *_measured("regret_1", "accuracy lost by choosing the first candidate"),
         *_measured("regret_3", "accuracy lost by choosing the best of the first three"),
+        Column("budget", float, "s", "seconds that the rule was given; NaN where it was given ticks"),
+        Column("fallbacks", int, "", "number of candidates for which the last-seen accuracy stood in, or nothing"),
+        Column("learned_from", str, "", "targets (the others), candidates (the others of this target) or given; empty: it does not learn"),
     ),
     keys=3,
 )  # fmt: skip

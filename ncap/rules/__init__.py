@@ -19,6 +19,18 @@ RULES: Registry[type[Rule]] = Registry(
         "last_seen": "ncap.rules.last_seen:LastSeen",
         "best_seen": "ncap.rules.best_seen:BestSeen",
         "mean_seen": "ncap.rules.mean_seen:MeanSeen",
+        "i_epoch": "ncap.rules.i_epoch:IEpoch",
+        "pow3": "ncap.rules.pow3:Pow3",
+        "pow4": "ncap.rules.pow4:Pow4",
+        "mmf": "ncap.rules.mmf:Mmf",
+        "weibull": "ncap.rules.weibull:Weibull",
+        "exp": "ncap.rules.exponential:Exponential",
+        "gaussian_process": "ncap.rules.gaussian_process:GaussianProcess",
+        "affine_curves": "ncap.rules.affine_curves:AffineCurves",
+        "baker": "ncap.rules.baker:Baker",
+        "wistuba_pedapati": "ncap.rules.wistuba_pedapati:WistubaPedapati",
+        "domhan": "ncap.rules.domhan:Domhan",
+        "klein": "ncap.rules.klein:Klein",
     },
 )
 
@@ -40,7 +52,7 @@ def list_rules() -> "pd.DataFrame":
     """The registered rules, one row each.
 
     Returns: a DataFrame with the columns rule, summary, needs (what it reads, comma-separated), learns (whether it must be
-    fitted to other jobs first) and source.
+    fitted to other records first), cost (low: milliseconds a candidate; high: seconds) and source.
 
     >>> list_rules().set_index("rule").loc["capacitance", "needs"]
     'val_accuracy, beta_eff'
@@ -53,8 +65,9 @@ def list_rules() -> "pd.DataFrame":
             "summary": rule.summary,
             "needs": ", ".join(rule.needs),
             "learns": rule.learns,
+            "cost": rule.cost,
             "source": rule.source,
         }
         for name, rule in RULES.members().items()
     ]
-    return pd.DataFrame(rows, columns=["rule", "summary", "needs", "learns", "source"])
+    return pd.DataFrame(rows, columns=["rule", "summary", "needs", "learns", "cost", "source"])

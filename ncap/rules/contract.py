@@ -1,7 +1,8 @@
 """The contract of a rule: a candidate's curve and scores in, a prediction out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from math import isfinite
 from numbers import Real
@@ -17,6 +18,7 @@ Status = Literal["ok", "fallback", "failed"]
 
 HORIZON = 30.0  # epochs; where a rule is asked for the end of training
 NOTHING_SEEN = "no epoch that every run has"
+UNFITTED = "last-seen accuracy: the rule learns from other records, and was fitted to none"
 # Half the width of the middle 95 % of a normal distribution, in standard deviations.
 NORMAL_95 = 1.959963984540054
 
@@ -114,7 +116,7 @@ class Curve:
         kept = np.ones(len(self), dtype=bool)
         for name in columns:
             kept &= np.isfinite(getattr(self, name))
-        return self.at(kept)
+        return self if kept.all() else self.at(kept)
 
     def at(self, kept: NDArray[np.bool_]) -> Self:
         """The ticks at which `kept`, shape (n,), is true."""
@@ -235,12 +237,21 @@ def _ticks(curve: Curve) -> tuple[int, ...]:
 
 
 class Outcome(NamedTuple):
-    """How one candidate of another job ended: what a rule that learns is fitted to."""
+    """How one candidate ended: what a rule that learns is fitted to.
+
+    target: what it was trained on. curve: all of its training, which names the candidate. scores: score -> value. accuracy: the
+    validation accuracy that it ended with, in 0..1.
+    """
 
     target: str
     curve: Curve
     scores: Mapping[str, float]
     accuracy: float
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Target and candidate: what no rule may have learned from that is asked about it."""
+        return self.target, self.curve.candidate
 
 
 class Rule(ABC):
@@ -257,13 +268,17 @@ class Rule(ABC):
     6. `ticks` are ticks of the curve, in order.
     7. A rule that is `scale_free` predicts the same for beta_eff and c beta_eff, c > 0.
     8. A rule that `learns` falls back before it is fitted; then it keeps the other laws. One that does not refuses to be fitted.
+    9. `predict_many` gives what `predict` gives, curve by curve.
+    10. A rule is not fitted to what it is judged on: `fit` refuses the outcome of a pair of target and candidate that it will be asked
+        about, and what judges rules (`ncap.predict`, `ncap.compare`, rankings) refuses a rule that has learned from such a pair.
 
     A rule's class has the attributes:
         name: by which it is registered and printed.
         summary: one sentence on what it predicts.
         needs: the attributes of `Curve` (`tick` apart) and the scores (as "score:NAME") that it reads.
         source: where it comes from.
-        learns: whether it must be fitted to other jobs first.
+        learns: whether it must be fitted to other records first; it then defines `learn`.
+        cost: its cost class, for one candidate: "low" for milliseconds or less, "high" for seconds.
         is_accuracy: whether its values are accuracies.
         scale_free: whether the unit of beta_eff is irrelevant to it.
     """
@@ -273,16 +288,60 @@ class Rule(ABC):
     needs: ClassVar[tuple[str, ...]]
     source: ClassVar[str]
     learns: ClassVar[bool] = False
+    cost: ClassVar[Literal["low", "high"]] = "low"
     is_accuracy: ClassVar[bool] = True
     scale_free: ClassVar[bool] = True
+    learned_from: frozenset[tuple[str, str]] = frozenset()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse a class that defines `fit` and would not refuse what it is judged on."""
+        super().__init_subclass__(**options)
+        if "fit" in vars(cls):
+            raise TypeError(
+                f"{cls.__name__} defines fit, which refuses what a rule is judged on; define learn(history) in its place"
+            )
 
     @abstractmethod
     def predict(self, curve: Curve, scores: Mapping[str, float]) -> Prediction:
         """The prediction for one candidate from its curve and its scores (name -> value)."""
 
-    def fit(self, history: Sequence[Outcome]) -> Self:
-        """The rule, fitted to how candidates of other jobs ended. Raises TypeError where the rule does not learn."""
-        raise TypeError(f"the rule {self.name!r} does not learn; call predict without fit")
+    def predict_many(self, curves: Sequence[Curve], scores: Sequence[Mapping[str, float]]) -> list[Prediction]:
+        """The predictions for several candidates. A rule defines it where many at once cost less than one after the other."""
+        return [self.predict(curve, known) for curve, known in zip(curves, scores, strict=True)]
+
+    def fit(self, history: Sequence[Outcome], judged: Iterable[tuple[str, str]]) -> Self:
+        """A copy of the rule that has learned from how other candidates ended.
+
+        Args:
+            history: the outcomes to learn from.
+            judged: the pairs of target and candidate that the rule will be asked about.
+
+        Raises: TypeError where the rule does not learn; ValueError for an outcome of a pair that is judged.
+        """
+        if not self.learns:
+            raise TypeError(f"the rule {self.name!r} does not learn; call predict without fit")
+        asked = {(str(target), str(candidate)) for target, candidate in judged}
+        if known := [outcome.pair for outcome in history if outcome.pair in asked]:
+            raise ValueError(
+                f"history holds the outcome of {known[0][1]!r:.80} on {known[0][0]!r:.80} ({len(known)} of them in all), which the rule "
+                f"{self.name!r} is judged on; leave them out"
+            )
+        fitted = copy(self)
+        fitted.learn(list(history))
+        fitted.learned_from = frozenset(outcome.pair for outcome in history)
+        return fitted
+
+    def learn(self, history: list[Outcome]) -> None:
+        """Keep what `predict` needs of the history, which `fit` has checked; a rule that learns defines it."""
+        raise NotImplementedError(f"{type(self).__name__} learns, and does not define learn(history)")
+
+    def check_judged(self, target: str, candidate: str) -> None:
+        """Raise ValueError where the rule has learned from this candidate on this target."""
+        if (target, candidate) in self.learned_from:
+            raise ValueError(
+                f"the rule {self.name!r} has learned from {candidate!r:.80} on {target!r:.80}, which it is asked about; fit it to a "
+                "history without that outcome"
+            )
 
     def __repr__(self) -> str:
         """The name of the rule."""

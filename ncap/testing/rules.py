@@ -81,10 +81,10 @@ def check_rule(rule: Rule, history: Sequence[Outcome] = ()) -> None:
     if rule.learns:
         status = rule.predict(curves()["ordinary"], scores).status
         assert status == "fallback", f"rule {rule.name}: it learns, and is not fitted: status {status!r}, not fallback"
-        _check_laws(rule.fit(history or _history(scores)), scores)
+        _check_learning(rule, list(history) or _history(scores), scores)
         return
     try:
-        rule.fit(_history(scores))
+        rule.fit(_history(scores), ())
     except TypeError:
         return
     raise AssertionError(f"rule {rule.name}: it does not learn, and its fit does not raise TypeError")
@@ -96,7 +96,27 @@ def _history(scores: Mapping[str, float]) -> list[Outcome]:
     shifts = [0.02 * i for i in range(-6, 6)]
     made = [replace(ordinary, val_accuracy=ordinary.val_accuracy + shift) for shift in shifts]
     ends = zip(made, shifts, strict=True)
-    return [Outcome(f"job {i % 2}", curve, scores, 0.8 + shift) for i, (curve, shift) in enumerate(ends)]
+    return [
+        Outcome(f"job {i % 2}", replace(curve, candidate=f"candidate {i}"), scores, 0.8 + shift)
+        for i, (curve, shift) in enumerate(ends)
+    ]
+
+
+def _check_learning(rule: Rule, history: list[Outcome], scores: Mapping[str, float]) -> None:
+    fitted = rule.fit(history, ())
+    assert not rule.learned_from, f"rule {rule.name}: fit must return a copy, and leaves itself fitted"
+    assert fitted.learned_from == {outcome.pair for outcome in history}, (
+        f"rule {rule.name}: it forgets what it was fitted to"
+    )
+    _check_laws(fitted, scores)
+    for few in (history[:1], []):
+        with _where(rule, f"ordinary, fitted to {len(few)} outcomes"):
+            _check_prediction(rule.fit(few, ()).predict(curves()["ordinary"], scores), curves()["ordinary"])
+    try:
+        rule.fit(history, [history[-1].pair])
+    except ValueError:
+        return
+    raise AssertionError(f"rule {rule.name}: it learns from what it is judged on")
 
 
 def _check_laws(rule: Rule, scores: Mapping[str, float]) -> None:
@@ -108,6 +128,7 @@ def _check_laws(rule: Rule, scores: Mapping[str, float]) -> None:
             _check_empty_tick(rule, curve, scores, prediction)
             if rule.scale_free:
                 _check_scale(rule, curve, scores, prediction)
+    _check_many(rule, scores)
     for none in ({}, dict.fromkeys(scores, NAN)) if scores else ():
         with _where(rule, "ordinary, without a score"):
             prediction = rule.predict(curves()["ordinary"], none)
@@ -175,6 +196,25 @@ def _check_empty_tick(rule: Rule, curve: Curve, scores: Mapping[str, float], pre
     last = int(curve.tick[-1]) if len(curve) else 0
     longer = replace(curve, tick=np.append(curve.tick, last + 1), reason=(*curve.reason, ""), **arrays)
     assert _same(rule.predict(longer, scores), prediction), "a tick without a number must change nothing"
+
+
+def _check_many(rule: Rule, scores: Mapping[str, float]) -> None:
+    every = curves()
+    together = rule.predict_many(list(every.values()), [scores] * len(every))
+    for (kind, curve), prediction in zip(every.items(), together, strict=True):
+        alone = rule.predict(curve, scores)
+        equal = (alone.status, alone.ticks, alone.is_accuracy) == (
+            prediction.status,
+            prediction.ticks,
+            prediction.is_accuracy,
+        )
+        close = all(
+            math.isclose(a, b, rel_tol=ROUNDING, abs_tol=ROUNDING) or (math.isnan(a) and math.isnan(b))
+            for a, b in _numbers(alone, prediction)
+        )
+        assert all((equal, close)), (
+            f"rule {rule.name}, curve {kind!r}: predicted among others it is {prediction}, alone {alone}"
+        )
 
 
 def _check_scale(rule: Rule, curve: Curve, scores: Mapping[str, float], prediction: Prediction) -> None:

@@ -214,6 +214,7 @@ LIGHT = [
     *stores("report"),
     *(row for command in ("compare", "jobs", "export") for row in [*stores(command), *missing_stores(command)]),
     Wrong("import", "--folder", "folder", ("folder: holds no exported table such as observations.parquet",)),
+    Wrong("import", "--curves", "text.db", ("text.db: its columns are those of no known collection",)),
     Wrong("import", "--folder", "absent", ("absent: holds no exported table",)),
     Wrong("report", "--store", "missing.db", ("missing.db: no such store; `ncap rank --store missing.db` makes one",)),
     Wrong("report", "--settings", "nonsense", ("holds no job with settings 'nonsense'; it holds none yet",)),
@@ -223,6 +224,11 @@ LIGHT = [
     Wrong(
         "compare", "--ticks", "3,four", ("--ticks takes whole numbers separated by commas, such as 3,5, got '3,four'",)
     ),
+    Wrong(
+        "compare", "--seconds", "3,four", ("--seconds takes numbers separated by commas, such as 30,60, got '3,four'",)
+    ),
+    *horizons("compare"),
+    Wrong("compare", "--learn-from", "target", ("'--learn-from': 'target' is not one of 'targets', 'candidates'",)),
     Wrong("compare", "--truth", "absent.csv", ("absent.csv: cannot be read",)),
     Wrong("compare", "--truth", "text.db", ("text.db: truth: missing ['target', 'candidate']",)),
     *rules("compare", "--rules"),
@@ -259,6 +265,7 @@ LIGHT += [
         ("export", "--out"),
         ("import", "--store"),
         ("import", "--folder"),
+        ("import", "--curves"),
     ]
 ]
 HEAVY = [  # these need Keras, which is loaded once
@@ -307,6 +314,7 @@ EXEMPT = {
     ("rank", "--dry-run"): "a flag takes no value",
     ("jobs", "--prune"): "a flag takes no value",
     ("score", "--error"): "a flag takes no value",
+    ("compare", "--validation-truth"): "a flag takes no value",
     ("report", "--out"): "its own test: a job must be in the store first",
     ("report", "--reading"): "its own test: a job must be in the store first",
 }

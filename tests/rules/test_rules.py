@@ -6,13 +6,18 @@ from dataclasses import replace
 from math import nan
 
 import numpy as np
+import pandas as pd
 import pytest
+from made_records import line, records
 
 import ncap
+from ncap.ranking.order import rank_records
 from ncap.rules import RULES, resolve
 from ncap.rules.capacitance import Capacitance
 from ncap.rules.capacitance_forecast import CapacitanceForecast
-from ncap.rules.contract import Curve, Outcome, Prediction, Rule
+from ncap.rules.contract import UNFITTED, Curve, Outcome, Prediction, Rule
+from ncap.rules.domhan import Domhan
+from ncap.rules.klein import Klein
 from ncap.rules.last_seen import LastSeen
 from ncap.testing.rules import check_rule
 
@@ -21,9 +26,17 @@ pytestmark = pytest.mark.filterwarnings("error")
 LINE = {"beta_eff": [4, 3, 2, 1], "val_accuracy": [0.5, 0.6, 0.7, 0.8]}
 
 
+# Rules that take seconds, with as few steps as show that they keep the laws.
+SHORT = {"domhan": lambda: Domhan(steps=20, burn_in=10), "klein": lambda: Klein(steps=(100, 100))}
+
+
 @pytest.mark.parametrize("name", RULES.names())
 def test_every_rule_keeps_the_laws(name):
-    check_rule(resolve(name))
+    check_rule(SHORT[name]() if name in SHORT else resolve(name))
+
+
+def test_rules_that_take_seconds_say_so():
+    assert {name for name in RULES.names() if RULES.get(name).cost == "high"} == set(SHORT)
 
 
 def test_a_curve_is_not_made_of_what_a_mask_hides():
@@ -119,13 +132,13 @@ class ReadsTheHorizon(Broken):
         return replace(super().predict(curve, scores), std=curve.horizon)
 
 
-class Fits(Broken):
-    def fit(self, history):
-        return self
-
-
 class Unfitted(Broken):
     learns = True
+
+
+class Alone(Broken):
+    def predict_many(self, curves, scores):
+        return [Prediction.fallback(curve, "one of many") for curve in curves]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +155,7 @@ class Unfitted(Broken):
         (Interval, "low <= value <= high"),
         (Counts, "must change nothing"),
         (ReadsTheHorizon, "reads more than its needs"),
-        (Fits, "its fit does not raise TypeError"),
+        (Alone, "predicted among others"),
         (Unfitted, "it learns, and is not fitted"),
     ],
 )
@@ -171,7 +184,7 @@ def test_a_score_is_part_of_the_needs():
     curve = Curve.of(**LINE)
     assert ByScore().predict(curve, {"knn": 3.0}).order == 3.0
     with pytest.raises(TypeError, match="does not learn"):
-        ByScore().fit([])
+        ByScore().fit([], ())
 
 
 class Offset(Rule):
@@ -181,10 +194,9 @@ class Offset(Rule):
     needs = ("val_accuracy",)
     gain = None
 
-    def fit(self, history):
-        fitted = Offset()
-        fitted.gain = float(np.mean([end.accuracy - end.curve.val_accuracy[-1] for end in history]))
-        return fitted
+    def learn(self, history):
+        gains = [end.accuracy - end.curve.val_accuracy[-1] for end in history]
+        self.gain = float(np.mean(gains)) if gains else None
 
     def predict(self, curve, scores):
         seen = curve.having("val_accuracy")
@@ -193,10 +205,59 @@ class Offset(Rule):
         return Prediction.of_accuracy(seen.val_accuracy[-1] + self.gain, seen)
 
 
+ENDS = [Outcome("digits", Curve.of(name, val_accuracy=[0.5, 0.6]), {}, end) for name, end in (("a", 0.7), ("b", 0.9))]
+
+
 def test_a_rule_may_learn_from_other_jobs():
     check_rule(Offset())
-    ends = [Outcome("digits", Curve.of(val_accuracy=[0.5, 0.6]), {}, end) for end in (0.7, 0.9)]
-    assert Offset().fit(ends).predict(Curve.of(val_accuracy=[0.3]), {}).value == pytest.approx(0.5)
+    rule = Offset()
+    fitted = rule.fit(ENDS, [("letters", "a")])
+    assert fitted.predict(Curve.of(val_accuracy=[0.3]), {}).value == pytest.approx(0.5)
+    assert (rule.gain, rule.learned_from) == (None, frozenset())
+    assert fitted.learned_from == {("digits", "a"), ("digits", "b")}
+
+
+def test_no_rule_learns_from_what_it_is_judged_on():
+    with pytest.raises(ValueError, match=r"history holds the outcome of 'b' on 'digits' \(1 of them in all\)"):
+        Offset().fit(ENDS, [("letters", "a"), ("digits", "b")])
+    with pytest.raises(TypeError, match="Fits defines fit, which refuses what a rule is judged on"):
+        type("Fits", (Offset,), {"fit": lambda self, history, judged: self})
+    with pytest.raises(NotImplementedError, match="does not define learn"):
+        Unfitted().fit(ENDS, ())
+
+
+def test_whoever_judges_refuses_a_rule_that_has_learned_from_it():
+    """A rule that was fitted by hand, to anything, meets its own history again under every way in."""
+    fitted = Offset().fit(ENDS, ())
+    seen = records(a=line(0.8), c=line(0.9))
+    truth = pd.DataFrame({"target": "digits", "candidate": ["a", "c"], "accuracy": [0.8, 0.9]})
+    for judge in (
+        lambda rule: ncap.predict(seen, rule),
+        lambda rule: rank_records(seen, rule),
+        lambda rule: ncap.compare(seen, truth, [rule]),
+    ):
+        with pytest.raises(ValueError, match="the rule 'offset' has learned from 'a' on 'digits'"):
+            judge(fitted)
+        judge(Offset().fit(ENDS[1:], [("digits", "a"), ("digits", "c")]))
+    unchecked = Offset()
+    unchecked.learn(ENDS)  # past fit, and so past its refusal
+    made = ncap.predict(seen, unchecked)
+    assert set(made["note"]) == {UNFITTED}
+    assert made["value"].tolist() == pytest.approx([0.7, 0.8])
+
+
+def test_the_kit_finds_a_rule_that_does_not_refuse():
+    broken, learner = LastSeen(), Offset()
+    broken.fit = lambda history, judged: broken
+    with pytest.raises(AssertionError, match="its fit does not raise TypeError"):
+        check_rule(broken)
+
+    def fits_anything(history, judged):
+        return Offset.fit(learner, history, ())
+
+    learner.fit = fits_anything
+    with pytest.raises(AssertionError, match="it learns from what it is judged on"):
+        check_rule(learner)
 
 
 def test_names_are_answered_with_the_nearest():
@@ -210,10 +271,10 @@ def test_names_are_answered_with_the_nearest():
 
 def test_rules_are_listed_with_what_they_need():
     table = ncap.list_rules().set_index("rule")
-    assert table.columns.tolist() == ["summary", "needs", "learns", "source"]
+    assert table.columns.tolist() == ["summary", "needs", "learns", "cost", "source"]
     assert table.index.tolist() == RULES.names()
     assert table.loc["capacitance", "needs"] == "val_accuracy, beta_eff"
-    assert not table["learns"].any()
+    assert not table.loc["last_seen", "learns"]
     assert (table[["summary", "source"]] != "").all(axis=None)
     assert [RULES.get(name).name for name in RULES.names()] == RULES.names()
 
