@@ -83,6 +83,7 @@ def _uncancelled(net: MLP, x: ArrayLike, y: ArrayLike) -> Linearised:
     """The network on data with every number in absolute value, as products with its Hessian see it."""
     absolute = _absolute(net)
     z, _, g, p = uncancelled_families(net, x, y)
+    targets = read_targets(y, p.shape[0], p.shape[1], net.loss)
     hidden = []
     for l, (of, norm) in enumerate(zip(linearised(net, x, y).hidden, net.norms, strict=True)):
         reach = z[l] @ absolute.layers[l].kernel + absolute.layers[l].bias
@@ -92,7 +93,9 @@ def _uncancelled(net: MLP, x: ArrayLike, y: ArrayLike) -> Linearised:
     def curvature(v: Array) -> Array:
         if net.loss == "squared_error":
             return v
-        return np.asarray(p * (v + (p * v).sum(axis=1, keepdims=True)) * _softmax_error(net, z))
+        curved = p * (v + (p * v).sum(axis=1, keepdims=True)) * _softmax_error(net, z)
+        # Of one-hot targets g_true is minus the sum of the others, and so is its derivative, however small it is itself.
+        return np.asarray(np.where(one_hot_rows(targets) & (targets == 1), curved.sum(axis=1, keepdims=True), curved))
 
     return Linearised(absolute, z, g, hidden, curvature)
 

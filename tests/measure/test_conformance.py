@@ -14,7 +14,7 @@ from probes import BACKEND, eagerly
 from strategies import Case, cases
 
 from ncap import reference as ref
-from ncap.measure import readings
+from ncap.measure import autodiff, readings
 from ncap.reference.loss import read_targets
 from ncap.testing.agreement import assert_close
 from ncap.testing.methods import (
@@ -103,6 +103,27 @@ def test_sums_and_degrees_in_float32_relative_to_the_magnitude_sums(reading, met
     assume(exact_in_float32(case))
     with eagerly():
         assert_conforms(module.measure, reading, case, degrees=degrees_of(module, reading), dtype="float32")
+
+
+def test_the_derivative_of_the_labels_error_is_as_exact_as_the_sum_that_it_is():
+    """The label's own entry is 200 times smaller than the sum of the others that automatic differentiation makes it of."""
+    kernels = [
+        [[0.5], [0.5]],
+        np.zeros((1, 5)),
+        [[0, 0, 0], [-1, 0, -1], [-1, -1, 1], [0, -1, -1], [0, 0, 0]],
+        [[0, -1, 0, -0.5, -0.5, -0.5, 1, 1], [0.5, -0.5, 0, -0.5, -1, -0.5, -0.5, -1], [1, *[-0.5] * 7]],
+        [[1, 0.5, 0.5, 1], [1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 0.5, 1], *[[1, 1, 1, 1]] * 4],
+        [[-1] * 8, [-1, 1, -0.5, -1, -1, 0.5, -1, 0.5], [*[-1] * 4, -0.5, *[-1] * 3], [-1, 1, *[-1] * 6]],
+    ]
+    biases = [[0.5], [-0.5, 0, 1, -0.5, 0], [1, 0, 1], [0.5, -1, 0, -1, 1, 1, 0.5, -1], [1, 1, 0, 0.5]]
+    net = ref.MLP(kernels, [*biases, [-0.5, 0, -1, -1, -1, 1, -1, -1]])
+    with eagerly():
+        assert_conforms(
+            autodiff.measure,
+            "full_hessian/signed/unit",
+            DrawnCase(net, np.ones((1, 2)), np.array([3])),
+            degrees=autodiff.degrees,
+        )
 
 
 @few
