@@ -83,7 +83,7 @@ class Entry:
         if not self.model_methods:
             raise ValueError(
                 f"reading {self.name!r} is taken by the oracle alone, from a P built entry by entry: use ncap.reference.capacitance "
-                f"on an MLP of at most 2,000 weights, or another of {', '.join(names(of_models=True))}"
+                f"on an MLP of at most 2,000 weights, or another reading: `ncap readings` (ncap.list_readings()) says which have a method"
             )
         if method is None:
             return next(iter(self.model_methods))
