@@ -5,6 +5,7 @@ sent to begin with, the job and the newest state of its run, goes the same way, 
 candidate that lies in files must lie at the same path on each. A run whose machine or process is lost goes on elsewhere from its last tick.
 """
 
+import socket
 import time
 import warnings
 from collections import Counter
@@ -25,6 +26,7 @@ from ncap.records.schema import RunKey
 if TYPE_CHECKING:
     from ncap.training.tick import Start
 
+_ANSWER = 10.0  # seconds that a cluster has to answer
 LOSSES = 3  # after so many without a tick between them, a run has failed
 
 
@@ -44,11 +46,11 @@ class Ray(Engine):
         super().__init__(resources)
         if find_spec("ray") is None:
             raise ValueError("engine 'ray' needs Ray, which is not installed; pip install 'ncap[ray]'")
-        address = self.resources.address
-        if "://" in address:
+        host, _, port = self.resources.address.rpartition(":")
+        if self.resources.address not in ("", "auto") and ("://" in host or not host or not port.isdecimal()):
             raise ValueError(
-                f"address must be auto or HOST:PORT, got {address!r:.80}: the driver must be on a machine of the cluster; join it with "
-                "ray start --address=HOST:PORT and pass address='auto'"
+                f"address must be auto or HOST:PORT, got {self.resources.address!r:.80}; the driver must be on a machine of the cluster: "
+                "join it with ray start --address=HOST:PORT and pass address='auto'"
             )
 
     def run(self, runs: Sequence[RunKey], train: Train, ledger: Ledger) -> None:
@@ -137,10 +139,12 @@ def session(address: str, share: Share) -> Iterator[None]:
         if share.jobs is not None:
             options["num_cpus"] = share.jobs * share.threads
     try:
+        if ":" in address:
+            _knock(address)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of what later versions of Ray will do
             ray.init(**options)
-    except (ConnectionError, RuntimeError) as error:
+    except (OSError, RuntimeError) as error:
         raise ValueError(
             f"no Ray cluster answers at address={address!r:.80} ({error!s:.200}); start one with ray start --head, or pass no address"
         ) from error
@@ -148,6 +152,12 @@ def session(address: str, share: Share) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens at HOST:PORT: Ray would try for many minutes."""
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER).close()
 
 
 class Task:
