@@ -50,7 +50,7 @@ class Job:
         address = [] if self.cluster is None else [self.cluster.address]
         arguments = [scripted.__file__, self.store, self.log, AT_A_TIME, "logged", *address]
         environment = os.environ | {scripted.PAUSE: "0.1"}
-        with open(self.log.with_name("errors"), "a") as errors:
+        with self.log.with_name("errors").open("a") as errors:
             self.process = subprocess.Popen([sys.executable, *map(str, arguments)], env=environment, stderr=errors)
 
     def wait_for_a_moment(self):

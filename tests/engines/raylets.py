@@ -11,13 +11,16 @@ MEMORY = 80 * 2**20  # of each machine's object store
 
 @contextmanager
 def two_machines(pauses=(None, None), **options):
-    """A cluster with one processor on each of two machines; `pauses` are seconds that a scripted tick takes on them."""
+    """A cluster with one processor on each of two machines; `pauses` are seconds that a scripted tick takes on them.
+
+    options: of the first machine, which has the driver.
+    """
     from ray.cluster_utils import Cluster
 
     cluster = Cluster()
     try:
-        for pause in pauses:
-            add_machine(cluster, pause, **options)
+        add_machine(cluster, pauses[0], **options)
+        add_machine(cluster, pauses[1])
         yield cluster
     finally:
         cluster.shutdown()
@@ -32,6 +35,14 @@ def kill_machine(cluster):
     """End the machine that has no driver, with all of its processes, without a warning."""
     (machine,) = cluster.worker_nodes
     cluster.remove_node(machine, allow_graceful=False)
+
+
+def processes_of_machine(cluster):
+    """All processes of the machine that has no driver."""
+    (machine,) = cluster.worker_nodes
+    (raylet,) = machine.all_processes["raylet"]
+    raylet = psutil.Process(raylet.process.pid)
+    return [raylet, *raylet.children(recursive=True)]
 
 
 def trainers(parent=None):

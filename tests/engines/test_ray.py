@@ -17,6 +17,7 @@ import scripted
 from scripted import RUNS, key
 
 from ncap.engines.contract import Resources
+from ncap.engines.ledger import Ledger
 from ncap.records.schema import FAILURES, OBSERVATIONS, READINGS
 from ncap.records.store import Store
 from ncap.testing.engines import TICKS, check_engine, run_scripted
@@ -24,6 +25,8 @@ from ncap.testing.engines import TICKS, check_engine, run_scripted
 ray = pytest.importorskip("ray", reason="make ray tests what needs Ray")
 
 from ncap.engines.ray import Ray  # noqa: E402
+
+HEALTH = {"initial_delay_ms": 2000, "period_ms": 1000, "timeout_ms": 2000, "failure_threshold": 3}
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +199,51 @@ def test_ctrl_c_in_a_session_of_the_caller_ends_the_tasks(engine, tmp_path, log)
     assert len(tables(tmp_path / "runs.db")[0]) == 2
 
 
+def test_a_tick_is_recorded_before_the_next_one_is_begun(engine, tmp_path, log):
+    """Or else a driver that ends would lose more than the tick that is being trained."""
+    ahead = []
+
+    class Watching(Ledger):
+        def add(self, run, tick):
+            time.sleep(0.3)
+            ahead.append(len(trained(log)) - tick.number)
+            super().add(run, tick)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ncap.testing.engines.Ledger", Watching)
+        run_scripted(engine(), tmp_path / "runs.db", scripted.logged, [key("a")])
+    assert ahead == [0] * TICKS
+
+
+def test_a_slow_machine_holds_up_nobody(tmp_path):
+    with raylets.two_machines(pauses=(0.01, 3.0)) as cluster, driver(tmp_path, cluster.address) as process:
+        assert process.communicate(timeout=120)[1] == ""
+    runs = Counter(tuple(line.split()[:3]) for line in (tmp_path / "log").read_text().splitlines())
+    assert sorted(Counter(process for process, *_ in runs).values()) == [1, len(RUNS) - 1]
+    check_undisturbed(tmp_path / "runs.db", tmp_path)
+    check_repeated(tmp_path / "log", most=0)
+
+
+@pytest.mark.heavy
+def test_a_machine_that_hangs_is_given_up_and_changes_nothing_when_it_wakes(tmp_path):
+    impatient = {f"health_check_{name}": value for name, value in HEALTH.items()}
+    with raylets.two_machines(pauses=(0.5, 0.5), _system_config=impatient) as cluster:
+        with driver(tmp_path, cluster.address) as process:
+            wait_for_ticks(tmp_path / "log", 3)
+            machine = raylets.processes_of_machine(cluster)
+            for each in machine:
+                each.suspend()
+            process.wait(timeout=120)
+            for each in machine:
+                each.resume()
+            assert process.returncode == 0
+        time.sleep(3.0)
+        cluster.worker_nodes.clear()  # it has ended by itself: it was told that it is dead
+        assert not [each for each in machine if each.is_running() and "raylet" in each.name()]
+    check_undisturbed(tmp_path / "runs.db", tmp_path)
+    check_repeated(tmp_path / "log", most=1)
+
+
 # what is refused
 
 
@@ -210,6 +258,21 @@ def test_an_address_that_no_driver_can_use_is_refused(address):
         Ray(Resources(address=address))
 
 
-def test_without_a_cluster_auto_is_answered(tmp_path):
-    with pytest.raises(ValueError, match=r"no Ray cluster answers at address='auto'"):
-        run_scripted(Ray(Resources(address="auto")), tmp_path / "runs.db")
+def test_a_session_with_another_cluster_is_not_used_for_the_one_that_was_asked_for(engine, tmp_path):
+    with pytest.raises(
+        ValueError, match=r"this process has a session with the cluster at .*, got address='10\.0\.0\.1:6379'"
+    ):
+        run_scripted(engine(address="10.0.0.1:6379"), tmp_path / "runs.db")
+
+
+def test_a_run_that_no_machine_is_large_enough_for_is_refused(engine, tmp_path):
+    with pytest.raises(
+        ValueError, match=r"a run needs CPU=1, memory=1,000,000,000,000,000, and no machine of the cluster has that"
+    ):
+        run_scripted(engine(memory="1000TB"), tmp_path / "runs.db")
+
+
+def test_without_ray_the_engine_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("ncap.engines.ray.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"engine 'ray' needs Ray, which is not installed; pip install 'ncap\[ray\]'"):
+        Ray()
