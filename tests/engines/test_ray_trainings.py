@@ -71,7 +71,7 @@ def test_a_killed_driver_leaves_the_table_as_it_is(tmp_path, monkeypatch, cluste
     with start(store, log, 4, 2, 2, cluster.address) as process:
         _, message = process.communicate(timeout=300)
         assert process.returncode == 0, message
-    committed = [event for event in events(log) if event[0] == "committed"]
+    committed = [tuple(event) for event in events(log) if event[0] == "committed"]
     assert len(committed) - len(set(committed)) <= 2  # what was committed as the driver ended, and not written down
     undisturbed = ranked(tmp_path / "undisturbed.db", tiny.TWO, epochs=4, runs=2)
     assert_equal(ranked(store, tiny.TWO, epochs=4, runs=2), undisturbed)
