@@ -146,8 +146,8 @@ def session(address: str, share: Share) -> Iterator[None]:
             ray.init(**options)
     except (OSError, RuntimeError) as error:
         raise ValueError(
-            f"no Ray cluster answers at address={address!r:.80} ({error!s:.200}); start one with ray start --head, with the RAY_AUTH_MODE and "
-            "the token of this machine, or pass no address"
+            f"no Ray cluster answers at address={address!r:.80} ({error!s:.200}); start one with ray start --head, with this machine's "
+            "RAY_AUTH_MODE and token, or pass no address"
         ) from error
     try:
         yield
