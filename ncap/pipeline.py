@@ -50,7 +50,7 @@ def rank(
     engine: str = "local",
     jobs: int | None = None,
     memory: int | str | None = None,
-    address: str = "",
+    address: str | None = None,
     progress: bool = True,
     max_parameters: int | str | None = None,
     max_multiply_adds: int | str | None = None,
@@ -82,8 +82,8 @@ def rank(
             at a time in this process; several in so many processes, each with a device of its own where there are several, and a run
             whose process dies is recorded as failed. The table is the same.
         memory: what the process of a run may have in memory, such as "4GB"; one that needs more is ended, and its run failed.
-        address: with engine="ray", the cluster's, such as "10.0.0.1:6379", or "auto" for the one that this machine belongs to; "" starts
-            Ray on this machine.
+        address: with engine="ray", the cluster's, such as "10.0.0.1:6379", or "auto" for the one that this machine belongs to; None
+            starts Ray on this machine.
         progress: whether to show progress bars and a line per finished candidate.
         max_parameters, max_multiply_adds: candidates with more are left out; a number, or a text such as "5M".
         max_milliseconds: candidates that take longer for an image are left out, as the check measures it on a batch of 16 images.

@@ -21,7 +21,7 @@ class Resources:
     Attributes:
         jobs: how many runs are trained at a time; None leaves it to the engine: one on this machine, as many as a cluster has room for.
         memory: bytes that the process of a run may have in memory; a run that needs more is ended and recorded as failed. None: no limit.
-        address: where an engine that distributes runs over machines finds them; "" means this machine alone.
+        address: where an engine that distributes runs over machines finds them; None means this machine alone.
 
     >>> Resources(jobs=0)
     Traceback (most recent call last):
@@ -32,12 +32,16 @@ class Resources:
 
     jobs: int | None = None
     memory: int | str | None = None
-    address: str = ""
+    address: str | None = None
 
     def __post_init__(self) -> None:
         """Check every field and convert it to its plain type."""
         if self.jobs is not None:
             object.__setattr__(self, "jobs", whole_number("jobs", self.jobs, least=1))
+        if self.address is not None and (not isinstance(self.address, str) or not self.address):
+            raise ValueError(
+                f"address must be auto or HOST:PORT, or None for this machine alone, got {self.address!r:.80}"
+            )
         object.__setattr__(self, "memory", None if self.memory is None else byte_count("memory", self.memory))
 
     @property
@@ -80,7 +84,7 @@ class Engine(ABC):
 
     def __init__(self, resources: Resources | None = None) -> None:
         self.resources = resources or Resources()
-        if self.resources.address and not self.distributes:
+        if self.resources.address is not None and not self.distributes:
             raise ValueError(
                 f"engine {self.name!r} trains on this machine alone, got address={self.resources.address!r:.80}; pass engine='ray', or "
                 "no address"

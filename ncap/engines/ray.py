@@ -46,8 +46,8 @@ class Ray(Engine):
         super().__init__(resources)
         if find_spec("ray") is None:
             raise ValueError("engine 'ray' needs Ray, which is not installed; pip install 'ncap[ray]'")
-        host, _, port = self.resources.address.rpartition(":")
-        if self.resources.address not in ("", "auto") and ("://" in host or not host or not port.isdecimal()):
+        host, _, port = (self.resources.address or "auto").rpartition(":")
+        if self.resources.address not in (None, "auto") and ("://" in host or not host or not port.isdecimal()):
             raise ValueError(
                 f"address must be auto or HOST:PORT, got {self.resources.address!r:.80}; the driver must be on a machine of the cluster: "
                 "join it with ray start --address=HOST:PORT and pass address='auto'"
@@ -118,7 +118,7 @@ def _listed(amounts: Mapping[str, float]) -> str:
 
 
 @contextmanager
-def session(address: str, share: Share) -> Iterator[None]:
+def session(address: str | None, share: Share) -> Iterator[None]:
     """A session of Ray inside the block: the caller's if there is one, else one that ends with the block.
 
     Raises: ValueError where no cluster answers at the address, or the caller's session is with another.
@@ -127,19 +127,19 @@ def session(address: str, share: Share) -> Iterator[None]:
 
     if ray.is_initialized():
         here = ray.get_runtime_context().gcs_address
-        if address not in ("", "auto", here):
+        if address not in (None, "auto", here):
             raise ValueError(
                 f"this process has a session with the cluster at {here}, got address={address!r:.80}; call ray.shutdown() first"
             )
         yield
         return
     options: dict[str, Any] = {"address": address or "local", "log_to_driver": False, "logging_level": "ERROR"}
-    if not address:
+    if address is None:
         options |= {"include_dashboard": False}
         if share.jobs is not None:
             options["num_cpus"] = share.jobs * share.threads
     try:
-        if ":" in address:
+        if address not in (None, "auto"):
             _knock(address)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of what later versions of Ray will do
