@@ -157,7 +157,10 @@ def test_a_machine_that_joins_is_used(cluster, tmp_path, monkeypatch):
     check_repeated(tmp_path / "log", most=0)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, *(pytest.param(other, marks=pytest.mark.heavy) for other in (signal.SIGTERM, signal.SIGINT))],
+)
 def test_a_killed_driver_goes_on_when_it_is_started_again(cluster, tmp_path, monkeypatch, number):
     monkeypatch.setenv(scripted.PAUSE, "0.2")
     log = tmp_path / "log"
