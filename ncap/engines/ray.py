@@ -11,6 +11,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -161,12 +162,28 @@ def _knock(address: str) -> None:
     socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER).close()
 
 
+def run_task(*given: Any) -> Iterator[Any]:
+    """What Ray runs: the name of the machine, then the messages of `relay`."""
+    import ray
+
+    yield Machine(ray.get_runtime_context().get_node_id())
+    yield from relay(*given)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The first message of a task: where it runs, as Ray names it."""
+
+    name: str
+
+
 class Task:
     """A run as a task of Ray, seen from the driver."""
 
     def __init__(self, function: Any, parcel: Any, memory: int | None, fresh: bool) -> None:
         self._function, self._parcel, self._memory, self._fresh = function, parcel, memory, fresh
         self.stream: Any = None
+        self.machine = ""  # where it runs, once that is known
 
     def train(self, key: RunKey, start: "Start") -> None:
         """Submit it; Ray starts it as soon as a machine has room for it."""
@@ -210,14 +227,15 @@ class Tasks(Dispatch[Task]):
         super().__init__(runs, train, ledger, resources)
         self.share = share
         self._sent = ray.put(self.parcel)  # once; every machine fetches it when it first needs it
-        self._relay = ray.remote(
+        self._task = ray.remote(
             num_returns="streaming",
             max_retries=0,
             scheduling_strategy="SPREAD",
             _generator_backpressure_num_objects=1,  # it waits until what it has yielded is taken
-        )(relay)
+        )(run_task)
         self._losses: Counter[RunKey] = Counter()  # of every run, since its last tick
         self._total: dict[str, float] = {}
+        self._dead: set[str] = set()  # machines
         self._looked = -POLL
         share.check([machine["Resources"] for machine in ray.nodes() if machine["Alive"]])
 
@@ -226,12 +244,13 @@ class Tasks(Dispatch[Task]):
 
         if time.monotonic() - self._looked >= POLL:  # machines come and go
             self._total, self._looked = ray.cluster_resources(), time.monotonic()
+            self._dead = {machine["NodeID"] for machine in ray.nodes() if not machine["Alive"]}
             self.ledger.progress.share(self.share.room(self._total))
         return self.share.room(self._total)
 
     def _idle(self, fresh: bool) -> Task:
         own = self.share.of(self._total)
-        function = self._relay.options(num_cpus=own["CPU"], num_gpus=own.get("GPU", 0), memory=own.get("memory"))
+        function = self._task.options(num_cpus=own["CPU"], num_gpus=own.get("GPU", 0), memory=own.get("memory"))
         return Task(function, self._sent, self.share.memory, fresh)
 
     def _receive(self) -> None:
@@ -243,11 +262,17 @@ class Tasks(Dispatch[Task]):
             ready, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=0)
         for stream in ready:
             self._answer(tasks[stream], tasks[stream].message())
+        # A machine that hangs keeps its connections, from which Ray hears nothing for many minutes.
+        for task in [task for task in self._training if task.machine in self._dead]:
+            task.cancel()
+            self._lose(task, Ended("its machine was lost"))
 
     def _answer(self, task: Task, message: Any) -> None:
         if message == RECORDED:  # by taking it, the driver has asked for the next
             return
-        if message == DONE:
+        if isinstance(message, Machine):
+            task.machine = message.name
+        elif message == DONE:
             self._finish(task)
         elif isinstance(message, Ended):
             self._lose(task, message)
