@@ -12,8 +12,10 @@ ON_KERAS := tests/measure/test_conformance.py tests/measure/test_probe.py tests/
 # The tests that run on PyTorch alone, and those of keras_hub, which is installed beside it.
 ON_TORCH := tests/measure/test_torch_modules.py tests/candidates/test_torch_candidates.py tests/candidates/test_torch_elsewhere.py \
 	tests/candidates/test_timm_candidates.py tests/candidates/test_hub_candidates.py
+# The tests that need Ray: clusters of two machines on this one.
+ON_RAY := tests/engines/test_ray.py tests/engines/test_ray_trainings.py
 
-.PHONY: demo tour test lint proofs proven unit jax torch mlflow heavy bench wheel wheel-test mutation clean
+.PHONY: demo tour test lint proofs proven unit jax torch ray mlflow heavy bench wheel wheel-test mutation clean
 
 demo: .venv/installed            ## rank the embedded candidates on scikit-learn's digits, with predictions and truth side by side
 	$(BIN)/ncap demo --out demo
@@ -52,11 +54,16 @@ torch: .venv-torch/tested        ## the Keras tests on PyTorch, with candidates 
 mlflow: .venv-mlflow/tested      ## examples/mlflow_keras.py, in a separate environment
 	.venv-mlflow/bin/python -m pytest tests/integrations/test_mlflow_example.py
 
-heavy: .venv/tested              ## long property tests: 10,000 examples for the oracle, 1,000 with Keras; killed jobs
+# Not part of `make test` either: every cluster takes its time to start.
+ray: .venv-ray/tested            ## the Ray engine on clusters of two machines, parts of which are killed, in a separate environment
+	.venv-ray/bin/python -m pytest -m "not heavy" $(ON_RAY)
+
+heavy: .venv/tested .venv-ray/tested ## long property tests: 10,000 examples for the oracle, 1,000 with Keras; killed jobs
 	NCAP_HYPOTHESIS=long $(BIN)/pytest tests/reference
 	NCAP_HYPOTHESIS=long $(BIN)/pytest tests/test_properties.py -k oracle
 	NCAP_HYPOTHESIS=long-keras $(BIN)/pytest tests/measure/test_conformance.py tests/test_properties.py -k "not oracle"
 	$(BIN)/pytest -m heavy
+	.venv-ray/bin/python -m pytest -m heavy $(ON_RAY) tests/engines/test_counted_kills.py
 	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(BIN)/ncap verify
 
 mutation: .venv/mutation         ## do the tests notice at least 90 % of small faults in the core? Resumes where it stopped
@@ -109,10 +116,17 @@ wheel-test: wheel                ## test the installed wheel, from a folder with
 	.venv-mlflow/bin/pip install --quiet --disable-pip-version-check -c constraints.txt mlflow-skinny
 	touch $@
 
+.venv-ray/tested: .venv/tested
+	$(BIN)/python -m venv .venv-ray
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > .venv-ray/tested.pth
+	mv .venv-ray/tested.pth "$$(.venv-ray/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
+	.venv-ray/bin/pip install --quiet --disable-pip-version-check -c constraints.txt ray cloudpickle
+	touch $@
+
 .venv/mutation: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
 	touch .venv/installed .venv/tested $@
 
 clean:
-	rm -rf .venv .venv-torch .venv-mlflow build dist demo *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf .venv .venv-torch .venv-mlflow .venv-ray build dist demo *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache .benchmarks

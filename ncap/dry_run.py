@@ -63,7 +63,7 @@ def plan(
     target: Any,
     *,
     store: str | Path = "runs.db",
-    jobs: int = 1,
+    jobs: int | None = None,
     memory: int | str | None = None,
     max_parameters: int | str | None = None,
     max_multiply_adds: int | str | None = None,
@@ -104,7 +104,7 @@ def plan(
     done = _recorded(job, loaded, list(kept), Path(store))
     with framework.quiet_tracing():
         lines = [_line(job, name, candidate, loaded, done[name]) for name, candidate in kept.items()]
-    return Plan(pd.DataFrame(lines, columns=COLUMNS), resources.jobs)
+    return Plan(pd.DataFrame(lines, columns=COLUMNS), resources.at_a_time)
 
 
 def in_words(seconds: float) -> str:

@@ -50,8 +50,9 @@ def rank(
     rule: "str | Rule" = "capacitance",
     horizon: float = 30.0,
     engine: str = "local",
-    jobs: int = 1,
+    jobs: int | None = None,
     memory: int | str | None = None,
+    address: str | None = None,
     progress: bool = True,
     max_parameters: int | str | None = None,
     max_multiply_adds: int | str | None = None,
@@ -79,10 +80,13 @@ def rank(
             candidates that have finished and says that it is unfinished.
         rule: what predicts from the records; `ncap rules` lists the names. It does not affect training.
         horizon: the epoch whose accuracy is predicted, for rules that extrapolate to a given epoch.
-        engine: what distributes the runs; "local" trains on this machine.
-        jobs: how many runs are trained at a time. With 1, they are trained in this process; with more, in so many processes, each with a
-            device of its own where there are several, and a run whose process dies is recorded as failed. The table is the same.
+        engine: what distributes the runs; "local" trains on this machine, "ray" on the machines of a Ray cluster.
+        jobs: how many runs are trained at a time; None means one, or with engine="ray" as many as there is room for. "local" trains one
+            at a time in this process; several in so many processes, each with a device of its own where there are several, and a run
+            whose process dies is recorded as failed. The table is the same.
         memory: what the process of a run may have in memory, such as "4GB"; one that needs more is ended, and its run failed.
+        address: with engine="ray", the cluster's, such as "10.0.0.1:6379", or "auto" for the one that this machine belongs to; None
+            starts Ray on this machine.
         progress: whether to show progress bars and a line per finished candidate.
         max_parameters, max_multiply_adds: candidates with more are left out; a number, or a text such as "5M".
         max_milliseconds: candidates that take longer for an image are left out, as the check measures it on a batch of 16 images.
@@ -113,14 +117,14 @@ def rank(
     from ncap.rules import resolve as resolve_rule
 
     job, progress, chosen = Job(**settings), switch("progress", progress), resolve_rule(rule)
-    ENGINES.check(engine)
-    resources = Resources(jobs, memory)
+    resources = Resources(jobs, memory, address)
+    distributed = ENGINES.get(engine)(resources)  # which says at once what it cannot use
     wanted = wanted_scores(scores, chosen)
     limits = Limits(max_parameters, max_multiply_adds, max_milliseconds, licences)
     resolved, left_out, load = named(candidates, target, job, limits)
     if out is not None:
         make_folder("out", out)
-    if resources.apart:
+    if distributed.apart:
         framework.share_devices()
     framework.load()
     from ncap.engines.progress import JobProgress
@@ -137,7 +141,7 @@ def rank(
             job.runs,
             not progress,
             metrics.METRICS[job.metric].words,
-            resources.jobs,
+            resources.at_a_time,
         ) as shown,
     ):
         for name, reason in left_out.items():

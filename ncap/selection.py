@@ -16,7 +16,7 @@ from ncap import metrics
 from ncap.arguments import whole_number
 from ncap.interrupt import kept_until_safe
 from ncap.job import Job, with_settings
-from ncap.pipeline import NothingRankedError, add_scores, first_reading, observe, wanted_scores
+from ncap.pipeline import NothingRankedError, add_scores, first_reading, named, observe, wanted_scores
 
 if TYPE_CHECKING:
     import keras
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ncap.candidates import Candidate
     from ncap.candidates.limits import Limits
+    from ncap.engines.contract import Resources
     from ncap.engines.progress import JobProgress
     from ncap.ranking.order import Ranking
     from ncap.records.store import Store
@@ -87,6 +88,9 @@ def select(
     risk: float | None = None,
     horizon: float | None = None,
     engine: str = "local",
+    jobs: int | None = None,
+    memory: int | str | None = None,
+    address: str | None = None,
     progress: bool = True,
     max_parameters: int | str | None = None,
     max_multiply_adds: int | str | None = None,
@@ -104,8 +108,8 @@ def select(
     Every tick is committed to `store`: after an interruption the same call goes on where it stopped, and decides as it would have.
 
     Args:
-        candidates, target, store, out, engine, progress, max_parameters, max_multiply_adds, max_milliseconds, licences: as in `ncap.rank`;
-            `out` gets the winner, too: winner.keras, and winner.json, its card.
+        candidates, target, store, out, engine, jobs, memory, address, progress, max_parameters, max_multiply_adds, max_milliseconds,
+            licences: as in `ncap.rank`; `out` gets the winner, too: winner.keras, and winner.json, its card.
         final_epochs: epochs that the winner is trained for in all.
         reduction: eta: one in so many candidates goes on from each round, and is trained for so many times the epochs.
         rule: what predicts who goes on; `ncap rules` lists the names.
@@ -117,11 +121,11 @@ def select(
     Returns: Selection. Raises: as `ncap.rank` does, and ValueError for `final_epochs` below `epochs`; NothingRankedError if every candidate
     of a round failed.
     """
-    from ncap import candidates as sources
-    from ncap import framework, targets
+    from ncap import framework
     from ncap.arguments import make_folder, switch
     from ncap.candidates.limits import Limits
     from ncap.engines import ENGINES
+    from ncap.engines.contract import Resources
     from ncap.rules import resolve as resolve_rule
     from ncap.rules.contract import checked_horizon
 
@@ -130,25 +134,33 @@ def select(
     reduction = whole_number("reduction", reduction, least=2)
     horizon = checked_horizon(final_epochs if horizon is None else horizon)
     check_risk(risk)
-    ENGINES.check(engine)
+    if job.budget is not None:
+        raise ValueError(
+            f"budget={job.budget:g}: rounds give the candidates that are left more epochs, and a budget takes their place; leave it out, "
+            "or use ncap.rank"
+        )
+    resources = Resources(jobs, memory, address)
+    distributed = ENGINES.get(engine)(resources)  # which says at once what it cannot use
     limits = Limits(max_parameters, max_multiply_adds, max_milliseconds, licences)
-    resolved, load = sources.resolve(candidates), targets.resolve(target)
-    if job.size is not None:
-        resolved = {name: candidate.at_size(job.size) for name, candidate in resolved.items()}
-    resolved, left_out = limits.split(resolved)
+    resolved, left_out, load = named(candidates, target, job, limits)
     if out is not None:
         make_folder("out", out)
+    if distributed.apart:
+        framework.share_devices()
     framework.load()
     from ncap.engines.progress import JobProgress
     from ncap.records.store import Store
-    from ncap.targets.contract import Loading
 
-    loaded = load(Loading(job.seed, job.validation, job.test, job.on_bad))
+    loaded = load()
     with (
         kept_until_safe("ncap.select was interrupted; the same call goes on from here"),
         Store(store) as opened,
         JobProgress(
-            len(replace(job, epochs=final_epochs).places()), job.runs, not progress, metrics.METRICS[job.metric].words
+            len(replace(job, epochs=final_epochs).places()),
+            job.runs,
+            not progress,
+            metrics.METRICS[job.metric].words,
+            resources.at_a_time,
         ) as shown,
     ):
         for name, reason in left_out.items():
@@ -162,6 +174,7 @@ def select(
             float(horizon or final_epochs),
             out,
             engine,
+            resources,
         )
         halving.run(resolved, limits, first=job.epochs, reduction=reduction)
     return halving.selection(Path(store), resolved, progress)
@@ -185,10 +198,11 @@ class Halving:
 
     def __init__(
         self, job: Job, target: "Target", store: "Store", progress: "JobProgress", rule: "Rule", horizon: float,
-        out: str | Path | None, engine: str,
+        out: str | Path | None, engine: str, resources: "Resources",
     ) -> None:  # fmt: skip
         self.job, self.target, self.store, self.progress = job, target, store, progress
-        self.rule, self.horizon, self.out, self.engine = rule, horizon, out, engine
+        self.rule, self.horizon, self.out = rule, horizon, out
+        self.engine, self.resources = engine, resources
         self.title = f"Selection by {METHOD} on {rule.name}"
         self.settings = ""
         self.reached: dict[str, int] = {}  # candidate -> the epochs of the last round that it took part in
@@ -225,7 +239,7 @@ class Halving:
 
         page = None if self.out is None else LivePage(self.out, so_far, self.title, f"round {number} of {of}")
         self.settings, kept = observe(
-            job, candidates, self.target, self.store, self.progress, self.engine, limits, page=page
+            job, candidates, self.target, self.store, self.progress, self.engine, limits, self.resources, page
         )
         needed = wanted_scores(None, self.rule)
         add_scores(needed, {name: candidates[name] for name in kept}, self.target, self.store, self.settings, job.seed)

@@ -1,8 +1,8 @@
-"""A small real job in a process of its own, which writes down what it is doing: python logged_job.py STORE LOG EPOCHS RUNS JOBS.
+"""A small real job in a process of its own, which writes down what it is doing: python logged_job.py STORE LOG EPOCHS RUNS JOBS [ADDRESS].
 
-It prints its table. A line of the log is `process event candidate run epoch`. It is written before "train" and "save" are
-begun, and after a checkpoint is "saved" and its row "committed"; what workers train is not written down. A line that was
-written outlives a killed process, though not a power cut: the kernel has it.
+It prints its table; an address is that of a Ray cluster. A line of the log is `process event candidate run epoch`. It is written before
+"train" and "save" are begun, and after a checkpoint is "saved" and its row "committed"; what workers train is not written down. A line
+that was written outlives a killed process, though not a power cut: the kernel has it.
 """
 
 import os
@@ -17,8 +17,8 @@ from ncap.training import checkpoint
 from ncap.training.run import Training
 
 
-def start(store, log, epochs, runs, jobs=1):
-    arguments = [str(argument) for argument in (store, log, epochs, runs, jobs)]
+def start(store, log, epochs, runs, jobs=1, *address):
+    arguments = [str(argument) for argument in (store, log, epochs, runs, jobs, *address)]
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, __file__, *arguments], env=environment, **pipes)
@@ -56,7 +56,8 @@ def watch(log):
 
 
 if __name__ == "__main__":
-    store, log, epochs, runs, jobs = sys.argv[1:]
+    store, log, epochs, runs, jobs, *address = sys.argv[1:]
+    where = {"engine": "ray", "address": address[0]} if address else {}
     watch(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
-    ranking = tiny.ranked(Path(store), tiny.TWO, epochs=int(epochs), runs=int(runs), jobs=int(jobs))
+    ranking = tiny.ranked(Path(store), tiny.TWO, epochs=int(epochs), runs=int(runs), jobs=int(jobs), **where)
     print(ranking.table.to_csv())

@@ -950,12 +950,12 @@ TABLES |= {
         [
             *(
                 (name, value, ValueError, f"{name} must be a whole number of at least {least}, got {value!r}")
-                for name, least in (("epochs", 1), ("runs", 1), ("batch_size", 1), ("jobs", 1))
+                for name, least in (("epochs", 1), ("runs", 1), ("batch_size", 1))
                 for value in (least - 1, 1.5, "5", None, True)
             ),
             *(
                 (name, value, ValueError, f"{name} must be a whole number of at least 1, got {value!r}")
-                for name in ("size", "threads")
+                for name in ("size", "threads", "jobs")
                 for value in (0, 1.5, "5", True)
             ),
             *(
@@ -984,8 +984,13 @@ TABLES |= {
                 "optimizer", {"class_name": "Adam", "config": {"nonsense": 1}}, ValueError,
                 "cannot be made (Argument(s) not recognized: {'nonsense': 1}); pass what keras.optimizers.serialize(optimizer) returns",
             ),
-            ("engine", "moon", ValueError, "unknown engine 'moon'; known: local"),
-            ("engine", None, TypeError, "engine must be a name, got None; known: local"),
+            *(
+                ("address", value, ValueError, f"address must be auto or HOST:PORT, or None for this machine alone, got {value!r}")
+                for value in ("", 6379, True)
+            ),
+            ("address", "auto", ValueError, "engine 'local' trains on this machine alone, got address='auto'"),
+            ("engine", "moon", ValueError, "unknown engine 'moon'; known: local, ray"),
+            ("engine", None, TypeError, "engine must be a name, got None; known: local, ray"),
             ("rule", "last_sen", ValueError, "unknown rule 'last_sen'; did you mean 'last_seen'?"),
             ("horizon", -1, ValueError, "horizon must be a positive number of epochs, got -1"),
             ("scores", "logme", ValueError, "unknown score 'logme'; did you mean 'log_me'?"),

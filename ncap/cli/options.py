@@ -47,6 +47,23 @@ def limits() -> Decorator:
     return _all([click.option(option, *names.get(option, ()), **given) for option, given in options.items()])
 
 
+def engines() -> Decorator:
+    """The options that say where runs are trained, and how many at a time."""
+    options: dict[str, dict[str, Any]] = {
+        "--engine": {"default": "local", "help": "What distributes the runs; local trains on this machine, ray on a cluster."},
+        "--jobs": {
+            "type": click.IntRange(1),
+            "help": "Runs trained at a time; above 1, each in a process of its own.  [default: 1; with ray, all that there is room for]",
+        },
+        "--memory": {"metavar": "SIZE", "help": "What the process of a run may have in memory, such as 4GB; then it has its own."},
+        "--address": {
+            "metavar": "auto|HOST:PORT",
+            "help": "Where engine ray finds its cluster; auto is the one of this machine.  [default: Ray starts on this machine]",
+        },
+    }  # fmt: skip
+    return _all([click.option(option, **given) for option, given in options.items()])
+
+
 def store(help: str, of_job: bool = False) -> Decorator:
     """The option --store, and with `of_job` those that choose a job in it."""
     options = [click.option("--store", type=PATH, default=Path("runs.db"), help=help)]

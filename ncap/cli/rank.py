@@ -18,13 +18,7 @@ from ncap.cli.printer import format_option, print_table, say
 @options.horizon
 @options.store("SQLite file of the records.")
 @options.out
-@click.option("--engine", default="local", help="What distributes the runs; local trains on this machine.")
-@click.option(
-    "--jobs", type=click.IntRange(1), default=1, help="Runs trained at a time; above 1, each in a process of its own."
-)
-@click.option(
-    "--memory", metavar="SIZE", help="What the process of a run may have in memory, such as 4GB; then it has its own."
-)
+@options.engines()
 @click.option(
     "--dry-run",
     is_flag=True,
@@ -55,9 +49,8 @@ def rank(out: Path, progress: bool, format: str, dry_run: bool, **settings: Any)
 def _print_plan(given: dict[str, Any], format: str) -> None:
     from ncap.dry_run import plan
 
-    planned = plan(
-        **{name: value for name, value in given.items() if name not in ("rule", "horizon", "engine", "scores")}
-    )
+    others = ("rule", "horizon", "engine", "address", "scores")
+    planned = plan(**{name: value for name, value in given.items() if name not in others})
     print_table(planned.table, format)
     if format == "table":
         say(planned.summary())

@@ -38,7 +38,7 @@ from ncap.cli.printer import format_option, print_table, say
 )
 @options.store("SQLite file of the records.")
 @options.out
-@click.option("--engine", default="local", help="What distributes the runs; local trains in this process.")
+@options.engines()
 @click.option(
     "--progress/--quiet", default=True, help="Show progress bars, a line per candidate and round, and the ranking."
 )

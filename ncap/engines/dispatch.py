@@ -1,32 +1,40 @@
-"""Runs dispatched to processes on this machine: who trains which, what becomes of their messages, and of a process that ends.
+"""Runs dispatched to other processes: who trains which, and what becomes of their messages.
 
-The driver, which is this process, trains nothing. It holds the lock of every run that one of its processes trains, and alone writes the
-store. A run whose process ends is recorded as failed, with how it ended, and the others go on; repeating the job takes it up again from
-its last tick.
+The driver, which is this process, trains nothing. It holds the lock of every run that one of its workers trains, and alone writes the
+store.
 """
 
-import os
-import queue
-import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from ncap.engines.contract import Resources, Train
 from ncap.engines.ledger import Ledger
-from ncap.engines.process import DONE, Inbox, Process
 from ncap.engines.turns import POLL, claimed
 from ncap.engines.worker import Failed, Parcel, next_epoch, record
 from ncap.interrupt import check
 from ncap.records.schema import RunKey
 
-_LOOK = 0.1  # seconds between two looks at the memory of the processes
+if TYPE_CHECKING:
+    from ncap.training.tick import Start, Tick
+
+
+class Worker(Protocol):
+    """What trains one run at a time, as the driver sees it."""
+
+    def train(self, key: RunKey, start: "Start") -> None:
+        """Have it train a run."""
+
+
+AnyWorker = TypeVar("AnyWorker", bound=Worker)
 
 
 @dataclass
-class _Trained:
-    """A run that a process is training: its lock, the number of its last recorded tick, and whether it has failed."""
+class Trained:
+    """A run that a worker is training: its lock, the number of its last recorded tick, and whether it has failed."""
 
     key: RunKey
     lock: ExitStack
@@ -34,8 +42,8 @@ class _Trained:
     failed: bool = False
 
 
-class Dispatch:
-    """The runs of a job, up to `resources.jobs` of them at a time in processes of their own.
+class Dispatch(ABC, Generic[AnyWorker]):
+    """The runs of a job, several of them at a time in workers; an engine says what a worker is.
 
     Raises: ValueError for a candidate that cannot be sent to another process.
     """
@@ -43,9 +51,7 @@ class Dispatch:
     def __init__(self, runs: Sequence[RunKey], train: Train, ledger: Ledger, resources: Resources) -> None:
         self.parcel, self.ledger, self.resources = Parcel.of(train, ledger.job), ledger, resources
         self._left = list(runs)  # in the order in which they are begun
-        self._inbox: Inbox = queue.SimpleQueue()
-        self._training: dict[Process, _Trained] = {}
-        self._places: dict[Process, int] = {}  # of all processes; a place has a device
+        self._training: dict[AnyWorker, Trained] = {}
         self._alone: set[RunKey] = set()  # runs that get a process which has trained nothing else
         self._told = 0
 
@@ -60,15 +66,31 @@ class Dispatch:
                 elif self._left:
                     self._wait()
         finally:
-            for process in list(self._places):
-                self._discard(process)
+            self._stop()
             for trained in self._training.values():
                 trained.lock.close()
 
+    @abstractmethod
+    def _room(self) -> int:
+        """How many runs may be trained at a time now."""
+
+    @abstractmethod
+    def _idle(self, fresh: bool) -> AnyWorker:
+        """A worker that trains nothing now; `fresh`, one whose process has trained nothing yet."""
+
+    @abstractmethod
+    def _receive(self) -> None:
+        """Answer the messages that have come, or wait for one until it is time to look around."""
+
+    @abstractmethod
+    def _stop(self) -> None:
+        """End all workers at once, whatever they do."""
+
     def _begin_runs(self) -> None:
-        """Give runs that no other driver holds to processes until all of these are busy."""
+        """Give runs that no other driver holds to workers until there is no room for more."""
+        room = self._room()
         for key in list(self._left):
-            if len(self._training) >= self.resources.jobs:
+            if len(self._training) >= room:
                 return
             lock = ExitStack()
             if not lock.enter_context(claimed(self.ledger.lock_path(key))):
@@ -76,73 +98,44 @@ class Dispatch:
             self._left.remove(key)
             if self.ledger.wants(key):
                 start = self.ledger.start(key)
-                process = self._idle(key in self._alone)
-                self._training[process] = _Trained(key, lock, start.done if start.last is None else start.last.number)
-                process.train(key, start)
+                worker = self._idle(key in self._alone)
+                self._training[worker] = Trained(key, lock, start.done if start.last is None else start.last.number)
+                worker.train(key, start)
             else:
                 self.ledger.end(key)
                 lock.close()
 
-    def _idle(self, fresh: bool) -> Process:
-        """A process that trains nothing now, started where there is none; `fresh`, one that has trained nothing yet."""
-        for process in [one for one in self._places if one not in self._training]:
-            if process.alive and not fresh:
-                return process
-            self._discard(process)
-        place = min(set(range(self.resources.jobs)) - set(self._places.values()))
-        process = Process(self.parcel, device_variables(place), self._inbox)
-        self._places[process] = place
-        return process
+    def _record(self, trained: Trained, message: "Tick | Failed") -> None:
+        """Hand a message of a worker to the ledger."""
+        record(trained.key, message, self.ledger)
+        if isinstance(message, Failed):
+            trained.failed = True
+        else:
+            trained.last = message.number
 
-    def _receive(self) -> None:
-        """Answer the next message, if one comes before it is time to look around."""
-        watched = self.resources.memory is not None
-        try:
-            process, message = self._inbox.get(timeout=_LOOK if watched else POLL)
-        except queue.Empty:
-            process, message = None, None
-        if watched:
-            self._look_at_memory()
-        if process not in self._places:  # nothing came, or it is from a process that has been discarded
-            return
-        trained = self._training.get(process)
-        if message is None:
-            self._lose(process, trained)
-        elif trained is not None and message == DONE:
-            if not trained.failed:
-                self.ledger.finish(trained.key)
-            self._end_run(process)
-        elif trained is not None:
-            record(trained.key, message, self.ledger)
-            trained.failed = isinstance(message, Failed)
-            trained.last = trained.last if isinstance(message, Failed) else message.number
-            process.go_on()
+    def _finish(self, worker: AnyWorker) -> None:
+        """A worker has sent all messages of its run."""
+        if not self._training[worker].failed:
+            self.ledger.finish(self._training[worker].key)
+        self._end_run(worker)
 
-    def _lose(self, process: Process, trained: _Trained | None) -> None:
-        """A process has ended: its run has failed, unless its memory was full of what earlier runs had left there."""
-        del self._places[process]
-        reason = process.how_it_ended()
-        process.close()
-        if trained is None:
-            return
-        if process.over_limit and process.runs > 1:
-            self._alone.add(trained.key)
-            self._left.insert(0, trained.key)
-            self._training.pop(process).lock.close()
-            return
+    def _fail(self, worker: AnyWorker, reason: str) -> None:
+        """A worker has ended in the middle of its run, which does not go on."""
+        trained = self._training[worker]
         self.ledger.fail(trained.key, next_epoch(self.ledger, trained.last), reason)
-        self._end_run(process)
+        self._end_run(worker)
 
-    def _end_run(self, process: Process) -> None:
-        trained = self._training.pop(process)
-        self.ledger.end(trained.key)
+    def _begin_again(self, worker: AnyWorker) -> None:
+        """A worker has ended in the middle of its run, which another takes up next, in a process of its own."""
+        trained = self._training.pop(worker)
+        self._alone.add(trained.key)
+        self._left.insert(0, trained.key)
         trained.lock.close()
 
-    def _look_at_memory(self) -> None:
-        limit = self.resources.memory
-        assert isinstance(limit, int)
-        for process in self._training:
-            process.keep_within(limit)
+    def _end_run(self, worker: AnyWorker) -> None:
+        trained = self._training.pop(worker)
+        self.ledger.end(trained.key)
+        trained.lock.close()
 
     def _wait(self) -> None:
         """Every run that is left is held by another driver."""
@@ -150,32 +143,3 @@ class Dispatch:
             self.ledger.wait(self._left)
             self._told = len(self._left)
         time.sleep(POLL)
-
-    def _discard(self, process: Process) -> None:
-        del self._places[process]
-        process.end()
-        process.close()
-
-
-def device_variables(place: int) -> dict[str, str]:
-    """The environment variables that give the process at a place one device, in turn; {} where there are only processors.
-
-    Several processes may have the same one, and the driver has them all (`ncap.framework.share_devices`).
-    """
-    devices = _graphics_devices()
-    if not devices:
-        return {}
-    own = devices[place % len(devices)]
-    return {"CUDA_VISIBLE_DEVICES": own, "HIP_VISIBLE_DEVICES": own}
-
-
-def _graphics_devices() -> list[str]:
-    """The devices that this process may use, as CUDA_VISIBLE_DEVICES names them; none where no framework is loaded."""
-    if "keras" not in sys.modules:
-        return []
-    from ncap.framework import devices
-
-    count = sum(device.lower().startswith(("gpu", "cuda")) for device in devices())
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES") or os.environ.get("HIP_VISIBLE_DEVICES") or ""
-    named = [word.strip() for word in chosen.split(",") if word.strip()]
-    return (named or list(map(str, range(count))))[:count]

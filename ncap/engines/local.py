@@ -27,10 +27,10 @@ class Local(Engine):
 
         Raises: ValueError for a candidate that cannot be sent to another process, StoreWriteError if a tick cannot be saved.
         """
-        if self.resources.apart or not _has_threads(ledger.job.threads):
-            from ncap.engines.dispatch import Dispatch
+        if self.apart or not _has_threads(ledger.job.threads):
+            from ncap.engines.processes import Processes
 
-            Dispatch(runs, train, ledger, self.resources).run()
+            Processes(runs, train, ledger, self.resources).run()
             return
 
         def work(key: RunKey) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ncap.training.tick import Start
 
 DONE = "done"  # the message after the last one of a run
+LOOK = 0.1  # seconds between two looks at the memory of a process
 _GO_ON = "go on"  # the driver has recorded a message
 _LAST = 5.0  # seconds to read what a process has sent before it ended
 _LENGTH = struct.Struct("<Q")

@@ -76,6 +76,10 @@ class JobProgress:
         total = len(self.prospect.left)
         self._bars.reset(self._whole, total=total, visible=total > 1, description=self.prospect.words(), state="")
 
+    def share(self, jobs: int) -> None:
+        """So many runs are trained at a time from now on."""
+        self.prospect.at_a_time = jobs
+
     def start_run(self, candidate: str, run: int, done: int) -> None:
         """A run begins; `done` of its ticks come from the store."""
         self.prospect.begin(candidate, run)

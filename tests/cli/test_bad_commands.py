@@ -203,7 +203,9 @@ LIGHT = [
         "rank", "--readings", "gradient,gradient", ("readings: name every reading once, got ['gradient', 'gradient']",)
     ),
     Wrong("rank", "--readings", "hessian/magnitude/unit", ("is taken by the oracle alone",)),
-    Wrong("rank", "--engine", "moon", ("unknown engine 'moon'; known: local",)),
+    Wrong("rank", "--engine", "moon", ("unknown engine 'moon'; known: local, ray",)),
+    Wrong("rank", "--address", "", ("address must be auto or HOST:PORT, or None for this machine alone, got ''",)),
+    Wrong("rank", "--address", "auto", ("engine 'local' trains on this machine alone, got address='auto'",)),
     *rules("rank", "--rule"),
     Wrong("rank", "--scores", "logme", ("unknown score 'logme'; did you mean 'log_me'?",)),
     *rules("report", "--rule"),

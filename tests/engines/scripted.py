@@ -1,6 +1,7 @@
 """Runs without a framework that end in every way in which a process can, for engines that train in other processes.
 
-python scripted.py STORE LOG JOBS trains "slow" ones, as a driver that a test can kill. A line of the log is `process candidate run tick`.
+python scripted.py STORE LOG JOBS NAME [ADDRESS] trains those of function NAME, on a Ray cluster where an address is given, as a driver
+that a test can kill. A line of the log is `process candidate run tick`.
 """
 
 import ctypes
@@ -12,10 +13,13 @@ from pathlib import Path
 
 from ncap.engines.contract import Resources
 from ncap.engines.local import Local
+from ncap.engines.ray import Ray
 from ncap.records.schema import RunKey
 from ncap.testing.engines import run_scripted, scripted_run, scripted_tick
 
 LOG = "NCAP_TEST_LOG"  # with this prefix it travels to workers
+PAUSE = "NCAP_TEST_PAUSE"  # seconds that a tick takes
+RUNS = [RunKey("s", "digits", candidate, run) for candidate in ("a", "b", "c") for run in (0, 1)]
 MEGABYTE = 10**6
 _KEPT = []  # what a run leaves behind in its process
 
@@ -32,6 +36,16 @@ def dying(run, start):
         yield tick
 
 
+def dying_once(run, start):
+    """The same, but only the first time."""
+    before = Path(f"{os.environ[LOG]}.{run.candidate}")
+    for tick in scripted_run(run, start):
+        if tick.number == 2 and not before.exists():
+            before.touch()
+            WAYS.get(run.candidate, lambda: None)()
+        yield tick
+
+
 def body():
     """What a candidate of a module builds."""
 
@@ -43,6 +57,7 @@ def _eat(megabytes):
 
 WAYS = {
     "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "orphaned": lambda: (os.kill(os.getppid(), signal.SIGKILL), time.sleep(60)),
     "crashed": lambda: ctypes.string_at(0),
     "left": lambda: os._exit(7),
     "hungry": lambda: _eat(2000),
@@ -58,7 +73,7 @@ def logged(run, start):
                 log.write(f"{os.getpid()} {run.candidate} {run.run} {tick.number}\n")
                 log.flush()
             print("talking")
-            time.sleep(0.05)
+            time.sleep(float(os.environ.get(PAUSE, "0.05")))
             yield tick
 
 
@@ -71,12 +86,12 @@ def unending(run, start):
 
 
 if __name__ == "__main__":
-    store, log, jobs, name = sys.argv[1:]
+    store, log, jobs, name, *address = sys.argv[1:]
     os.environ[LOG] = log
     signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # which a shell ignores for what it starts in the background
     import scripted  # by its own name, which workers know it by
 
-    runs = [key(candidate, run) for candidate in ("a", "b", "c") for run in (0, 1)]
-    run_scripted(Local(Resources(jobs=int(jobs))), Path(store), getattr(scripted, name), runs)
+    engine = Ray(Resources(int(jobs), address=address[0])) if address else Local(Resources(int(jobs)))
+    run_scripted(engine, Path(store), getattr(scripted, name), RUNS)

@@ -16,9 +16,9 @@ import scripted
 from scripted import key
 
 from ncap.engines.contract import Resources
-from ncap.engines.dispatch import device_variables
 from ncap.engines.local import Local
 from ncap.engines.process import in_words
+from ncap.engines.processes import device_variables
 from ncap.engines.worker import Parcel, Surroundings, Trainer
 from ncap.job import Job
 from ncap.records.schema import FAILURES, OBSERVATIONS
