@@ -783,10 +783,10 @@ display(
 # %% [markdown]
 # ## 13 · One training, eleven readings
 #
-# So far we have read $\beta_{\mathrm{eff}}$ in two or three ways. The paper's text allows more, since it does not say which parameters are
-# the nodes, nor what is held fixed. `ncap.list_readings()` lists the definitions; eleven of them can be taken from a Keras model, apart
-# from their means over mini-batches. Here is the training of section 12 once more, from the same seed but longer, and read in all eleven
-# after every epoch.
+# So far we have read $\beta_{\mathrm{eff}}$ in a few ways. The paper's text allows more, since it leaves open which parameters are the
+# nodes and what is held fixed. `ncap.list_readings()` lists the definitions; eleven of them can be taken from a Keras model, not counting
+# their means over mini-batches. Here is the training of section 12 once more, from the same seed but longer, and read in all eleven after
+# every epoch.
 
 # %%
 known = ncap.list_readings()
@@ -811,8 +811,8 @@ losses = model.fit(*train, epochs=EPOCHS, batch_size=64, callbacks=[reader], ver
 assert losses[-1] < 0.1 * losses[0]
 
 # %% [markdown]
-# A reading $A / D$ has a *pole* where $D$ passes through 0. Seen once an epoch, that is where $D$ has changed its sign since the last
-# look. What the theorems promise of these readings must hold in this run too:
+# A reading $A / D$ has a *pole* where $D$ passes through 0. As we look once an epoch, we count the epochs after which $D$ has changed its
+# sign. What the theorems promise must hold in this run too:
 
 
 # %%
@@ -839,7 +839,7 @@ promised = {
     "hessian/signed/relative": "P tends to 0 with the errors (T2), but D can cancel.",
     "explicit/magnitude/unit/norms": "it tends to 0 with the errors, as in T2.",
     "explicit/signed/unit/norms": "P is 0 once no error is left (T1), but D can cancel.",
-    "hessian/signed/unit/norms": "P tends to 0 with the errors (T2), but D can cancel.",
+    "hessian/signed/unit/norms": "P tends to 0 with the errors, as in T2, but D can cancel.",
     "full_hessian/signed/unit": "where H has no negative eigenvalue, it is at most the largest.",
     "gradient": "it is 0 at every stationary point (T7).",
 }
@@ -878,11 +878,11 @@ def draw_reading(axes, reading):
     axes.set_title(f"{reading} ★" if reading in starred else reading, fontsize=10, loc="left", x=-0.22)
     axes.locator_params(axis="y", nbins=3)
     axes.set_xticks([1, 12, 24, 36], ["epoch 1", "12", "24", "36"])
-    axes.text(-0.22, -0.28, fill(sentence(reading), 30), transform=axes.transAxes, va="top", linespacing=1.15)
+    axes.text(-0.22, -0.28, fill(sentence(reading), 29), transform=axes.transAxes, va="top", linespacing=1.15)
 
 
-with plt.rc_context({"font.size": 10.5, "xtick.labelsize": 9.5, "ytick.labelsize": 9.5}):
-    figure, panels = plt.subplots(6, 2, figsize=(5.2, 15), sharex=True)
+with plt.rc_context({"font.size": 10, "xtick.labelsize": 9, "ytick.labelsize": 9}):
+    figure, panels = plt.subplots(6, 2, figsize=(5.2, 14.6), sharex=True)
     figure.get_layout_engine().set(h_pad=0.12)
     for axes, reading in zip(panels.flat, every, strict=False):
         draw_reading(axes, reading)
