@@ -118,7 +118,7 @@ def draw(graph):
     for name, (x, y) in place.items():
         look = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": COLOURS[band(name)], "linewidth": 1.6}
         boxes[name] = axes.text(x, y, name, ha="center", va="center", fontsize=10, bbox=look, zorder=4).get_bbox_patch()
-    for importer, imported in nx.transitive_reduction(graph).edges:
+    for importer, imported in sorted(nx.transitive_reduction(graph).edges):
         style = {
             "arrowstyle": "-|>",
             "patchA": boxes[importer],
