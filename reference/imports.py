@@ -5,6 +5,7 @@ python reference/imports.py
 
 import ast
 from pathlib import Path
+from textwrap import fill
 
 import grimp
 import networkx as nx
@@ -22,8 +23,11 @@ BANDS = {
     "reads records": ("rules", "ranking", "report"),
 }
 COLOURS = dict(zip((*BANDS, "runs"), ("#0072b2", "#cc79a7", "#d55e00", "#56a0d3", "#009e73", "#5f6b76"), strict=True))
-# Small, and imported nearly everywhere: arrows to them would hide the others.
-SHARED = ("arguments", "balance", "folders", "framework", "metrics", "published", "reasons", "registry", "terminal")
+# Small, and imported by several others: arrows to them would hide the rest.
+SHARED = (
+    *("arguments", "balance", "files", "folders", "framework", "hdf5", "heads", "interrupt"),
+    *("metrics", "published", "reasons", "registry", "terminal"),
+)
 WIDTHS = dict(zip(BANDS, (1.6, 1.6, 3.6, 1.6, 1.9), strict=True))
 
 
@@ -114,7 +118,7 @@ def draw(graph):
     for name, (x, y) in place.items():
         look = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": COLOURS[band(name)], "linewidth": 1.6}
         boxes[name] = axes.text(x, y, name, ha="center", va="center", fontsize=10, bbox=look, zorder=4).get_bbox_patch()
-    for importer, imported in nx.transitive_reduction(graph).edges:
+    for importer, imported in sorted(nx.transitive_reduction(graph).edges):
         style = {
             "arrowstyle": "-|>",
             "patchA": boxes[importer],
@@ -125,16 +129,11 @@ def draw(graph):
         dashed = "--" if graph.edges[importer, imported]["lazy"] else "-"
         bend = {"connectionstyle": "arc3,rad=0.06"}
         axes.annotate("", place[imported], place[importer], arrowprops=style | bend | {"linestyle": dashed}, zorder=3)
-    shared = ", ".join(sorted(SHARED))
-    axes.text(
-        0.0,
-        -1.25,
-        f"Not drawn, because nearly all import them: {shared}. Dashed: imported on the first call.",
-        fontsize=9,
-        color="#5f6b76",
-    )
+    shared = fill(f"Not drawn, because they are small and shared: {', '.join(sorted(SHARED))}.", 140)
+    note = f"{shared}\nDashed: imported on the first call."
+    axes.text(0.0, -1.1, note, fontsize=9, color="#5f6b76", va="top")
     right = max(right for _, right in edges_of_bands().values())
-    axes.set(xlim=(-0.1, right + 0.1), ylim=(-1.45, max(y for _, y in place.values()) + 0.5))
+    axes.set(xlim=(-0.1, right + 0.1), ylim=(-1.9, max(y for _, y in place.values()) + 0.5))
     axes.set_axis_off()
     return figure
 

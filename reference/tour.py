@@ -24,13 +24,14 @@ from fractions import Fraction
 from itertools import pairwise
 from math import prod
 from pathlib import Path
+from textwrap import fill
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import display
-from line_graph import COLOURS, draw_line_graph, draw_network, neuron_places
+from line_graph import COLOURS, NEGATIVE, POSITIVE, draw_line_graph, draw_network, neuron_places
 from scipy import sparse
 from sklearn.datasets import load_digits
 
@@ -709,13 +710,19 @@ plt.show()
 # A body of one dense layer, the paper's probe on top of it, 600 digits. The callback reads $\beta_{\mathrm{eff}}$ (magnitude) after each
 # epoch. We look at a few epochs and predict; then we train on and see.
 
+
+# %%
+def untrained_model():
+    keras.utils.set_random_seed(0)
+    body = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64, activation="relu")])
+    model = ncap.attach_probe(body, classes=10, frozen=False)  # dense 256, dense 128, dense 10
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    return model
+
+
 # %%
 SEEN, ALL = 8, 24
-keras.utils.set_random_seed(0)
-body = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64, activation="relu")])
-model = ncap.attach_probe(body, classes=10, frozen=False)  # dense 256, dense 128, dense 10
-model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-
+model = untrained_model()
 train, held_out = (images[:600], digits[:600]), (images[1200:], digits[1200:])
 reading = ncap.CapacitanceCallback(*train)
 options = {"epochs": ALL, "batch_size": 64, "validation_data": held_out, "callbacks": [reading], "verbose": 0}
@@ -774,7 +781,140 @@ display(
 # accuracy seen.
 
 # %% [markdown]
-# ## 13 · Any network: many states, one number
+# ## 13 · One training, eleven readings
+#
+# So far we have read $\beta_{\mathrm{eff}}$ in a few ways. The paper's text allows more, since it leaves open which parameters are the
+# nodes and what is held fixed. `ncap.list_readings()` lists the definitions; eleven of them can be taken from a Keras model, not counting
+# their means over mini-batches. Here is the training of section 12 once more, from the same seed but longer, and read in all eleven after
+# every epoch.
+
+# %%
+known = ncap.list_readings()
+of_models = known["reading"][known["methods"] != "oracle"]  # what is left is only for the oracle
+every = [reading for reading in of_models if not reading.endswith("/batches64")]
+starred = {"explicit/signed/unit/norms", "full_hessian/signed/unit"}  # likeliest for the paper's code
+assert len(every) == 11
+assert starred < set(every)
+
+# %%
+EPOCHS = 36
+model, taken = untrained_model(), {reading: [] for reading in every}
+
+
+def read_all(epoch, logs):
+    for reading, found in taken.items():
+        found.append(ncap.capacitance(model, *train, reading=reading))
+
+
+reader = keras.callbacks.LambdaCallback(on_epoch_end=read_all)
+losses = model.fit(*train, epochs=EPOCHS, batch_size=64, callbacks=[reader], verbose=0).history["loss"]
+assert losses[-1] < 0.1 * losses[0]
+
+# %% [markdown]
+# A reading $A / D$ has a *pole* where $D$ passes through 0. As we look once an epoch, we count the epochs after which $D$ has changed its
+# sign. What the theorems promise must hold in this run too:
+
+
+# %%
+def poles(found):
+    """The epochs after which D changes its sign."""
+    signs = np.sign([c.denominator for c in found])
+    return 1 + np.flatnonzero(signs[1:] != signs[:-1])
+
+
+reasons = {reading: {c.reason for c in found} for reading, found in taken.items()}
+always_0 = [reading for reading in every if reasons[reading] == {"softmax"}]
+assert always_0 == ["explicit/signed/unit", "hessian/signed/unit"]  # T3
+for reading in every:
+    if "magnitude" in reading or reading == "gradient":  # nothing cancels in D
+        curve = [c.beta_eff for c in taken[reading]]
+        assert not poles(taken[reading]).size
+        assert 0 < curve[-1] < 0.1 * max(curve)  # T2, T7: they fall with the errors
+
+# %% tags=["folded", "tall"] alt="Eleven curves: four fall to 0 without a pole, two are 0 throughout, five have signs."
+promised = {
+    "explicit/magnitude/unit": "it tends to 0 with the errors (T1, T2).",
+    "explicit/magnitude/relative": "it is 0 once no error is left (T1).",
+    "explicit/signed/relative": "where the gradient is 0 it is 0/0 (T7).",
+    "hessian/signed/relative": "P tends to 0 with the errors (T2), but D can cancel.",
+    "explicit/magnitude/unit/norms": "it tends to 0 with the errors, as in T2.",
+    "explicit/signed/unit/norms": "P is 0 once no error is left (T1), but D can cancel.",
+    "hessian/signed/unit/norms": "P tends to 0 with the errors, as in T2, but D can cancel.",
+    "full_hessian/signed/unit": "where H has no negative eigenvalue, it is at most the largest.",
+    "gradient": "it is 0 at every stationary point (T7).",
+}
+
+
+def sentence(reading):
+    """What this run showed, then what the theorems say."""
+    if reading in always_0:
+        return f"Degenerate: exactly 0 in all {EPOCHS} epochs, whatever the network has learnt (T3)."
+    found = taken[reading]
+    values = [c.beta_eff for c in found if not c.degenerate]
+    defined = "Defined" if len(values) == EPOCHS else f"Defined in {len(values)} of {EPOCHS} epochs"
+    count = len(poles(found))
+    with_poles = {0: "without a pole", 1: "with one pole"}.get(count, f"with {count} poles")
+    first, last = (
+        np.format_float_positional(value, 2, fractional=False, trim="-").replace("-", "\N{MINUS SIGN}")
+        for value in (values[0], values[-1])
+    )
+    return f"{defined}, {with_poles}: {first} at first, {last} at last; {promised[reading]}"
+
+
+def draw_reading(axes, reading):
+    """beta_eff by epoch, broken at every pole, with its sign in colour and a sentence below."""
+    beta, breaks = np.array([c.beta_eff for c in taken[reading]]), poles(taken[reading])
+    axes.axhline(0, color="black", lw=0.8)
+    if reading in always_0:
+        breaks = breaks[:0]
+        axes.text(0.5, 0.7, "degenerate", transform=axes.transAxes, ha="center", va="center", style="italic")
+    for piece in np.split(np.arange(EPOCHS), breaks):
+        axes.plot(piece + 1, beta[piece], color="0.6", lw=1)
+    for colour, shown in ((POSITIVE, beta > 0), (NEGATIVE, beta < 0), ("black", beta == 0)):
+        axes.plot(np.flatnonzero(shown) + 1, beta[shown], "o", ms=3, color=colour)
+    axes.plot(np.flatnonzero(np.isnan(beta)) + 1, np.zeros(np.isnan(beta).sum()), "x", ms=7, color="black")
+    for epoch in breaks:
+        axes.axvline(epoch + 0.5, color=COLOURS[1], lw=1.3, ls="--")
+    axes.set_title(f"{reading} ★" if reading in starred else reading, fontsize=10, loc="left", x=-0.22)
+    axes.locator_params(axis="y", nbins=3)
+    axes.set_xticks([1, 12, 24, 36], ["epoch 1", "12", "24", "36"])
+    axes.text(-0.22, -0.28, fill(sentence(reading), 29), transform=axes.transAxes, va="top", linespacing=1.15)
+
+
+with plt.rc_context({"font.size": 10, "xtick.labelsize": 9, "ytick.labelsize": 9}):
+    figure, panels = plt.subplots(6, 2, figsize=(5.2, 14.6), sharex=True)
+    figure.get_layout_engine().set(h_pad=0.12)
+    for axes, reading in zip(panels.flat, every, strict=False):
+        draw_reading(axes, reading)
+        axes.tick_params(labelbottom=True)
+    key = panels.flat[-1]
+    looks = {
+        "above 0": ("o", POSITIVE),
+        "below 0": ("o", NEGATIVE),
+        "pole: D changes sign": ("--", COLOURS[1]),
+        "only rounding left": ("x", "black"),
+        "likeliest for the paper": ("*", "black"),
+    }
+    if not any("rounding" in seen for seen in reasons.values()):
+        del looks["only rounding left"]
+    for meaning, (look, colour) in looks.items():
+        key.plot([], [], look, color=colour, label=meaning)
+    key.legend(frameon=False, loc="center left", borderaxespad=0, handlelength=1.4)
+    key.set_axis_off()
+    plt.show()
+
+# %% [markdown]
+# Magnitude and the gradient form have no pole, in this run or in any other, because nothing cancels in their $D$. Where only the kernels
+# are nodes, two signed readings are 0 by T3. The other five are ratios of sums that cancel. When such a curve changes its sign, it has
+# passed either through 0, where $A$ changes sign, or through a pole, where $D$ does. The errors become small all the same, and $P$ with
+# them; but no theorem bounds a ratio whose $D$ cancels, and with another seed its poles lie elsewhere.
+#
+# The two readings with a star are, as far as we can tell from the paper, the likeliest to be what its code computes: with the norms'
+# scales and shifts as nodes between the kernels, or with all second derivatives by all parameters. T3 does not make either of them 0.
+# But before you fit a line to such values, as in section 12, look at $D$.
+
+# %% [markdown]
+# ## 14 · Any network: many states, one number
 #
 # Eq. 2 is older than its use on weights. It was made for networks of any kind whose nodes have states $x_i$: $f$ is what a node does by
 # itself, and $h$ what a neighbour does to it (Eq. 1).
@@ -872,7 +1012,7 @@ plt.show()
 # promises too much.
 
 # %% [markdown]
-# ## 14 · Where the reduction breaks
+# ## 15 · Where the reduction breaks
 #
 # The reduction assumes that states do not differ much, that the wiring has no correlations, and that no weight is negative. We drop these
 # assumptions one at a time.
@@ -914,7 +1054,7 @@ plt.show()
 # The signed $P$ of a neural network has negative entries too. With magnitude, $L_P$ is an average.
 
 # %% [markdown]
-# ## 15 · The weights as such a network
+# ## 16 · The weights as such a network
 #
 # Training is a dynamical system too. Its nodes are the weights, which follow the gradient downhill, $dW_l/dt = -F_l$ (Eq. 6); gradient
 # descent takes steps along that path. Hold activations, slopes and errors as they are at the start $w^\ast$, and what is left has the form
