@@ -59,6 +59,28 @@ def rate(name: str, value: Any) -> float:
     return number
 
 
+def relative_error(value: Any) -> float:
+    """A wanted standard error relative to the value itself, above 0 and below 1; a text is read as the command line writes it, "0.01".
+
+    Raises TypeError or ValueError.
+
+    >>> relative_error(1)
+    Traceback (most recent call last):
+    ValueError: error must lie between 0 and 1, such as 0.01 for a hundredth of beta_eff, got 1
+    """
+    number = value
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            number = None
+    if not isinstance(number, Real) or isinstance(number, bool):
+        raise TypeError(f"error must be a number such as 0.01, for a hundredth of beta_eff, got {value!r:.80}")
+    if not 0 < float(number) < 1:
+        raise ValueError(f"error must lie between 0 and 1, such as 0.01 for a hundredth of beta_eff, got {value!r:.80}")
+    return float(number)
+
+
 def part_size(name: str, value: Any) -> "float | int | None":
     """How much is split off for a part: a share (between 0 and 1), a number of images (1 or more), or None for the usual share.
 

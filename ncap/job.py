@@ -19,6 +19,7 @@ from ncap.arguments import (
     one_of,
     part_size,
     rate,
+    relative_error,
     seed_number,
     suggestion,
     switch,
@@ -260,6 +261,14 @@ class Job:
         stored="no",
         cli={},
     )
+    error: float | None = setting(
+        None,
+        "Wanted standard error of every reading, relative to beta_eff, such as 0.01: a stratified sample grows to it; not of "
+        "second derivatives and mini-batches.  [default: none; at most 4096 samples are read]",
+        lambda name, value: None if value is None else relative_error(value),
+        stored="no",
+        cli={},
+    )
     interaction: str = setting(
         "explicit",
         "explicit or hessian; with the next two, describes a single reading.",
@@ -277,6 +286,7 @@ class Job:
             checked = each.metadata["check"](each.name, getattr(self, each.name))
             object.__setattr__(self, each.name, checked)
         _check_norms(self)
+        _check_error(self)
         if self.budget is not None:
             if self.epochs not in (settings()["epochs"].default, UNLIMITED):
                 raise ValueError(
@@ -346,6 +356,17 @@ def _check_norms(job: Job) -> None:
             f"reading {needing[0]!r} has the norms of the probe as nodes, and batch_norm=False leaves them out; leave the reading out, or "
             "use batch_norm=True"
         )
+
+
+def _check_error(job: Job) -> None:
+    """Raise ValueError where an error is wanted of a reading that has none."""
+    if job.error is None:
+        return
+    from ncap.measure.readings import READINGS
+    from ncap.measure.sample import check_error
+
+    for name in job.readings:
+        check_error(job.error, READINGS[name], READINGS[name].method_for())
 
 
 def settings() -> dict[str, "Field[Any]"]:

@@ -277,6 +277,17 @@ SETTINGS = [
         ("batch_size", value, ValueError, f"batch_size must be a whole number of at least 1, got {value!r}")
         for value in (0, -5, 2.5, "32", None, True, np.nan, np.inf)
     ),
+    *(
+        (
+            "error",
+            value,
+            ValueError,
+            f"error must lie between 0 and 1, such as 0.01 for a hundredth of beta_eff, got {value!r}",
+        )
+        for value in (0, -0.1, 1, 5, np.nan)
+    ),
+    *(("error", value, TypeError, "error must be a number such as 0.01") for value in ("small", True, [0.1])),
+    *(("seed", value, ValueError, "seed must be a whole number", f"got {value!r}") for value in (-1, 2**32, 0.5, None)),
 ]
 READABLE = {"model": IMAGE_MODEL, "x": IMAGES, "y": LABELS}
 NOT_FINITE = [
@@ -1010,6 +1021,8 @@ TABLES |= {
             ("readings", ["hessian/magnitude/unit"], ValueError, "reading 'hessian/magnitude/unit' is taken by the oracle alone"),
             ("readings", ["gradient"] * 2, ValueError, "readings: name every reading once, got ['gradient', 'gradient']"),
             ("readings", 3, TypeError, "readings must be a list of readings such as ['explicit/magnitude/unit'], got 3"),
+            ("error", "1%", TypeError, "error must be a number such as 0.01, for a hundredth of beta_eff, got '1%'"),
+            ("error", 2, ValueError, "error must lie between 0 and 1, such as 0.01 for a hundredth of beta_eff, got 2"),
             ("ticks_per_epoch", 0, ValueError, "ticks_per_epoch must be a whole number of at least 1, got 0"),
             ("ticks_per_epoch", "4", ValueError, "ticks_per_epoch must be a whole number of at least 1, got '4'"),
             ("ticks_per_epoch", (), ValueError, "ticks_per_epoch must be a whole number, or several of which the last repeats"),

@@ -48,6 +48,7 @@ def test_what_is_stored_is_what_changes_training_and_json_can_hold():
         {"readings": ["gradient"]},
         {"weighting": "relative"},
         {"ticks_per_epoch": (1, 1)},
+        {"error": "0.01"},
     ):
         assert Job(**unchanged).parameters("tensorflow", "0123") == stored
     for changed in (
@@ -58,6 +59,13 @@ def test_what_is_stored_is_what_changes_training_and_json_can_hold():
         {"dropout": 0},
     ):
         assert Job(**changed).parameters("tensorflow", "0123") != stored
+
+
+def test_an_error_is_wanted_of_readings_that_have_one():
+    assert Job(error="0.01").error == 0.01
+    assert Job(readings=["gradient", "explicit/signed/relative"], error=0.1).error == 0.1
+    with pytest.raises(ValueError, match="'hessian/signed/unit' by method='autodiff' has none; leave error out"):
+        Job(readings=["gradient", "hessian/signed/unit"], error=0.1)
 
 
 def test_a_reading_is_named_by_its_parts_or_by_its_name():

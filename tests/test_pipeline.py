@@ -117,6 +117,22 @@ def test_one_training_is_read_in_many_ways_and_ranked_by_any_of_them(tmp_path):
         )
 
 
+def test_a_wanted_error_changes_how_many_samples_are_read_and_nothing_of_the_training(tmp_path):
+    of_all, sampled = (
+        ncap.rank(
+            {"tiny": tiny.body}, tiny.targets.load("digits").few(600, seed=0), store=tmp_path / f"{error}.db", epochs=1, hidden=(8, 6),
+            rule="last_seen", out=None, progress=False, error=error,
+        )
+        for error in (None, 0.1)
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(
+        without_times(sampled.observations), without_times(of_all.observations), check_exact=True
+    )
+    assert of_all.readings["n_samples"].tolist() == [600]
+    assert sampled.readings["n_samples"].item() < 600
+    assert sampled.readings["beta_eff"].item() == pytest.approx(of_all.readings["beta_eff"].item(), rel=0.4)
+
+
 def test_a_reading_that_past_ticks_lack_is_read_by_training_again_to_the_same_rows(tmp_path):
     first = ranked(tmp_path / "runs.db", runs=1)
     both = ranked(tmp_path / "runs.db", runs=1, readings=["gradient", ALL[0]])

@@ -37,9 +37,9 @@ class CapacitanceCallback(keras.callbacks.Callback):
     Args:
         x: inputs, shape (N, ...), as the model takes them.
         y: labels, shape (N,), or targets, shape (N, classes).
-        method, interaction, strength, weighting, loss, batch_size, reading, sample_weight, nodes: as in `ncap.capacitance`. No callback
-            can see the class_weight or sample_weight that model.fit was given: pass sample_weight here too. Nor does it see the order in
-            which an epoch took its samples: a reading of mini-batches takes those of x as it stands.
+        method, interaction, strength, weighting, loss, batch_size, reading, sample_weight, nodes, error, seed: as in `ncap.capacitance`.
+            No callback can see the class_weight or sample_weight that model.fit was given: pass sample_weight here too. Nor does it see
+            the order in which an epoch took its samples: a reading of mini-batches takes those of x as it stands.
         name: key in the logs, "beta_eff", of the error, "beta_eff_error", and of the prediction, "beta_eff_prediction"; of several
             callbacks each needs its own.
         rule: what predicts; `ncap rules` lists the names. With fewer epochs than it needs, it gives the last-seen accuracy.
@@ -79,6 +79,8 @@ class CapacitanceCallback(keras.callbacks.Callback):
         horizon: float = HORIZON,
         accuracy: str = "val_accuracy",
         nodes: str | None = None,
+        error: float | None = None,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         for argument, key in (("name", name), ("accuracy", accuracy)):
@@ -96,6 +98,8 @@ class CapacitanceCallback(keras.callbacks.Callback):
             "batch_size": batch_size,
             "reading": reading,
             "nodes": nodes,
+            "error": error,
+            "seed": seed,
         }
         _, self.method = check_settings(**self.options)
         self.rule, self.horizon, self.accuracy = resolve(rule), checked_horizon(horizon), accuracy

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, ref
@@ -14,9 +15,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from ncap.arguments import check_same_index, numbers, whole_number
+from ncap.arguments import check_same_index, numbers, seed_number, whole_number
 from ncap.framework import quiet_tracing
 from ncap.measure import readings as table
+from ncap.measure import sample
 from ncap.measure.closed_form import error_cancellation
 from ncap.measure.description import described_model
 from ncap.measure.method import Measure, ProbeData, Sums
@@ -31,6 +33,7 @@ from ncap.reference.verdict import (
     Reading,
     judge,
     mean_of_batches,
+    ratio,
     structural_reason,
 )
 
@@ -48,6 +51,8 @@ def capacitance(
     reading: str | None = None,
     sample_weight: Any = None,
     nodes: str | None = None,
+    error: float | None = None,
+    seed: int = 0,
 ) -> Capacitance:
     """Neural capacitance beta_eff = 1'PP1 / 1'P1 of a model's probe on data, in one forward pass of the body (Eq. 2, 7).
 
@@ -67,9 +72,13 @@ def capacitance(
         batch_size: samples on the device at a time.
         sample_weight: what each sample's loss counts in training, (N,), at least 0; method "closed_form" only. Of `class_weight` in
             model.fit, which ncap cannot see, it is [class_weight[label] for label in y]. None counts every sample once.
+        error: None for all samples, or the wanted standard error relative to beta_eff of all of them, such as 0.01. Then a stratified
+            sample of 128 is read and enlarged, at most doubled at a time, until sd(psi) / sqrt(m) sqrt((N - m) / (N - 1)) and the bias
+            that its two halves show come to no more than error |beta_eff| (T9). Readings of method "closed_form", not of mini-batches.
+        seed: of that sample; the same seed takes the same samples first, in every epoch.
 
     Returns: Capacitance, computed in the probe's dtype, or in float32 where that is narrower, and never in TF32; it warns with
-    CapacitanceWarning when the reading is degenerate.
+    CapacitanceWarning when the reading is degenerate. With `error`, n_samples says how many samples it took of `drawn_from`.
 
     Raises: TypeError or ValueError naming the argument, the rule and the remedy.
 
@@ -80,8 +89,11 @@ def capacitance(
     >>> c.strength, c.n_samples, c.degenerate, c.beta_eff > 0
     ('magnitude', 3, False, True)
     """
-    wanted = check_settings(method, interaction, strength, weighting, loss, batch_size, reading, nodes)
-    (measured,) = _measure(model, x, y, [wanted], loss, batch_size, sample_weight)
+    wanted = check_settings(method, interaction, strength, weighting, loss, batch_size, reading, nodes, error, seed)
+    if error is None:
+        (measured,) = _measure(model, x, y, [wanted], loss, batch_size, sample_weight)
+    else:
+        (measured,) = _sampled(model, x, y, [wanted], loss, batch_size, sample_weight, error=error, seed=seed)
     return measured.capacitance
 
 
@@ -156,6 +168,7 @@ def take(
     batch_size: int = 256,
     loss: str | None = None,
     order: np.ndarray | None = None,
+    error: float | None = None,
 ) -> dict[str, Measurement]:
     """Several readings of one state of training, each by its cheapest method, all from one forward pass of the body.
 
@@ -167,6 +180,7 @@ def take(
         loss: "cross_entropy" or "squared_error"; None means the compiled one, else cross_entropy.
         order: numbers of samples, for readings of mini-batches: of all N in the order of training, or of the first so many; None for all
             in the order that they have.
+        error: as in `ncap.capacitance`, of every reading; each takes its own number of samples, from one sample that grows for all.
 
     Returns: name -> Measurement, in the order of `readings`; a degenerate one warns with CapacitanceWarning.
 
@@ -185,7 +199,13 @@ def take(
     if len(set(readings)) < len(readings):
         raise ValueError(f"readings must name each reading once, got {list(readings)!r:.200}")
     _check_work(loss, batch_size)
-    return dict(zip(readings, _measure(model, x, y, wanted, loss, batch_size, order=order), strict=True))
+    if error is None:
+        measured = _measure(model, x, y, wanted, loss, batch_size, order=order)
+    else:
+        for entry, method in wanted:
+            sample.check_error(error, entry, method)
+        measured = _sampled(model, x, y, wanted, loss, batch_size, error=error)
+    return dict(zip(readings, measured, strict=True))
 
 
 def _measure(
@@ -201,7 +221,8 @@ def _measure(
     """Every wanted (reading, method), from one pass of the body."""
     start = time.perf_counter()
     with quiet_tracing():  # Keras traces the body of every model anew
-        data = _probe_data(model, x, y, [method for _, method in wanted], loss, batch_size, sample_weight)
+        inputs = _inputs(model, x, y, [method for _, method in wanted], loss, sample_weight)
+        data = _data(model, inputs, None, batch_size)
     shared = (time.perf_counter() - start) / len(wanted)
     in_order = data if order is None else data.rows(np.asarray(order))
     measured = []
@@ -210,6 +231,67 @@ def _measure(
         capacitance = _one(entry, entry.methods[method], in_order if entry.batch else data, batch_size)
         measured.append(Measurement(capacitance, shared + time.perf_counter() - start))
     return measured
+
+
+def _sampled(
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    wanted: Sequence[tuple[Entry, str]],
+    loss: str | None,
+    batch_size: int,
+    sample_weight: Any = None,
+    *,
+    error: float,
+    seed: int = 0,
+) -> list[Measurement]:
+    """Every wanted (reading, method) on as many samples as its error needs; the body sees each sample once, for all readings (T9)."""
+    start = time.perf_counter()
+    inputs = _inputs(model, x, y, [method for _, method in wanted], loss, sample_weight)
+    order = sample.stratified_order(inputs.targets.argmax(axis=1), seed)
+    data, m, N = None, min(sample.START, len(order)), len(order)
+    seconds, done = [0.0] * len(wanted), dict[int, tuple[Capacitance, list[warnings.WarningMessage]]]()
+    while len(done) < len(wanted):
+        with quiet_tracing():
+            more = _data(model, inputs, order[0 if data is None else len(data.features) : m], batch_size)
+        data = more if data is None else data.followed_by(more)
+        seconds = [spent + (time.perf_counter() - start) / len(wanted) for spent in seconds]
+        sizes = []
+        for index in sorted(set(range(len(wanted))) - set(done)):
+            start = time.perf_counter()
+            entry, method = wanted[index]
+            with warnings.catch_warnings(record=True) as caught:  # the last sample's verdict is the reading's
+                warnings.simplefilter("always", CapacitanceWarning)
+                capacitance = _one(entry, entry.methods[method], data, batch_size)
+            needed = N if m == N else _needed(capacitance, entry, entry.methods[method], data, N, error, batch_size)
+            if needed <= m:
+                done[index] = replace(capacitance, drawn_from=N), caught
+            sizes.append(needed)
+            seconds[index] += time.perf_counter() - start
+        start, m = time.perf_counter(), sample.next_size(m, max(sizes), N)
+    for _, caught in done.values():
+        for warning in caught:
+            warnings.warn(warning.message, warning.category, stacklevel=4)
+    return [Measurement(done[index][0], seconds[index]) for index in range(len(wanted))]
+
+
+def _needed(
+    capacitance: Capacitance, entry: Entry, module: str, data: ProbeData, N: int, error: float, batch_size: int
+) -> int:
+    """How many of N samples a reading needs for a relative error, as far as this one of the first m tells.
+
+    A of a sample is quadratic in means over it, so that beta_eff has a bias of order 1/m: halves have twice that of the whole.
+    """
+    m = len(data.features)
+    if capacitance.reason:  # what vanishes in a sample may be alive in the rest, but for what is 0 by structure
+        return m if capacitance.reason in ("depth", "softmax") else N
+    measure: Measure = import_module(module).measure
+    with matmul_precision("float32"):
+        halves = [
+            measure(data.rows(rows), entry.parts, batch_size).moments for rows in (slice(m // 2), slice(m // 2, m))
+        ]
+    bias = sum(ratio(A, D) for A, D, _ in halves) / 2 - capacitance.beta_eff
+    return sample.size_needed(capacitance.standard_error, m, N, error * abs(capacitance.beta_eff), bias)
 
 
 def _one(entry: Entry, module: str, data: ProbeData, batch_size: int) -> Capacitance:
@@ -250,15 +332,19 @@ def _judged(sums: Sums, reading: Reading, data: ProbeData, batch_size: int) -> C
     )
 
 
-def _probe_data(
-    model: keras.Model,
-    x: Any,
-    y: Any,
-    methods: Sequence[str],
-    loss: str | None,
-    batch_size: int,
-    sample_weight: Any = None,
-) -> ProbeData:
+class _Inputs(NamedTuple):
+    """What a reading is taken of, checked, before the body is run: x (N, ...) or a view, targets (N, n_L), weights (N,) or None."""
+
+    probe: Probe
+    x: Any
+    targets: np.ndarray
+    loss: str
+    weights: np.ndarray | None
+
+
+def _inputs(
+    model: keras.Model, x: Any, y: Any, methods: Sequence[str], loss: str | None, sample_weight: Any = None
+) -> _Inputs:
     check_same_index(("y", y), ("sample_weight", sample_weight))
     probe, x, targets, loss = check_data(model, x, y, loss)
     weights = None if sample_weight is None else check_weight(sample_weight, len(targets), methods)
@@ -269,14 +355,17 @@ def _probe_data(
             f"method='autodiff' runs the probe's own layers, and they compute in {probe.compute_dtype} on {probe.variable_dtype} weights; "
             "use method='closed_form', or build the body with a float32 dtype policy"
         )
-    features = _features(model, probe, x, batch_size)
-    return ProbeData(
-        probe,
-        features,
-        targets.astype(features.dtype),
-        loss,
-        None if weights is None else weights.astype(features.dtype),
-    )
+    return _Inputs(probe, x, targets, loss, weights)
+
+
+def _data(model: keras.Model, inputs: _Inputs, rows: np.ndarray | None, batch_size: int) -> ProbeData:
+    """The features of some samples, or of all, with their targets and weights."""
+    probe, x, targets, loss, weights = inputs
+    if rows is not None:
+        targets, weights = targets[rows], None if weights is None else weights[rows]
+    features = _features(model, probe, x, batch_size, rows)
+    of_samples = None if weights is None else weights.astype(features.dtype)
+    return ProbeData(probe, features, targets.astype(features.dtype), loss, of_samples)
 
 
 def check_settings(
@@ -288,10 +377,15 @@ def check_settings(
     batch_size: int,
     reading: str | None,
     nodes: str | None = None,
+    error: float | None = None,
+    seed: int = 0,
 ) -> tuple[Entry, str]:
     """The reading and its method; TypeError or ValueError for keywords that no model and no data could be read with."""
     wanted = table.chosen(reading, method, interaction, strength, weighting, nodes)
     _check_work(loss, batch_size)
+    seed_number(seed)
+    if error is not None:
+        sample.check_error(error, *wanted)
     return wanted
 
 
@@ -456,13 +550,13 @@ def _snake_case(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
-def _features(model: keras.Model, probe: Probe, x: np.ndarray, batch_size: int) -> np.ndarray:
-    """z_0 of every sample, shape (N, n_0), in the probe's dtype: the one forward pass of the body."""
+def _features(model: keras.Model, probe: Probe, x: Any, batch_size: int, rows: np.ndarray | None = None) -> np.ndarray:
+    """z_0 of all samples or of some, shape (n, n_0), in the probe's dtype: the one forward pass of the body."""
     body = body_under(model, probe)
     _forget_what_has_changed(body)
-    features = np.concatenate(
-        [_batch_features(body, probe, x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
-    )
+    starts = range(0, len(x) if rows is None else len(rows), batch_size)
+    parts = (slice(start, start + batch_size) if rows is None else rows[start : start + batch_size] for start in starts)
+    features = np.concatenate([_batch_features(body, probe, x[part]) for part in parts])
     dtype = keras.backend.standardize_dtype(probe.logits.kernel.dtype)
     features = features.astype(dtype if dtype in ("float32", "float64") else "float32")
     computed = keras.backend.standardize_dtype(ops.convert_to_tensor(features[:1]).dtype)

@@ -47,6 +47,12 @@ class ProbeData(NamedTuple):
         weights = None if self.weights is None else self.weights[rows]
         return self._replace(features=self.features[rows], targets=self.targets[rows], weights=weights)
 
+    def followed_by(self, more: ProbeData) -> ProbeData:
+        """The data of these samples and then of more, of the same probe and loss."""
+        weights = None if self.weights is None else np.concatenate([self.weights, more.weights])
+        features, targets = (np.concatenate(pair) for pair in zip(self[1:3], more[1:3], strict=True))
+        return self._replace(features=features, targets=targets, weights=weights)
+
     def batches(self, size: int) -> Iterator[ProbeData]:
         """The data in mini-batches of `size` samples, in their order; the last has what is left."""
         for start in range(0, len(self.features), size):

@@ -85,6 +85,8 @@ class Capacitance:
     n_samples, interaction, strength, weighting, nodes: what was read.
     batch: None, or how many samples each mini-batch had of which this is the mean: beta_eff, numerator and denominator then are means
         over the batches, the standard error is that of beta_eff's mean over them, and cancellation is the largest.
+    drawn_from: None, or the N samples of which n_samples were enough for a wanted error; equal where all were needed. As an estimate of
+        beta_eff of all N it errs by sqrt((N - n_samples) / (N - 1)) of the standard error (T9).
     """
 
     beta_eff: float
@@ -100,6 +102,7 @@ class Capacitance:
     weighting: str
     nodes: str = "kernels"
     batch: int | None = None
+    drawn_from: int | None = None
 
 
 class Moments(NamedTuple):

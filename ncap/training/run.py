@@ -199,7 +199,8 @@ class Training:
         with warnings.catch_warnings():
             # The table has a column for degenerate readings, and the ranking a note; a warning at every tick adds nothing.
             warnings.filterwarnings("ignore", category=CapacitanceWarning)
-            taken = take(self.model, *self.samples, self.job.readings, batch_size=EVALUATION_BATCH, order=order)
+            job, size = self.job, EVALUATION_BATCH
+            taken = take(self.model, *self.samples, job.readings, batch_size=size, order=order, error=job.error)
         return [{"tick": number, **measurement.row(name)} for name, measurement in taken.items()]
 
     def _evaluate(self, part: str) -> dict[str, float]:

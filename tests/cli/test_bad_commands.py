@@ -203,6 +203,7 @@ LIGHT = [
         "rank", "--readings", "gradient,gradient", ("readings: name every reading once, got ['gradient', 'gradient']",)
     ),
     Wrong("rank", "--readings", "hessian/magnitude/unit", ("is taken by the oracle alone",)),
+    Wrong("rank", "--error", "1", ("error must lie between 0 and 1, such as 0.01",)),
     Wrong("rank", "--engine", "moon", ("unknown engine 'moon'; known: local, ray",)),
     Wrong("rank", "--address", "", ("address must be auto or HOST:PORT, or None for this machine alone, got ''",)),
     Wrong("rank", "--address", "auto", ("engine 'local' trains on this machine alone, got address='auto'",)),
