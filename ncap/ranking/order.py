@@ -1,6 +1,6 @@
 """The ranking of candidates by one rule, made from tables alone: no training, no deep-learning framework."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,14 @@ class Ranking:
     def ties(self) -> list[list[str]]:
         """Every group of candidates that are predicted the same, best first; what orders them is not the prediction shown."""
         return ties(self.table)
+
+    @property
+    def unordered(self) -> list[str]:
+        """The candidates that the evidence seen does not tell from the first, best first: their intervals of T8 overlap with its own.
+
+        Empty for rules whose fit has no such interval.
+        """
+        return unordered(self.candidates, self.predictions)
 
     def model(
         self,
@@ -182,6 +190,29 @@ def ties(table: "pd.DataFrame") -> list[list[str]]:
     """
     groups = table.groupby("predicted_accuracy", sort=False)["candidate"]
     return [names.tolist() for _, names in groups if len(names) > 1]
+
+
+def unordered(candidates: Sequence[str], predictions: Mapping[str, Prediction]) -> list[str]:
+    """Of candidates, best first, those whose interval overlaps with that of the first, where both carry T8.
+
+    T8 orders two of them only where the values at 0 of any lines that their accuracies may keep to are in that order.
+
+    >>> from ncap.rules.capacitance import Capacitance
+    >>> from ncap.rules.contract import Curve
+    >>> seen = {"a": [0.5, 0.6, 0.7, 0.8], "b": [0.5, 0.62, 0.69, 0.8], "c": [0.1, 0.2, 0.3, 0.4]}
+    >>> curves = {name: Curve.of(val_accuracy=accuracy, beta_eff=[4, 3, 2, 1]) for name, accuracy in seen.items()}
+    >>> unordered("abc", {name: Capacitance().predict(curve, {}) for name, curve in curves.items()})
+    ['b']
+    """
+    bounded = {
+        name: predictions[name]
+        for name in candidates
+        if name in predictions and (fit := predictions[name].fit) is not None and fit.reach is not None
+    }
+    if not candidates or candidates[0] not in bounded:
+        return []
+    first = bounded.pop(candidates[0])
+    return [name for name, other in bounded.items() if other.low <= first.high and first.low <= other.high]
 
 
 _SCORE = "score:"  # as rules name the scores that they need

@@ -5,6 +5,8 @@ from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ncap.arguments import whole_number
 from ncap.ranking.curves import Seen, by_candidate, checked_reading
 from ncap.ranking.doubts import Chance, doubts
@@ -111,7 +113,15 @@ def _noted(
     doubted = doubts(seen.curve, prediction, seen.finished, chance, reads_beta)
     known = CandidateFacts.of(facts or {}, seen.candidate)
     notes = [prediction.note, known.doubts if known else "", doubted, degenerate, _failures(seen)]
-    return replace(prediction, note="; ".join(filter(None, notes)))
+    return _allowing(replace(prediction, note="; ".join(filter(None, notes))), chance)
+
+
+def _allowing(prediction: Prediction, chance: Chance | None) -> Prediction:
+    """With an interval that allows the accuracies fitted two standard deviations over the validation images, 2 sqrt(I (1 - I) / n)."""
+    if prediction.fit is None or chance is None:
+        return prediction
+    fitted = prediction.fit.accuracy[prediction.fit.t0 :]
+    return prediction.allowing(float(np.max(2 * np.sqrt(fitted * (1 - fitted) / chance.images), initial=0.0)))
 
 
 def _failures(seen: Seen) -> str:

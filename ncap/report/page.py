@@ -184,6 +184,7 @@ def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], t
         reading=ranking.reading,
         headline=headline(table),
         caution=caution(table),
+        unordered=joined_words(ranking.unordered) if ranking.unordered else "",
         ties=[joined_words(names) for names in ranking.ties],
         truth=truth,
         compared=[] if truth is None else truth.by_candidate,

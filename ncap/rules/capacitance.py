@@ -12,7 +12,8 @@ class Capacitance(Rule):
     """I* = h(0): the accuracy where beta_eff would have vanished (Jiang et al. 2024; MATHEMATICS.md, section 6).
 
     h is the Bayesian ridge of accuracy on beta_eff, `ncap.CapacitancePredictor`, over the ticks at which both can be read. Where h cannot
-    be fitted the last-seen accuracy stands in.
+    be fitted the last-seen accuracy stands in. The interval is at least as wide as h(0) can be from the value at 0 of a line that the
+    accuracies keep to within the largest residual (T8).
 
     Accuracy 0.9 - beta / 10 is 0.9 at 0:
 
@@ -42,7 +43,7 @@ class Capacitance(Rule):
             remark = f"h(0) = {predictor.unclipped_:.2f}, clipped"
         elif predictor.extrapolation_ >= FAR:
             remark = f"0 lies {predictor.extrapolation_:.2g} ranges away"
-        fit = points(readable, t0=predictor.t0_, line=predictor.line, remark=remark)
+        fit = points(readable, t0=predictor.t0_, line=predictor.line, remark=remark, reach=predictor.reach)
         return Prediction.of_accuracy(predictor.unclipped_, seen, predictor.std_, predictor.note_, fit=fit)
 
 

@@ -149,6 +149,8 @@ class Fit:
         at: beta at which the prediction was read off.
         label: what the prediction is called in formulas, such as "h(0)".
         remark: what must be known of it, in a few words; "" if nothing.
+        reach: eta -> how far the prediction can lie from the value of a line that the accuracies keep to within eta, or within the
+            largest residual (T8); None where no such bound is known.
     """
 
     ticks: tuple[int, ...]
@@ -159,6 +161,7 @@ class Fit:
     at: float = 0.0
     label: str = "h(0)"
     remark: str = ""
+    reach: Callable[[float], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,8 @@ class Prediction:
 
     Attributes:
         value: the accuracy at the end, clipped to 0..1, or a score that only orders; NaN where there is nothing to predict from.
-        low, high: the ends of its 95 % interval, clipped likewise; NaN where the rule has none.
+        low, high: the ends of its 95 % interval, clipped likewise; where the fit has a reach (T8), those of the wider of the two; NaN
+            where the rule has none.
         std: standard deviation before clipping; NaN where the rule has none.
         is_accuracy: whether the value is an accuracy.
         status: "ok"; "fallback": the last-seen accuracy stands in; "failed": every run failed.
@@ -206,7 +210,22 @@ class Prediction:
         """
         low, high = (float(np.clip(order + z * std, 0.0, 1.0)) for z in (-NORMAL_95, NORMAL_95))
         value = float(np.clip(order, 0.0, 1.0))
-        return cls(value, low, high, float(std), True, status, note, float(order), _ticks(curve), fit)
+        made = cls(value, low, high, float(std), True, status, note, float(order), _ticks(curve), fit)
+        return made.allowing(0.0)
+
+    def allowing(self, eta: float) -> Self:
+        """The same with an interval that allows for errors of eta in the accuracies seen, where the fit has a reach (T8).
+
+        >>> fit = Fit((1, 2), np.array([2.0, 1.0]), np.array([0.5, 0.6]), reach=lambda eta: 3 * eta)
+        >>> p = Prediction.of_accuracy(0.7, Curve.of(val_accuracy=[0.5, 0.6]), std=0.01, fit=fit).allowing(0.05)
+        >>> round(p.low, 2), round(p.high, 2), p.std
+        (0.55, 0.85, 0.01)
+        """
+        reach = self.fit.reach(eta) if self.fit is not None and self.fit.reach is not None else np.nan
+        if not np.isfinite(reach):
+            return self
+        low, high = (float(np.clip(self.order + side * reach, 0.0, 1.0)) for side in (-1, 1))
+        return replace(self, low=float(np.fmin(self.low, low)), high=float(np.fmax(self.high, high)))
 
     @classmethod
     def of_score(cls, score: float, curve: Curve, note: str = "") -> Self:

@@ -93,6 +93,27 @@ def distance_of_zero(X: FloatArray) -> float:
     return float(np.max(np.maximum(np.maximum(low, -high), 0.0) / (high - low)))
 
 
+def distance_from_line(beta: FloatArray, slope: float, penalty: float, eta: float) -> float:
+    """How far the ridge's h(0) can lie from alpha, the value at 0 of a line I = alpha - kappa beta + e with |e| <= eta (T8).
+
+        |h(0) - alpha| <= eta (1 + |m| S / (V + lam)) + |kappa m| lam / (V + lam),   |kappa| <= (|slope| (V + lam) + eta S) / V
+
+    with m = mean(beta), S = sum |beta - m| and V = sum (beta - m)^2. alpha is not the accuracy at the end, unless the accuracies keep to
+    the line.
+
+    Args:
+        beta: shape (m,), not constant. slope, penalty: of the ridge. eta: bound of the errors.
+
+    >>> beta = np.array([4.0, 3.0, 2.0, 1.0])
+    >>> distance_from_line(beta, slope=-0.1, penalty=0.0, eta=0.0), distance_from_line(beta, slope=-0.1, penalty=0.0, eta=0.01)
+    (0.0, 0.03)
+    """
+    m = float(beta.mean())
+    S, V = float(np.abs(beta - m).sum()), float(((beta - m) ** 2).sum())
+    kappa = (abs(slope) * (V + penalty) + eta * S) / V
+    return eta * (1 + abs(m) * S / (V + penalty)) + abs(kappa * m) * penalty / (V + penalty)
+
+
 def is_flat(fitted: FloatArray, accuracy: FloatArray) -> bool:
     """Whether h, given at the rows that it was fitted to, varies by less than a hundredth of what the accuracies do.
 
@@ -227,7 +248,7 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
         self.status_, self.note_ = "ok", ""
         self.scale_ = max_abs(X)
         scaled = X / self.scale_
-        self.ridge_ = BayesianRidge().fit(scaled, y)
+        self.ridge_, self._rows = BayesianRidge().fit(scaled, y), (scaled, y)
         mean, std = self.ridge_.predict(np.zeros((1, X.shape[1])), return_std=True)
         self.std_ = float(std[0])
         self.extrapolation_ = distance_of_zero(scaled)
@@ -271,6 +292,23 @@ class CapacitancePredictor(RegressorMixin, BaseEstimator):
             return self.ridge_.predict(beta / self.scale_, return_std=return_std)
         mean = np.full(len(beta), self._last_seen)
         return (mean, np.full(len(beta), np.nan)) if return_std else mean
+
+    def reach(self, eta: float = 0.0) -> float:
+        """How far h(0) can lie from the value at 0 of a line that the accuracies keep to within eta, or within the largest residual (T8).
+
+        NaN in a fallback, and for several features, of which T8 does not speak.
+
+        >>> model = CapacitancePredictor().fit([[4.0], [3.0], [2.0], [1.0]], [0.5, 0.62, 0.69, 0.8])
+        >>> round(model.reach(), 3), round(model.reach(eta=0.05), 3)
+        (0.048, 0.151)
+        """
+        check_is_fitted(self)
+        if self.ridge_ is None or self.n_features_in_ != 1:
+            return float("nan")
+        beta, accuracy = self._rows
+        residual = float(np.abs(accuracy - self.ridge_.predict(beta)).max())
+        penalty = float(self.ridge_.lambda_ / self.ridge_.alpha_)
+        return distance_from_line(beta[:, 0], float(self.ridge_.coef_[0]), penalty, max(eta, residual))
 
     def line(self, beta: FloatArray) -> tuple[FloatArray, FloatArray]:
         """h and its standard deviation along one feature: beta of shape (k,) -> two arrays of shape (k,)."""

@@ -337,3 +337,35 @@ def test_seconds_that_were_not_recorded_are_not_summed_as_zero(kept):
     truth = pd.DataFrame({"target": ["digits"], "candidate": ["a"], "accuracy": [0.8]})
     assert np.isnan(rank_records(made).table["seconds_train"][0])
     assert compare(made, truth, ["last_seen", "capacitance"])["seconds"].isna().all()
+
+
+# what the evidence does not order (T8)
+
+FACTS = {"classes": 5, "most_frequent_class": 0.2, "validation_images": 400}
+
+
+def bent(top, by):
+    """As `line`, with errors of `by` to both sides."""
+    return [(beta, accuracy + sign * by) for (beta, accuracy), sign in zip(line(top), (1, -1, -1, 1), strict=True)]
+
+
+def test_candidates_whose_intervals_overlap_with_the_first_are_named():
+    """c ends 0.05 below a, within what residuals of 0.02 leave open; b is 0.4 below; d has no line."""
+    made = tables(a=bent(0.9, 0.02), b=bent(0.5, 0.02), c=bent(0.85, 0.02), d=line(0.8)[:2])
+    ranking = rank_records(made)
+    assert ranking.unordered == ["c"]
+    first, other = (ranking.predictions[name] for name in "ac")
+    assert first.low <= other.high < first.high
+    assert rank_records(made, rule="last_seen").unordered == []
+    assert rank_records(tables()).unordered == []
+
+
+def test_exact_lines_are_ordered_until_the_few_validation_images_are_known():
+    """400 images leave each accuracy open by 2 sqrt(I (1 - I) / 400), 0.05 at one half."""
+    made = records(a=line(0.9), b=line(0.8))
+    assert rank_records(made).unordered == []
+    known = rank_records(replace(made, facts=FACTS))
+    assert known.unordered == ["b"]
+    plain = rank_records(made)
+    assert known.predictions["a"].low < plain.predictions["a"].low - 0.1
+    pd.testing.assert_frame_equal(known.table.drop(columns="note"), plain.table.drop(columns="note"))

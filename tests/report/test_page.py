@@ -347,6 +347,27 @@ def test_caution_names_all_that_are_as_good():
     assert caution(table.assign(predicted_accuracy=math.nan)) == ""
 
 
+def test_the_page_names_what_the_evidence_seen_does_not_order(tmp_path):
+    """b ends 0.05 below a, with residuals of 0.02; c ends 0.4 below it."""
+    key = {"settings": "s", "target": "digits", "run": 0}
+    rows = [
+        key
+        | {"candidate": name, "tick": tick, "epoch": tick, "beta_eff": beta, "reading": READING}
+        | {"val_accuracy": top - beta / 10 + error}
+        for name, top in (("a", 0.9), ("b", 0.85), ("c", 0.5))
+        for tick, (beta, error) in enumerate(zip((4.0, 3.0, 2.0, 1.0), (0.02, -0.02, -0.02, 0.02), strict=True), 1)
+    ]
+    seen = pd.DataFrame(rows)
+    ranking = rank_records(
+        {
+            "observations": seen.drop(columns=["beta_eff", "reading"]),
+            "readings": seen.drop(columns=["epoch", "val_accuracy"]),
+        }
+    )
+    write_report(ranking, tmp_path)
+    assert "What was seen does not settle the order of a and b:" in Page(tmp_path / "report.html").text
+
+
 def beside(last_seen):
     """A ranking a, b, c by mean accuracy, and a truth in the order a, b, c."""
     rows = [

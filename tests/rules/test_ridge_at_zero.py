@@ -9,6 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import ncap
+from ncap.rules.capacitance import Capacitance
+from ncap.rules.contract import Curve
+from ncap.rules.regression import distance_from_line
 
 numbers = st.sampled_from(exact.NUMBERS)
 
@@ -82,3 +85,42 @@ def test_t8_speaks_about_the_ridge_of_the_rule(scale):
         [Fraction(b) for b in beta / beta.max()], [Fraction(i) for i in accuracies], Fraction(float(penalty))
     )
     assert model.unclipped_ == pytest.approx(float(at_zero), rel=1e-9)
+
+
+@given(lines())
+def test_the_distance_of_the_code_is_that_of_t8_and_holds(line):
+    """In fractions: no line whose errors stay within eta has a value at 0 farther from h(0)."""
+    beta, accuracies, (alpha, _, e), penalty = line
+    assume(len(set(beta)) > 1)
+    slope, at_zero = ridge(beta, accuracies, penalty)
+    middle, eta = exact.mean(beta), max(map(abs, e))
+    spread, deviations = sum((b - middle) ** 2 for b in beta), sum(abs(b - middle) for b in beta)
+    total = spread + penalty
+    steepest = (abs(slope) * total + eta * deviations) / spread
+    bound = eta * (1 + abs(middle) * deviations / total) + abs(steepest * middle) * penalty / total
+    got = distance_from_line(np.array(beta, dtype=float), float(slope), float(penalty), float(eta))
+    assert got == pytest.approx(float(bound), rel=1e-9, abs=1e-12)
+    assert abs(at_zero - alpha) <= bound
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.03])
+def test_the_rules_interval_is_as_wide_as_t8_says_and_its_deviation_stays(eta):
+    """A line with errors of up to 0.03, whose value at 0 the interval holds, and scikit-learn's two deviations do not reach."""
+    beta = np.array([4.0, 2.9, 2.1, 1.6, 1.2])
+    errors = np.array([0.02, -0.03, -0.01, 0.02, 0.03])
+    curve = Curve.of(beta_eff=beta, val_accuracy=0.75 - 0.08 * beta + errors)
+    prediction = Capacitance().predict(curve, {})
+    allowed = prediction.allowing(eta)
+    reach = prediction.fit.reach(eta)
+    assert allowed.high - allowed.value == pytest.approx(reach) == allowed.value - allowed.low
+    assert reach > 1.96 * prediction.std
+    assert allowed.std == prediction.std
+    if eta:
+        assert allowed.low <= 0.75 <= allowed.high
+        assert (allowed.low, allowed.high) != (prediction.low, prediction.high)
+
+
+def test_no_reach_without_a_line_or_with_several_features():
+    several = np.random.default_rng(0).random((8, 2))
+    assert np.isnan(ncap.CapacitancePredictor().fit(several, np.linspace(0.1, 0.9, 8)).reach())
+    assert np.isnan(ncap.CapacitancePredictor().fit([[1.0]] * 5, np.linspace(0.1, 0.9, 5)).reach())
