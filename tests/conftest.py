@@ -1,6 +1,7 @@
 """Strict by default: one Hypothesis profile without deadlines, quiet TensorFlow, and the shared data by path."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ from hypothesis import HealthCheck, Phase, settings
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 for of_the_developer in ("FORCE_COLOR", "TTY_COMPATIBLE", "NCAP_DEBUG"):  # they change what commands print
     os.environ.pop(of_the_developer, None)
+
+# A shell ignores Ctrl-C for what it starts in the background, and what the tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Deadlines measure the machine, not the code. Large draws and slow filters are ours to choose, not errors.
 common = {
