@@ -271,7 +271,11 @@ def _observe_halved(
     def short_of_memory(names: Sequence[str]) -> list[str]:
         runs = [RunKey(settings, target.name, name, run) for name in names for run in range(job.runs)]
         failures = {key.candidate: store.failure(key) for key in runs}
-        return [name for name, failure in failures.items() if failure is not None and ran_out_of_memory(failure[1])]
+        return [
+            name
+            for name, failure in failures.items()
+            if failure is not None and failure[0] <= job.epochs and ran_out_of_memory(failure[1])
+        ]
 
     remarks: dict[str, str] = {}
     left, progress = short_of_memory(list(candidates)), given[0]

@@ -1141,6 +1141,7 @@ TABLES |= {
             ("path", "none/a.keras", ValueError, "there is no folder 'none' to write 'a.keras' into"),
             ("path", None, TypeError, "path must be a path, a text or a pathlib.Path, got None"),
             ("candidate", "mlq", ValueError, "unknown candidate 'mlq'; the job has mlp"),
+            ("candidate", "", ValueError, "unknown candidate ''; the job has mlp"),
             ("start", "begun", ValueError, "start must be one of observed, pretrained, got 'begun'"),
             ("start", None, ValueError, "got None"),
             ("head", "cubic", ValueError, "head must be one of probe, linear, got 'cubic'"),

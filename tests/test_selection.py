@@ -124,6 +124,7 @@ def test_nothing_is_selected_where_every_candidate_fails(tmp_path):
     assert not (tmp_path / "out" / "winner.keras").exists()
 
 
+@pytest.mark.heavy  # a minute; tests/engines kills what a round is made of
 def test_a_killed_command_goes_on_and_ends_as_the_undisturbed_one(tmp_path):
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 256, (60, 8, 8), dtype=np.uint8), np.arange(60) % 3

@@ -63,7 +63,7 @@ def export_model(
     wish = Wish(start, head, fine_tune)
     records, parameters = _job(store, settings, target)
     ranking = _longest(records, rule, reading, horizon)
-    name = candidate or _first(ranking, store)
+    name = _first(ranking, store) if candidate is None else candidate
     _check_backend(parameters)
     loaded = _data(data, records.target, parameters, validation, test, on_bad)
     job = replace(job_of(parameters), runs=int(records.observations["run"].max()) + 1)
@@ -143,7 +143,7 @@ def _candidate(name: str, named: str | None, records: "Records") -> Any:
     if name not in records.candidates:
         raise ValueError(f"unknown candidate {name!r:.80}; the job has {', '.join(records.candidates)}")
     try:
-        found = sources.resolve(named or name)
+        found = sources.resolve(name if named is None else named)
     except ValueError as error:
         raise ValueError(
             f"{error}; if it is one of your own, pass it as `ncap rank` was given it (named, --named)"

@@ -102,7 +102,9 @@ class Ranking:
                 "this ranking was made from tables and has no networks; ncap.rank and ncap.select return one that has, and "
                 "ncap.export_model makes a model from a store"
             )
-        return self.models(candidate or self.candidates[0], path, start=start, head=head, fine_tune=fine_tune)
+        return self.models(
+            self.candidates[0] if candidate is None else candidate, path, start=start, head=head, fine_tune=fine_tune
+        )
 
     def __repr__(self) -> str:
         """The first columns of the table."""

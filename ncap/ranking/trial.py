@@ -100,7 +100,7 @@ class Trial:
             "target": self.job.target,
             "rule": rule.name,
             "ticks": last_tick(self.job) if count is None else count,
-            "seconds": self._spent(count, judged, "beta_eff" in rule.needs),
+            "seconds": self._spent(count, seen, _reads(rule)),
             "budget": budget,
             "fallbacks": sum(one.status != "ok" for one in kept),
             "learned_from": source,
@@ -140,17 +140,17 @@ class Trial:
 
         Raises: ValueError where the records do not say what a tick took.
         """
-        spent = self._cost_with_readings if "beta_eff" in rule.needs else self._cost
+        spent = self._cost_with_readings if _reads(rule) else self._cost
         if np.isnan(spent).any():
             raise ValueError(
                 f"seconds: the records of {self.job.target!r:.80} do not say what every tick took; compare after ticks instead"
             )
         return int(np.searchsorted(spent, budget * (1 + 1e-12), side="right"))
 
-    def _spent(self, count: int | None, judged: Sequence[Seen], reads_beta: bool) -> float:
-        """Seconds of training of these candidates up to a tick, with the readings where they are read."""
+    def _spent(self, count: int | None, seen: Sequence[Seen], reads_beta: bool) -> float:
+        """Seconds of training of all candidates up to a tick, with the readings where they are read."""
         if (count, reads_beta) not in self._spending:
-            self._spending[count, reads_beta] = float(sum(_seconds(one.rows, reads_beta) for one in judged))
+            self._spending[count, reads_beta] = float(sum(_seconds(one.rows, reads_beta) for one in seen))
         return self._spending[count, reads_beta]
 
     @cached_property
@@ -213,6 +213,11 @@ def _unseen(one: Seen) -> Seen:
     """The candidate before its first tick."""
     curve = Curve.of(one.candidate, one.curve.reading, one.curve.horizon)
     return replace(one, curve=curve, rows=one.rows[:0], failures={})
+
+
+def _reads(rule: Rule) -> bool:
+    """Whether a rule reads anything of the readings, which then must be paid for."""
+    return not {"beta_eff", "beta_eff_error", "reason"}.isdisjoint(rule.needs)
 
 
 def _seconds(rows: "pd.DataFrame", reads_beta: bool) -> float:

@@ -196,7 +196,9 @@ def load_benchmark(
 
 
 def finals(observations: "pd.DataFrame") -> "pd.DataFrame":
-    """How every run ended, from its epochs with a test accuracy; runs without one are left out.
+    """How every run ended, from its last epochs, those with a test accuracy up to the end; runs without one there are left out.
+
+    A run that was continued past an earlier end has test accuracies there too, which do not count.
 
     accuracy = mean of their test accuracies; rise = mean validation accuracy of these m epochs less that of the m epochs before.
 
@@ -205,18 +207,21 @@ def finals(observations: "pd.DataFrame") -> "pd.DataFrame":
     ...                      "val_accuracy": [0.25, 0.5, 0.5, 0.75], "test_accuracy": [float("nan"), float("nan"), 0.5, 0.75]})
     >>> finals(seen)[["accuracy", "rise", "epochs"]].values.tolist()
     [[0.625, 0.25, 4.0]]
+    >>> seen.loc[0, "test_accuracy"] = 0.25                                    # where the run had ended before it was continued
+    >>> finals(seen)["accuracy"].tolist()
+    [0.625]
     """
     import pandas as pd
 
     run = ["settings", "target", "candidate", "run"]
     rows = []
     for key, ticks in observations[observations["epoch"] % 1 == 0].groupby(run, sort=False):
-        tested = ticks["test_accuracy"].notna().to_numpy()
-        if tested.any():
-            val, count = ticks["val_accuracy"].to_numpy(), int(tested.sum())
+        count = int(ticks["test_accuracy"].notna()[::-1].cumprod().sum())
+        if count:
+            val, test = ticks["val_accuracy"].to_numpy(), ticks["test_accuracy"].to_numpy()[-count:]
             before = val[: len(val) - count][-count:]
             rise = val[-count:].mean() - before.mean() if len(before) else float("nan")
-            rows.append((*key, ticks["test_accuracy"].mean(), rise, ticks["epoch"].max()))
+            rows.append((*key, test.mean(), rise, ticks["epoch"].max()))
     return pd.DataFrame(rows, columns=list(FINALS.names)).astype(FINALS.types)
 
 

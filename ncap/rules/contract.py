@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import copy
+from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from math import isfinite
 from numbers import Real
@@ -345,7 +345,7 @@ class Rule(ABC):
                 f"history holds the outcome of {known[0][1]!r:.80} on {known[0][0]!r:.80} ({len(known)} of them in all), which the rule "
                 f"{self.name!r} is judged on; leave them out"
             )
-        fitted = copy(self)
+        fitted = deepcopy(self)  # `learn` may change in place what the rule holds
         fitted.learn(list(history))
         fitted.learned_from = frozenset(outcome.pair for outcome in history)
         return fitted

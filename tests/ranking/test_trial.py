@@ -13,6 +13,13 @@ from ncap.records.loading import load
 from ncap.rules.contract import Prediction, Rule
 
 
+class Log(list):
+    """One for all that are fitted from a rule."""
+
+    def __deepcopy__(self, memo):
+        return self
+
+
 class Spy(Rule):
     """Predicts the last-seen accuracy, and writes down what it was fitted to and what it then saw."""
 
@@ -20,7 +27,7 @@ class Spy(Rule):
     needs = ("val_accuracy",)
 
     def __init__(self):
-        self.log = []
+        self.log = Log()
 
     def learn(self, history):
         self.log.append({"learned": {(*end.pair, round(end.accuracy, 6)) for end in history}, "judged": set()})
@@ -69,6 +76,36 @@ def of_two_targets():
     here = tables(**{name: rising(top) for name, top in TOPS.items()})
     there = tables(a=rising(0.9), x=rising(0.8))
     return {name: pd.concat([here[name], there[name].assign(target="letters")]) for name in here}
+
+
+class Remembering(Rule):
+    """Keeps how each first accuracy ended, in a dictionary that it changes in place."""
+
+    name, summary, source, learns, needs = "remembering", "what it has seen", "this test", True, ("val_accuracy",)
+
+    def __init__(self):
+        self.known = {}
+
+    def learn(self, history):
+        self.known.update({float(end.curve.val_accuracy[0]): end.accuracy for end in history})
+
+    def predict(self, curve, scores):
+        return Prediction.of_accuracy(self.known.get(float(curve.val_accuracy[0]), 0.5), curve)
+
+
+def test_what_one_part_has_learned_in_place_does_not_reach_the_next():
+    rule = Remembering()
+    table = compare(
+        tables(**{name: rising(top) for name, top in TOPS.items()}), truth("digits", **TOPS), [rule], ticks=[1, 2]
+    )
+    assert table["rho"].isna().all()  # of those judged it knows nothing: all are predicted 0.5
+    assert rule.known == {}
+
+
+def test_the_seconds_are_those_of_all_candidates_also_of_one_without_a_truth():
+    made = tables(a=rising(0.8), b=rising(0.9), c=rising(0.7))
+    with_all = compare(made, truth("digits", a=0.8, b=0.9, c=0.7), "last_seen", ticks=2)["seconds"].item()
+    assert compare(made, truth("digits", a=0.8, b=0.9), "last_seen", ticks=2)["seconds"].item() == with_all > 0
 
 
 def test_other_targets_are_learned_from_whole_where_there_are_any():
