@@ -105,8 +105,8 @@ class Origin:
         tick, run = self._newest(candidate) if wish.start == "observed" else (None, 0)
         with framework.quiet_tracing(), _own_precision():
             training = Training(self.job, self.candidates[candidate], self.target, run)
+            training.check_body(self._body(candidate, run) if tick is None else tick.state.body)
             if tick is not None:
-                training.check_body(tick.state.body)
                 training.set_state(tick.state)
             shape = complete_shape(self.target.input_shape, training.shape)
             logits = self._headed(training, shape, wish)
@@ -115,6 +115,11 @@ class Origin:
             model = with_probabilities(logits)
             card = self._card(candidate, wish, tick, run, shape, logits, selection or {})
         return Handover(model, card)
+
+    def _body(self, candidate: str, run: int) -> str:
+        """The fingerprint of the body that a run of the job started from; "" where none is kept."""
+        with Store(self.store, create=False) as store:
+            return store.body(RunKey(self.settings, self.target.name, candidate, run))
 
     def _headed(self, training: Training, shape: Shape, wish: Wish) -> keras.Model:
         body = detach_probe(training.model)

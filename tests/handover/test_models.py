@@ -152,6 +152,16 @@ def test_a_state_whose_checkpoint_was_pruned_is_gone_and_its_start_is_not(tmp_pa
     assert ranking.model(start="pretrained").output_shape == (None, 10)
 
 
+@pytest.mark.filterwarnings(tiny.RAW)
+def test_a_start_that_is_built_otherwise_by_now_is_refused(tmp_path):
+    builds = [tiny.narrow]
+    ranking = tiny.ranked(tmp_path / "runs.db", {"mine": lambda: builds[-1]()}, runs=1, epochs=1, rule="last_seen")
+    builds.append(tiny.body)
+    with pytest.raises(ValueError, match="the body of 'mine' is not the one whose epochs the store has"):
+        ranking.model("mine", start="pretrained", path=tmp_path / "start.keras")
+    assert not (tmp_path / "start.keras").exists()
+
+
 def test_a_model_that_cannot_be_written_leaves_the_old_one(job, tmp_path):
     _, ranking = job
     (tmp_path / "kept.json").mkdir()  # where the card should go
