@@ -263,6 +263,9 @@ def drawn_cases(
     eps may leave a wide network without a sample; it is then left out too.
     """
     rng = np.random.default_rng(seed)
+    of_norms = np.random.default_rng(
+        (seed, 1)
+    )  # of their own, so that what a norm adds leaves the networks as they are
     for sizes in widths:
         for loss in ("cross_entropy", "squared_error"):
             kernels = [_rounded(rng.normal(size=(a, b)) / np.sqrt(a), weights) for a, b in itertools.pairwise(sizes)]
@@ -270,8 +273,8 @@ def drawn_cases(
             scales = [_rounded(rng.uniform(0.5, 1.5, n), weights) for n in sizes[1:-1]]
             shifts = [_rounded(rng.normal(size=n) / 4, weights) for n in sizes[1:-1]]
             x, y = _rounded(rng.normal(size=(SAMPLES, sizes[0])), "float32"), rng.integers(0, sizes[-1], SAMPLES)
-            means = [_rounded(rng.uniform(0, 0.5, n), weights) for n in sizes[1:-1]]
-            variances = [_rounded(rng.uniform(0.25, 1, n), weights) for n in sizes[1:-1]]
+            means = [_rounded(of_norms.uniform(0, 0.5, n), weights) for n in sizes[1:-1]]
+            variances = [_rounded(of_norms.uniform(0.25, 1, n), weights) for n in sizes[1:-1]]
             deviations = [np.sqrt(variance + 0.25) for variance in variances]  # epsilon of probe_of
             net = ref.MLP(kernels, biases, scales, shifts, "after", loss, means, deviations)
             clear = _clear_of_kinks(net, x, y, eps)

@@ -138,13 +138,7 @@ def test_autodiff_of_a_hand_written_stack_with_the_norm_before_the_relu(case):
     for interaction in ("explicit", "hessian"):
         got = hand_written.degrees(net, *data, interaction)
         want = ref.degrees(net, case.x, case.y, interaction)
-        assert_degrees_agree(
-            got,
-            want,
-            uncancelled(case, interaction),
-            FLOAT32 if BACKEND == "torch" else FLOAT64,
-            f"norm before, {interaction}",
-        )
+        assert_degrees_agree(got, want, uncancelled(case, interaction), FLOAT64, f"norm before, {interaction}")
 
 
 def test_a_disagreement_is_reported_with_its_place():

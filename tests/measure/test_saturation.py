@@ -8,6 +8,7 @@ import pytest
 
 from ncap import reference as ref
 from ncap.measure import readings
+from ncap.measure.autodiff.loss import total_loss
 from ncap.measure.closed_form import error_cancellation
 from ncap.measure.measurement import _one
 from ncap.testing.methods import probe_data, unit_roundoff
@@ -105,6 +106,25 @@ def test_every_method_keeps_its_digits_in_float32(loss, reading, method):
     assert got.beta_eff == pytest.approx(want.beta_eff, rel=tolerance, abs=0)
     if not np.isnan(got.standard_error):
         assert got.standard_error == pytest.approx(want.standard_error, rel=10 * tolerance, abs=0)
+
+
+@pytest.mark.parametrize("margin", [-800.0, -25.0, 0.0, 25.0, 800.0])
+def test_a_margin_is_differentiated_twice_to_the_last_digits(margin):
+    """PyTorch's softplus is its argument itself from 20 on, with slope 1 and no curvature."""
+    import hand_written
+
+    y, one = hand_written.tensor(np.array([[0.0, 1.0]])), hand_written.tensor(np.array([[1.0, 0.0]]))
+
+    def slope(a):
+        return hand_written.gradient(lambda logits: total_loss(logits, y, "cross_entropy"), a)
+
+    a = hand_written.tensor(np.array([[margin, 0.0]]))
+    below = np.exp(-abs(margin))  # s is 1 / (1 + below), or below / (1 + below), and its derivative
+    s = np.where(margin > 0, 1, below) / (1 + below)
+    np.testing.assert_allclose(np.asarray(slope(a)), [[s, -s]], rtol=1e-15)
+    curved = hand_written.gradient(lambda logits: hand_written.total(slope(logits) * one), a)
+    # A curvature of 1.4e-11 is added up beside slopes of 1, in orders of the backends' own: a few roundings of 1 are left.
+    np.testing.assert_allclose(np.asarray(curved)[0, 0], below / (1 + below) ** 2, rtol=1e-12, atol=1e-15)
 
 
 def test_soft_targets_that_the_outputs_have_met_are_rounding():
