@@ -3,11 +3,12 @@
 Everything that needs a deep-learning framework happens in an engine, which fills the store; all that follows reads tables.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ncap import metrics
 from ncap.interrupt import check, kept_until_safe
@@ -108,44 +109,24 @@ def rank(
     within the limits; OSError if the store or the report cannot be written, or the checkpoints will not fit on the disk;
     NothingRankedError if every candidate failed.
     """
-    from ncap import framework
-    from ncap.arguments import make_folder, switch
+    from ncap.arguments import switch
     from ncap.candidates.limits import Limits
-    from ncap.engines import ENGINES
     from ncap.engines.contract import Resources
     from ncap.ranking.order import rank_records
     from ncap.rules import resolve as resolve_rule
 
     job, progress, chosen = Job(**settings), switch("progress", progress), resolve_rule(rule)
     resources = Resources(jobs, memory, address)
-    distributed = ENGINES.get(engine)(resources)  # which says at once what it cannot use
     wanted = wanted_scores(scores, chosen)
     limits = Limits(max_parameters, max_multiply_adds, max_milliseconds, licences)
-    resolved, left_out, load = named(candidates, target, job, limits)
-    if out is not None:
-        make_folder("out", out)
-    if distributed.apart:
-        framework.share_devices()
-    framework.load()
-    from ncap.engines.progress import JobProgress
-    from ncap.handover.export import model_of
-    from ncap.handover.origin import Origin
-    from ncap.live_page import LivePage
-
-    loaded = load()
     with (
         kept_until_safe("ncap.rank was interrupted; the same call goes on from here"),
-        Store(store) as opened,
-        JobProgress(
-            None if job.budget else len(job.places()),
-            job.runs,
-            not progress,
-            metrics.METRICS[job.metric].words,
-            resources.at_a_time,
-        ) as shown,
+        begun(job, candidates, target, store, out, engine, resources, limits, progress) as begin,
     ):
-        for name, reason in left_out.items():
-            shown.leave_out(name, reason)
+        resolved, loaded, opened, shown = begin
+        from ncap.handover.export import model_of
+        from ncap.handover.origin import Origin
+        from ncap.live_page import LivePage
 
         def ranked(settings: str, names: list[str]) -> "Ranking":
             records = opened.records(settings, loaded.name).of(names, job.runs, job.epochs)
@@ -176,6 +157,46 @@ def rank(
         if beside := scores_table(ranking.table):
             shown.console.print(beside)
     return ranking
+
+
+class Begun(NamedTuple):
+    """What a job works with: its candidates by name, its target, the open store, and the progress that is shown."""
+
+    candidates: "dict[str, Candidate]"
+    target: "Target"
+    store: Store
+    progress: "JobProgress"
+
+
+@contextmanager
+def begun(
+    job: Job, candidates: Any, target: Any, store: str | Path, out: str | Path | None, engine: str, resources: "Resources",
+    limits: "Limits", progress: bool,
+) -> Iterator[Begun]:  # fmt: skip
+    """A job from its arguments, as those of `rank`, to an open store; what cannot be used is refused before a framework loads."""
+    from ncap import framework
+    from ncap.arguments import make_folder
+    from ncap.engines import ENGINES
+
+    distributed = ENGINES.get(engine)(resources)  # which says at once what it cannot use
+    resolved, left_out, load = named(candidates, target, job, limits)
+    if out is not None:
+        make_folder("out", out)
+    if distributed.apart:
+        framework.share_devices()
+    framework.load()
+    from ncap.engines.progress import JobProgress
+
+    loaded, words = load(), metrics.METRICS[job.metric].words
+    ticks = None if job.budget else len(job.places())
+    check()
+    with (
+        Store(store) as opened,
+        JobProgress(ticks, job.runs, not progress, words, resources.at_a_time) as shown,
+    ):
+        for name, reason in left_out.items():
+            shown.leave_out(name, reason)
+        yield Begun(resolved, loaded, opened, shown)
 
 
 def named(

@@ -16,7 +16,7 @@ from ncap import metrics
 from ncap.arguments import whole_number
 from ncap.interrupt import kept_until_safe
 from ncap.job import Job, with_settings
-from ncap.pipeline import NothingRankedError, add_scores, first_reading, named, observe, wanted_scores
+from ncap.pipeline import NothingRankedError, add_scores, begun, first_reading, observe, wanted_scores
 
 if TYPE_CHECKING:
     import keras
@@ -121,10 +121,8 @@ def select(
     Returns: Selection. Raises: as `ncap.rank` does, and ValueError for `final_epochs` below `epochs`; NothingRankedError if every candidate
     of a round failed.
     """
-    from ncap import framework
-    from ncap.arguments import make_folder, switch
+    from ncap.arguments import switch
     from ncap.candidates.limits import Limits
-    from ncap.engines import ENGINES
     from ncap.engines.contract import Resources
     from ncap.rules import resolve as resolve_rule
     from ncap.rules.contract import checked_horizon
@@ -140,42 +138,14 @@ def select(
             "or use ncap.rank"
         )
     resources = Resources(jobs, memory, address)
-    distributed = ENGINES.get(engine)(resources)  # which says at once what it cannot use
     limits = Limits(max_parameters, max_multiply_adds, max_milliseconds, licences)
-    resolved, left_out, load = named(candidates, target, job, limits)
-    if out is not None:
-        make_folder("out", out)
-    if distributed.apart:
-        framework.share_devices()
-    framework.load()
-    from ncap.engines.progress import JobProgress
-    from ncap.records.store import Store
-
-    loaded = load()
+    whole = replace(job, epochs=final_epochs)
     with (
         kept_until_safe("ncap.select was interrupted; the same call goes on from here"),
-        Store(store) as opened,
-        JobProgress(
-            len(replace(job, epochs=final_epochs).places()),
-            job.runs,
-            not progress,
-            metrics.METRICS[job.metric].words,
-            resources.at_a_time,
-        ) as shown,
+        begun(whole, candidates, target, store, out, engine, resources, limits, progress) as begin,
     ):
-        for name, reason in left_out.items():
-            shown.leave_out(name, reason)
-        halving = Halving(
-            replace(job, epochs=final_epochs),
-            loaded,
-            opened,
-            shown,
-            chosen,
-            float(horizon or final_epochs),
-            out,
-            engine,
-            resources,
-        )
+        resolved, loaded, opened, shown = begin
+        halving = Halving(whole, loaded, opened, shown, chosen, horizon, out, engine, resources)
         halving.run(resolved, limits, first=job.epochs, reduction=reduction)
     return halving.selection(Path(store), resolved, progress)
 
