@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import tiny
+from waiting import ticks, wait_for
 
 from ncap import interrupt
 from ncap.records.loading import load
@@ -36,7 +36,7 @@ def test_a_call_from_python_ends_with_one_line_and_goes_on(tmp_path):
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
     ) as process:
         try:
-            wait_for_a_tick(store, process)
+            wait_for(lambda: ticks(store), process)
             process.send_signal(signal.SIGINT)
             output, message = process.communicate(timeout=60)
         finally:
@@ -50,18 +50,6 @@ def test_a_call_from_python_ends_with_one_line_and_goes_on(tmp_path):
     done = len(load(store).observations)
     again = tiny.ranked(store, runs=1, epochs=done + 1)
     assert again.observations["tick"].tolist() == list(range(1, done + 2))
-
-
-def wait_for_a_tick(store, process):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.5)
-        try:
-            if len(load(store).observations):
-                return
-        except ValueError:  # not there yet, or without a job
-            continue
-    pytest.fail(f"no epoch was committed; exit code {process.poll()}")
 
 
 def steps_reached(*steps):

@@ -1,9 +1,7 @@
 """Selection by successive halving: who goes on, what it costs, and that a repeated call decides the same."""
 
 import json
-import signal
 import subprocess
-import time
 from itertools import pairwise
 
 import keras
@@ -12,6 +10,7 @@ import pandas as pd
 import pytest
 import tiny
 from commands import NCAP, call
+from waiting import end_by_kill, ticks, wait_for
 
 import ncap
 from ncap.pipeline import NothingRankedError
@@ -150,22 +149,8 @@ def test_a_killed_command_goes_on_and_ends_as_the_undisturbed_one(tmp_path):
 
 def kill_after_ticks(words, store, count):
     process = subprocess.Popen([*NCAP, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 600
-    while ticks(store) < count:
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            pytest.fail(f"{process.poll()} before it was killed: {process.communicate()[1]}")
-        time.sleep(0.1)
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-
-
-def ticks(store):
-    if not store.is_file() or not store.stat().st_size:
-        return 0
-    with Store(store, create=False) as opened:
-        return len(opened.records().observations) if opened.jobs() else 0
+    wait_for(lambda: ticks(store) >= count, process, seconds=600)
+    end_by_kill(process)
 
 
 def test_a_risk_is_refused_with_the_reason():

@@ -8,13 +8,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from commands import NCAP, call
+from waiting import ticks, wait_for
 
 import ncap.demo
 from ncap.cli import COMMANDS
@@ -304,7 +304,7 @@ def test_an_interrupted_job_is_exit_code_130_and_goes_on(tmp_path):
     with subprocess.Popen(
         [*NCAP, *job, "--epochs", "100000"], stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
-        wait_for_rows(store, process)
+        wait_for(lambda: ticks(store), process)
         process.send_signal(signal.SIGINT)
         try:
             _, message = process.communicate(timeout=60)
@@ -317,12 +317,3 @@ def test_an_interrupted_job_is_exit_code_130_and_goes_on(tmp_path):
     again = call(*job, "--epochs", done + 1)
     assert again.exit_code == 0, again.output
     assert rows(store)["epoch"].tolist() == list(range(1, done + 2))
-
-
-def wait_for_rows(store: Path, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if store.exists() and store.stat().st_size and len(rows(store)):
-            return
-        time.sleep(0.2)
-    pytest.fail(f"no epoch was committed; exit code {process.poll()}")

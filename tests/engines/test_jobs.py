@@ -14,6 +14,7 @@ import psutil
 import pytest
 import scripted
 from scripted import key
+from waiting import wait_for
 
 from ncap.engines.contract import Resources
 from ncap.engines.local import Local
@@ -81,18 +82,11 @@ def driver(tmp_path, name, jobs=2):
     return subprocess.Popen([sys.executable, script, *map(str, arguments)], stderr=subprocess.PIPE, text=True)
 
 
-def wait_until(holds, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_workers_end_with_their_driver(tmp_path, number):
     log = tmp_path / "log"
     with driver(tmp_path, "unending") as process:
-        wait_until(lambda: log.exists() and len(log.read_text().split()) == 2)
+        wait_for(lambda: log.exists() and len(log.read_text().split()) == 2, process)
         workers = [psutil.Process(int(pid)) for pid in log.read_text().split()]
         process.send_signal(number)
         process.communicate(timeout=60)
@@ -107,7 +101,7 @@ def test_ctrl_c_from_python_ends_all_processes_and_loses_nothing(tmp_path, monke
     monkeypatch.setenv(scripted.LOG, str(log))
 
     def interrupt():
-        wait_until(lambda: log.exists() and len(log.read_text().split()) == 2)
+        wait_for(lambda: log.exists() and len(log.read_text().split()) == 2)
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)

@@ -14,6 +14,7 @@ import pytest
 import tiny
 from logged_job import events, start
 from tiny import ranked, without_times
+from waiting import end_by_kill, wait_for
 
 import ncap.records.store
 from ncap.cli.interrupt import exit_on_interrupt
@@ -25,16 +26,9 @@ RUN = ["candidate", "run"]
 
 def kill_after(process, log, count, delay):
     """Wait until the process has logged `count` events, and `delay` seconds more; kill it, and name what it was doing."""
-    deadline = time.monotonic() + 120
-    while len(events(log, process)) < count:
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            pytest.fail(f"{process.poll()} before it was killed: {process.communicate()[1]}")
-        time.sleep(0.002)
+    wait_for(lambda: len(events(log, process)) >= count, process, every=0.002)
     time.sleep(delay)
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    end_by_kill(process)
     return events(log, process)[-1:] or [("starting",)]
 
 

@@ -15,6 +15,7 @@ import pytest
 import raylets
 import scripted
 from scripted import RUNS, key
+from waiting import wait_for
 
 from ncap.engines.contract import Resources
 from ncap.engines.ledger import Ledger
@@ -81,10 +82,7 @@ def when(holds, act):
     """Do something in a thread as soon as a condition holds."""
 
     def wait():
-        deadline = time.monotonic() + 60
-        while not holds():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_for(holds, seconds=60, every=0.01)
         act()
 
     thread = threading.Thread(target=wait)
@@ -142,7 +140,7 @@ def driver(tmp_path, address, name="logged"):
 
 
 def wait_for_ticks(log, count):
-    when(lambda: len(trained(log)) >= count, lambda: None).join()
+    wait_for(lambda: len(trained(log)) >= count, seconds=60, every=0.01)
 
 
 def test_a_machine_that_joins_is_used(cluster, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from waiting import ticks, wait_for
 
 ROOT = Path(__file__).parents[2]
 if not (ROOT / "benchmarks" / "evidence").is_dir():
@@ -70,7 +71,8 @@ def test_examples():
         assert not tried.failed
 
 
-def test_the_committed_protocol_keeps_its_own_rules(shared_data):
+def test_the_committed_protocol_keeps_its_own_rules(shared_data, monkeypatch):
+    monkeypatch.setenv("NCAP_DATA", str(shared_data))
     whole = protocol.read()
     small, real, sub = (whole.tiers[name] for name in ("small", "real", "subtargets"))
     assert len(small.candidates) >= 16
@@ -133,7 +135,8 @@ def test_subtargets_are_drawn_by_name_and_their_parts_share_no_image():
         assert all(set(target.labels(part)) == set(range(target.classes)) for part in target.parts)
 
 
-def test_the_first_runs_come_first_and_both_probes_beside_each_other(shared_data):
+def test_the_first_runs_come_first_and_both_probes_beside_each_other(shared_data, monkeypatch):
+    monkeypatch.setenv("NCAP_DATA", str(shared_data))
     whole = protocol.read()
     tier = whole.tiers["small"]
     columns = [
@@ -249,9 +252,7 @@ def test_a_tier_that_is_ended_goes_on_and_equals_an_undisturbed_one(trained, tmp
     command = [sys.executable, "-m", "benchmarks.evidence.run", *map(str, words)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     first = subprocess.Popen(command, cwd=ROOT, env=environment)
-    deadline = time.monotonic() + 120
-    while ticks(store) < 2 and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_for(lambda: ticks(store) >= 2, first)
     first.send_signal(signal.SIGTERM)
     assert first.wait(timeout=60) == 128 + signal.SIGTERM
     seen = ticks(store)
@@ -264,13 +265,3 @@ def test_a_tier_that_is_ended_goes_on_and_equals_an_undisturbed_one(trained, tmp
     # this process may compute with more threads
     pd.testing.assert_frame_equal(one, other, rtol=1e-3, atol=0.02)
     assert np.isfinite(one["val_loss"]).all()
-
-
-def ticks(store):
-    if not store.exists():
-        return 0
-    try:
-        with Store(store, create=False) as opened:
-            return len(opened.table(OBSERVATIONS))
-    except ValueError:  # not yet made
-        return 0

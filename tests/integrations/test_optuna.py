@@ -1,15 +1,14 @@
 """The pruner in real studies of Optuna: one that is killed and resumed, and one beside Optuna's own pruners on the same curves."""
 
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tiny
+from waiting import end_by_kill, wait_for
 
 import ncap
 
@@ -48,15 +47,8 @@ def test_a_study_that_is_killed_and_resumed_equals_the_undisturbed_one(tmp_path)
 
 def kill_after(count, storage):
     process = subprocess.Popen([sys.executable, SCRIPT, storage, "last_seen"], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 600
-    while reports(storage) < count:
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            pytest.fail(f"{process.poll()} before it was killed: {process.communicate()[1]}")
-        time.sleep(0.05)
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    wait_for(lambda: reports(storage) >= count, process, seconds=600, every=0.05)
+    end_by_kill(process)
 
 
 def reports(storage):

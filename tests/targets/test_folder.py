@@ -5,20 +5,18 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import warnings
-from contextlib import suppress
 from functools import partial
 
 import numpy as np
 import pytest
 from commands import call
 from PIL import Image
+from waiting import ticks, wait_for
 
 from ncap import targets
 from ncap.job import Job, Place
 from ncap.pipeline import NothingRankedError, rank
-from ncap.records.loading import load
 from ncap.targets import Target, inspection
 from ncap.targets.ahead import Ahead
 from ncap.targets.decoding import decode, decode_for
@@ -601,22 +599,12 @@ def rank_in_a_process(folder):
     return subprocess.Popen([sys.executable, "-c", RANKING], cwd=folder, env=env, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for_a_tick(store, process):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.5)
-        with suppress(ValueError):  # not there yet, or without a job
-            if len(load(store).observations):
-                return
-    pytest.fail(f"no epoch was committed; exit code {process.poll()}")
-
-
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_job_that_reads_ahead_can_be_ended(tmp_path, stop):
     photos(tmp_path / "photos", 30)
     with rank_in_a_process(tmp_path) as process:
         try:
-            wait_for_a_tick(tmp_path / "runs.db", process)
+            wait_for(lambda: ticks(tmp_path / "runs.db"), process)
             process.send_signal(stop)
             _, message = process.communicate(timeout=60)
         finally:
@@ -632,7 +620,7 @@ def test_a_file_that_vanishes_while_a_job_trains_is_named(tmp_path):
     photos(tmp_path / "photos", 30)
     with rank_in_a_process(tmp_path) as process:
         try:
-            wait_for_a_tick(tmp_path / "runs.db", process)
+            wait_for(lambda: ticks(tmp_path / "runs.db"), process)
             for file in (tmp_path / "photos" / "rose").iterdir():
                 file.unlink()
             _, message = process.communicate(timeout=60)
