@@ -76,15 +76,22 @@ class Worker:
     """What trains the cells of a tier into a store.
 
     table: folder of the committed table, whose trainings are not repeated. parent: the process whose end ends this one. retry: whether to
-    train again what failed.
+    train again what failed. gigabytes: the memory at which the process that runs this is to begin anew.
     """
 
     def __init__(
-        self, protocol: Protocol, tier: Tier, store: Store, table: Path, parent: int | None = None, retry: bool = False
+        self,
+        protocol: Protocol,
+        tier: Tier,
+        store: Store,
+        table: Path,
+        parent: int | None = None,
+        retry: bool = False,
+        gigabytes: float = math.inf,
     ) -> None:
         if keras.backend.backend() != plan.BACKEND:
             raise ValueError(f"the benchmark is trained on {plan.BACKEND}, got KERAS_BACKEND={keras.backend.backend()}")
-        self.protocol, self.tier, self.store, self.parent = protocol, tier, store, parent
+        self.protocol, self.tier, self.store, self.parent, self.gigabytes = protocol, tier, store, parent, gigabytes
         columns = plan.columns(protocol, tier)
         for column in columns:
             store.add_settings(column.parameters, plan.circumstances(environment(), column))
@@ -112,7 +119,7 @@ class Worker:
             attempt(key, self.train, Ledger(self.store, job, [key], quiet))
         self.store.checkpoint_path(key).unlink(missing_ok=True)
         self._say(key, time.perf_counter() - started)
-        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > GIGABYTES * 2**20:
+        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self.gigabytes * 2**20:
             raise GrownError
 
     def is_done(self, key: RunKey) -> bool:
@@ -151,7 +158,7 @@ def main(protocol: Protocol, tier: Tier, store: Path, table: Path, parent: int, 
     """Train until nothing is left; the exit status."""
     with Store(store) as opened:
         try:
-            Worker(protocol, tier, opened, table, parent, retry).run()
+            Worker(protocol, tier, opened, table, parent, retry, GIGABYTES).run()
         except GrownError:
             return START_AGAIN
     return 0
