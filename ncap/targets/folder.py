@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from ncap.targets.buffers import Buffers
 from ncap.targets.class_folders import find, part_folders
 from ncap.targets.contract import Format, Loading, Target
 from ncap.targets.decoding import RULES, SAID, DamagedError, decode_for
@@ -26,6 +27,7 @@ _PARTS = ("train", "val", "test")
 _SHOWN = 3  # files that a message names; the rest are counted
 _TOGETHER = 2**18  # values of pictures that are converted together, beyond the first
 _THREADS = Threads(processors(), "ncap-decoding")
+_BUFFERS = Buffers()
 
 
 class Files(NamedTuple):
@@ -125,7 +127,7 @@ class FolderTarget(Target):
 
     def converted(self, part: str, rows: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
         """The images of a part at `rows`, float32 (b, *shape), decoded by several threads."""
-        read = np.empty((len(rows), *shape), np.float32)
+        read = _BUFFERS.empty((len(rows), *shape))
         own = self.input_shape[2]
 
         def resize(pixels: np.ndarray, spans: Spans, places: np.ndarray) -> None:
