@@ -139,7 +139,7 @@ def rank(
         remarks = dict.fromkeys(names, "" if job.budget is None else _OF_BUDGET.format(job.budget))
         within = {name: resolved[name] for name in names}
         remarks |= _observe_halved(job, within, hash_of_settings, loaded, opened, shown, engine, None, resources)
-        add_scores(wanted, within, loaded, opened, hash_of_settings, job.seed)
+        add_scores(wanted, within, loaded, opened, hash_of_settings, job)
         ranking = ranked(hash_of_settings, names)
     ranking = replace(ranking, table=_with_remarks(ranking.table, remarks))
     origin = Origin(Path(store), hash_of_settings, job, resolved, loaded)
@@ -331,26 +331,38 @@ def add_scores(
     target: "Target",
     store: Store,
     settings: str,
-    seed: int,
+    job: Job,
 ) -> None:
     """Compute the scores of a job's candidates that its store lacks, those that failed once more; each candidate's are committed together.
 
-    settings: the hash of the job's; seed: of the sample that is scored.
+    What is scored is the body that the first run which did not fail started from, on images of the job's size. A candidate of which every
+    run failed is left out; one that builds another body by now has no score, and the note says so.
+
+    settings: the hash of the job's.
     """
     from ncap.records.schema import SCORES
     from ncap.scores.scoring import FAILED, score
+    from ncap.training.initial_body import AsInRun
 
-    job = {"settings": settings, "target": target.name}
-    kept = store.table(SCORES, **job)
+    of_job = {"settings": settings, "target": target.name}
+    kept = store.table(SCORES, **of_job)
     done = set(zip(kept["candidate"], kept["score"], kept["note"].str.startswith(FAILED), strict=True))
     for candidate, one in candidates.items():
         check()
         missing = [name for name in names if (candidate, name, False) not in done]
-        if missing:
-            found = score({candidate: one}, target, missing, seed=seed)
+        runs = (RunKey(settings, target.name, candidate, run) for run in range(job.runs))
+        sound = next((key for key in runs if not _has_failed(store, key, job.epochs)), None)
+        if missing and sound is not None:
+            trained = AsInRun(job, one, sound.run, store.body(sound))
+            found = score({candidate: trained}, target, missing, seed=job.seed, size=job.size)
             store.add_scores(
-                [{str(name): value for name, value in row.items()} | job for row in found.to_dict("records")]
+                [{str(name): value for name, value in row.items()} | of_job for row in found.to_dict("records")]
             )
+
+
+def _has_failed(store: Store, key: RunKey, epochs: int) -> bool:
+    failure = store.failure(key)
+    return failure is not None and failure[0] <= epochs
 
 
 def _facts(store: Store, parameters: Mapping[str, Any], target: "Target") -> dict[str, Any]:

@@ -212,7 +212,7 @@ class Halving:
             job, candidates, self.target, self.store, self.progress, self.engine, limits, self.resources, page
         )
         needed = wanted_scores(None, self.rule)
-        add_scores(needed, {name: candidates[name] for name in kept}, self.target, self.store, self.settings, job.seed)
+        add_scores(needed, {name: candidates[name] for name in kept}, self.target, self.store, self.settings, job)
         self.reached |= dict.fromkeys(kept, epochs)
         ranking = self._of_round(self.settings, kept, epochs)
         if (ranking.table["status"] == "failed").all():

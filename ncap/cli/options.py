@@ -81,6 +81,13 @@ def seed(of: str) -> Decorator:
     return click.option("--seed", type=click.IntRange(0), default=0, help=f"Seed of {of}.")
 
 
+def size(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --size."""
+    from ncap.job import settings as all_settings
+
+    return _option(all_settings()["size"])(function)
+
+
 def splits(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options --validation, --test and --on-bad, which say how a target is loaded."""
     from ncap.job import settings as all_settings

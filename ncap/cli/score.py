@@ -25,6 +25,7 @@ from ncap.cli.printer import format_option, print_table
     default=None,
     help="CSV file of accuracies on other targets: target,candidate,accuracy.",
 )
+@options.size
 @options.seed("splits and samples")
 @format_option
 def score(
@@ -34,6 +35,7 @@ def score(
     n: int,
     error: bool,
     history: Path | None,
+    size: int | None,
     seed: int,
     format: str,
 ) -> None:
@@ -49,4 +51,5 @@ def score(
     from ncap.scores.scoring import score as score_candidates
 
     known = None if history is None else read_truth(history)
-    print_table(score_candidates(candidates, target, chosen, n=n, seed=seed, history=known, error=error), format)
+    found = score_candidates(candidates, target, chosen, n=n, seed=seed, history=known, error=error, size=size)
+    print_table(found, format)

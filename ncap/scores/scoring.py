@@ -37,6 +37,7 @@ def score(
     seed: int = 0,
     history: "pd.DataFrame | None" = None,
     error: bool = False,
+    size: int | None = None,
 ) -> "pd.DataFrame":
     """Score one or more candidates on a target, without training any.
 
@@ -47,15 +48,17 @@ def score(
         n: images of the training part that are scored, at most; a stratified sample.
         seed: of that sample, and of the splits where the target has none.
         history: accuracies that candidates reached on other targets, columns target, candidate, accuracy; for the score mean_rank. Rows
-            of the target itself are not read.
+            of the target itself are not read, however its name is written.
         error: whether to estimate how far another sample of the same size would lead from each value, which takes five times as long.
+        size: side of the square images that the candidates are given, for those that take several sizes, as in `ncap.rank`.
 
     Returns: columns candidate, score, value, seconds, note, a row per candidate and score; with `error` also error after the value, the
     standard error of sampling, NaN for a score of no sample. Larger values are better; where a score is not defined its value is NaN and
     the note says why. `seconds` is the time of the score itself and of the forward pass before it, which the scores of a candidate share;
     building the candidate is not counted.
 
-    Raises: ValueError or TypeError for an argument that cannot be used. A candidate that cannot be built or run has NaN in every row.
+    Raises: ValueError or TypeError for an argument that cannot be used, such as a size that a candidate does not take. A candidate that
+    cannot be built or run has NaN in every row.
 
     >>> import ncap
     >>> ncap.score("mlp", "digits", "log_me", n=100)[["candidate", "score"]]
@@ -70,6 +73,9 @@ def score(
     n, seed, error = whole_number("n", n, least=1), seed_number(seed), switch("error", error)
     elsewhere = _accuracies(history)
     chosen = candidates.resolve(candidate)
+    if size is not None:
+        size = whole_number("size", size, least=1)
+        chosen = {name: one.at_size(size) for name, one in chosen.items()}
     framework.load()
     loaded = targets.load(target, seed)
     rows = loaded.sample_rows("train", n, seed)
@@ -77,7 +83,7 @@ def score(
     lines = []
     with framework.quiet_tracing():
         for name, one in chosen.items():
-            inputs = Inputs(one, loaded, rows, known.get(name, ()))
+            inputs = Inputs(one, loaded, rows, known.get(name, ()), size)
             lines += [{"candidate": name, "score": each.name, **_timed(each, inputs, error)} for each in wanted]
     columns = ["candidate", "score", "value", *["error"] * error, "seconds", "note"]
     return pd.DataFrame(lines, columns=columns)
@@ -103,12 +109,18 @@ class Inputs:
 
     Args:
         places: the candidate's, on other targets (`ncap.scores.static.known.places`).
+        size: side of the images; None leaves the sides that a model does not fix to the target.
     """
 
     def __init__(
-        self, candidate: "Candidate", target: "Target", rows: np.ndarray, places: tuple[float, ...] = ()
+        self,
+        candidate: "Candidate",
+        target: "Target",
+        rows: np.ndarray,
+        places: tuple[float, ...] = (),
+        size: int | None = None,
     ) -> None:
-        self.candidate, self.target, self.rows, self.places = candidate, target, rows, places
+        self.candidate, self.target, self.rows, self.places, self.size = candidate, target, rows, places, size
         self.y = target.labels("train")[rows]
         self._made: dict[str, tuple[tuple[Any, ...] | str, float]] = {}
 
@@ -142,7 +154,7 @@ class Inputs:
         started = time.perf_counter()
         if reason := _not_a_body(self._body):
             return reason, 0.0
-        images = self.target.read("train", self.rows, self._body.input_shape[1:])
+        images = self.target.read("train", self.rows, self._shape(self._body))
         return (self._body, *images), time.perf_counter() - started
 
     def _known(self) -> tuple[tuple[Any, ...] | str, float]:
@@ -153,12 +165,23 @@ class Inputs:
         adds = count_multiply_adds(self._body) if one.multiply_adds is None else one.multiply_adds
         return (Known(parameters, adds, one.source_accuracy, self.places),), 0.0
 
+    def _shape(self, model: "keras.Model") -> tuple[int | None, ...]:
+        """(h, w, c) that a model is given: its own sides, and of those that it leaves open the size that was asked for."""
+        shape: tuple[int | None, ...] = model.input_shape[1:]
+        if self.size is None or len(shape) != 3:
+            return shape
+        if model is self._body and any(side not in (None, self.size) for side in shape[:2]):
+            raise ValueError(
+                f"size={self.size}: the body takes images of {shape[0]} x {shape[1]} only; leave the size out"
+            )
+        return *(side or self.size for side in shape[:2]), shape[2]
+
     def _outputs(self, model: "keras.Model", headed: bool = False) -> tuple[tuple[Any, ...] | str, float]:
         """What a model returns for the sample, and the labels."""
         started = time.perf_counter()
         if not headed and (reason := _not_a_body(model)):
             return reason, 0.0
-        batches = self.target.batches("train", self.rows, BATCH_SIZE, model.input_shape[1:])
+        batches = self.target.batches("train", self.rows, BATCH_SIZE, self._shape(model))
         outputs = np.concatenate([_pooled(_wide(model.predict_on_batch(x))) for x, _ in batches])
         made = (outputs, self.y) if np.isfinite(outputs).all() else "the network returns NaN or infinity"
         return made, time.perf_counter() - started

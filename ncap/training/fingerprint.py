@@ -56,6 +56,18 @@ def same_body(stored: str, own: str) -> bool:
     return weights == own_weights and (not comparable or rest == own_rest)
 
 
+def check_same_body(candidate: str, own: str, stored: str) -> None:
+    """Raise ValueError if a run started from another body than this; "" stands for one that is not known.
+
+    >>> check_same_body("mlp", "ab:3.15.1:cd", "")
+    """
+    if stored and not same_body(stored, own):
+        raise ValueError(
+            f"the body of {candidate!r} is not the one whose epochs the store has (fingerprint {own}, stored {stored}); give it another "
+            "name or use another store"
+        )
+
+
 def architecture_fingerprint(body: "keras.Model") -> str:
     """The first 8 hexadecimal digits of the SHA-256 of a model's architecture."""
     return hashlib.sha256(described_model(body).encode()).hexdigest()[:8]

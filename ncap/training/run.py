@@ -30,7 +30,7 @@ from ncap.training.buffers import Buffer, buffers
 from ncap.training.confusion import ConfusionMetric
 from ncap.training.evaluation import evaluate
 from ncap.training.failure import TrainingFailedError, describe
-from ncap.training.fingerprint import body_fingerprint, fingerprint, same_body
+from ncap.training.fingerprint import body_fingerprint, check_same_body, fingerprint, same_body
 from ncap.training.seeds import derived_seed
 from ncap.training.tick import Start, State, Tick
 from ncap.training.unkept import check_nothing_unkept
@@ -96,13 +96,7 @@ class Training:
 
     def __init__(self, job: Job, candidate: "Candidate", target: "Target", run: int = 0) -> None:
         self.job, self.candidate, self.target, self.run = job, candidate, target, run
-        if job.precision is not None:  # whoever trains puts the user's own back, with `clear_session`
-            keras.config.set_dtype_policy(job.precision)
-        keras.utils.set_random_seed(derived_seed(job.seed, candidate.name, run, "body"))
-        body = candidate.build()
-        if not isinstance(body, keras.Model):
-            raise TypeError(f"the factory of {candidate.name!r} must return a keras.Model, got {type(body).__name__}")
-        _check_fresh(candidate.name, body)
+        body = initial_body(job, candidate, run)
         self.fingerprint = body_fingerprint(body)
         self.model = _compiled(job, body, target.classes, derived_seed(job.seed, run, "probe"))
         self.shape = _input_shape(job, candidate, body)
@@ -121,11 +115,7 @@ class Training:
 
     def check_body(self, stored: str) -> None:
         """Raise ValueError if the run started from another body than this; "" means that none is known."""
-        if stored and not same_body(stored, self.fingerprint):
-            raise ValueError(
-                f"the body of {self.candidate.name!r} is not the one whose epochs the store has (fingerprint {self.fingerprint}, stored "
-                f"{stored}); give it another name or use another store"
-            )
+        check_same_body(self.candidate.name, self.fingerprint, stored)
 
     def begins(self, state: State) -> bool:
         """Whether a state belongs to a run that started from this body, and fits its variables; a checkpoint may outlive its store."""
@@ -298,6 +288,23 @@ class _Steps(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Raise KeyboardInterrupt if it was pressed."""
         check()
+
+
+def initial_body(job: Job, candidate: "Candidate", run: int = 0) -> keras.Model:
+    """The body that a run starts from: whatever is random about it is drawn from the run's own seed.
+
+    It sets Keras' precision to the job's; the caller puts the user's own back, as `clear_session` does.
+
+    Raises: whatever the candidate raises; TypeError if it does not build a Keras model, ValueError for one that was trained already.
+    """
+    if job.precision is not None:
+        keras.config.set_dtype_policy(job.precision)
+    keras.utils.set_random_seed(derived_seed(job.seed, candidate.name, run, "body"))
+    body = candidate.build()
+    if not isinstance(body, keras.Model):
+        raise TypeError(f"the factory of {candidate.name!r} must return a keras.Model, got {type(body).__name__}")
+    _check_fresh(candidate.name, body)
+    return body
 
 
 def _compiled(job: Job, body: keras.Model, classes: int, seed: int) -> keras.Model:

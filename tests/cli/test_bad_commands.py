@@ -239,6 +239,7 @@ LIGHT = [
     *targets("score"),
     *ranges("score", "--seed", 0),
     *ranges("score", "--images", 1),
+    *ranges("score", "--size", 1),
     Wrong("score", "--names", "log_mee", ("unknown score 'log_mee'; did you mean 'log_me'?",)),
     Wrong("score", "--names", "", ("unknown score ''",)),
     *ranges("report", "--epochs", 1),
