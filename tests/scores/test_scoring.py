@@ -262,3 +262,20 @@ def test_the_error_is_a_column_where_it_is_asked_for():
     assert 0 < table["error"]["log_me"] < 0.2
     assert table["error"].isna().tolist() == [False, True, True]
     assert math.isnan(sampling_error(SCORES.get("log_me"), [[1.0], [2.0]], [0, 1]))  # not five groups
+
+
+@pytest.mark.parametrize("per_class", [1, 2, 3, 7])
+def test_a_fifth_of_the_sample_is_left_out_also_of_small_classes(per_class):
+    """Of classes of two, a half was left out twice and nothing three times."""
+    n, sizes = 30 * per_class, []
+
+    def mean(z, y):
+        sizes.append(len(y))
+        return float(np.mean(z))
+
+    y = np.random.default_rng(0).permutation(np.repeat(np.arange(30), per_class))
+    values = np.random.default_rng(1).normal(size=400 * n).reshape(400, n, 1)
+    errors = [sampling_error(told(mean), z, y) for z in values]
+    assert set(sizes) == {n - n // 5}
+    # The root of a mean of 400 squares, each of four degrees of freedom, is known to 1.8 %.
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(1 / math.sqrt(n), rel=0.07)
