@@ -6,6 +6,7 @@ A file is recognised by its columns; a new one is one `Layout` in `LAYOUTS`. Not
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,8 @@ def read_curves(path: str | Path, layout: Layout | None = None) -> "dict[str, pd
     Args:
         layout: what the columns mean; None takes the entry of `LAYOUTS` that fits.
 
-    Raises: ValueError for a file that cannot be read, that has other columns, or whose accuracies are no fractions.
+    Raises: ValueError for a file that cannot be read, that has other columns, or whose accuracies are no fractions; an infinite accuracy
+    or fact is none, while the loss of a training that diverged may be infinite.
     """
     import pandas as pd
 
@@ -94,6 +96,8 @@ def read_curves(path: str | Path, layout: Layout | None = None) -> "dict[str, pd
     try:
         observations = checked_table(OBSERVATIONS, _observations(known, rows, names))
         scores = checked_table(SCORES, _scores(known, rows, names))
+        _check_finite(observations, "val_accuracy")
+        _check_finite(scores, "value")
     except (ValueError, TypeError) as error:
         raise ValueError(f"{file}: {error}") from error
     return {"observations": observations, "scores": scores}
@@ -112,6 +116,17 @@ def import_curves(path: str | Path, store: str | Path, layout: Layout | None = N
         settings = opened.add_settings(_parameters(known), {"source": known.source})
         kept = {OBSERVATIONS.name: OBSERVATIONS, SCORES.name: SCORES}
         return opened.merge({name: (kept[name], rows.assign(settings=settings)) for name, rows in tables.items()})
+
+
+def _check_finite(table: "pd.DataFrame", column: str) -> None:
+    """Raise ValueError for an infinite number, which tables of records would take for a missing one."""
+    endless = table[table[column].abs() == inf]
+    if len(endless):
+        first = endless.iloc[0]
+        what = f"epoch {first['tick']}" if "tick" in table else f"the score {first['score']!r}"
+        raise ValueError(
+            f"{column} of network {first['candidate']!r:.80} is {first[column]:g} at {what}; leave the cell empty where it is not known"
+        )
 
 
 def _layout_of(file: Path, columns: list[str]) -> Layout:

@@ -71,6 +71,11 @@ def test_a_layout_of_ones_own(tmp_path):
         ("a,b\n1,2\n", r"those of no known collection \(naap440, metaqnn_cifar10\); it has a, b; pass a Layout"),
         (METAQNN + "n,c,1,1,1,50,60,70\n", "val_accuracy must be numbers in 0..1, got 50; pass fractions, not percent"),
         (METAQNN + "n,c,1,1,1,high,0.5,0.5\n", "val_accuracy must hold numbers"),
+        (
+            METAQNN + "n,c,1,1,1,0.4,inf,0.5\n",
+            "val_accuracy of network 'net0001' is inf at epoch 2; leave the cell empty",
+        ),
+        (METAQNN + "n,c,-inf,1,1,0.4,0.5,0.5\n", "value of network 'net0001' is -inf at the score 'parameters'"),
         ("", "cannot be read as a CSV file of learning curves"),
     ],
 )
