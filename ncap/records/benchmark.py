@@ -4,6 +4,7 @@ It lies in the repository (`benchmarks/evidence/table`), not in the package: Par
 SHA-256 of each. Its data card says where the numbers come from and what they cannot tell.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -226,10 +227,15 @@ def finals(observations: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def truth(observations: "pd.DataFrame", failures: "pd.DataFrame") -> "pd.DataFrame":
-    """How the candidates ended: means over their runs; a failed run is left out, and with it a candidate that has no other."""
+    """How the candidates ended: means over their runs; a failed run is left out, and with it a candidate that has no other.
+
+    Warns of a job whose runs ended after different numbers of epochs: neither their mean nor their candidates compare.
+    """
     run = ["settings", "target", "candidate", "run"]
     ended = finals(observations).merge(failures[run].drop_duplicates(), on=run, how="left", indicator="lost")
-    groups = ended[ended["lost"] == "left_only"].groupby(run[:3], sort=False)
+    ended = ended[ended["lost"] == "left_only"]
+    _warn_of_lengths(ended)
+    groups = ended.groupby(run[:3], sort=False)
     table = groups.agg(
         accuracy=("accuracy", "mean"),
         std=("accuracy", "std"),
@@ -238,6 +244,18 @@ def truth(observations: "pd.DataFrame", failures: "pd.DataFrame") -> "pd.DataFra
         runs=("run", "size"),
     )
     return table.reset_index().astype(TRUTH.types)
+
+
+def _warn_of_lengths(ended: "pd.DataFrame") -> None:
+    for (settings, target), runs in ended.groupby(["settings", "target"], sort=False):
+        first, last = runs.loc[runs["epochs"].idxmin()], runs.loc[runs["epochs"].idxmax()]
+        if first["epochs"] < last["epochs"]:
+            one, other = (f"{row['candidate']}, run {row['run']}, after {row['epochs']:g}" for row in (first, last))
+            warnings.warn(
+                f"truth: the runs of job {settings} on {target} ended after different numbers of epochs ({one}; {other}), so that their "
+                "accuracies do not compare; leave out the shorter ones",
+                stacklevel=3,
+            )
 
 
 def _folder(path: str | Path | None) -> Path:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import ncap
+from ncap.records import benchmark
 from ncap.records.benchmark import JOBS, STORED, load_benchmark
 from ncap.records.parts import MANIFEST, add_parts, parts, read_table
 from ncap.records.schema import OBSERVATIONS, READINGS, SCORES
@@ -97,6 +98,23 @@ def test_a_failed_run_is_left_out_of_the_truth(tmp_path):
     truth = load_benchmark(tmp_path).truth.set_index("candidate")
     assert truth["runs"].to_dict() == {"a": 1, "c": 2}
     assert truth.loc["a", "accuracy"] == pytest.approx(0.75)
+
+
+def test_runs_of_different_lengths_are_no_truth_without_a_warning(recwarn):
+    """They were averaged, and nothing was said."""
+    whole, longer = made(runs=1), made(epochs=8)
+    rows = longer["observations"].query("run == 1 and candidate == 'b'")
+    observations = pd.concat([whole["observations"], rows])
+    with pytest.warns(
+        UserWarning,
+        match="job s1 on digits ended after different numbers of epochs .a, run 0, after 6; b, run 1, after 8",
+    ):
+        benchmark.truth(observations, whole["failures"])
+    lost = pd.DataFrame([{"settings": "s1", "target": "digits", "candidate": "b", "run": 1, "epoch": 9, "reason": ""}])
+    recwarn.clear()
+    benchmark.truth(observations, lost)
+    benchmark.truth(longer["observations"], longer["failures"])
+    assert not recwarn.list
 
 
 def load_columns(name):
