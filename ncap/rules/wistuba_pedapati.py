@@ -15,7 +15,9 @@ class WistubaPedapati(Learned):
     """A pairwise ranking model: P(i ends above j) = 1 / (1 + exp(f(x_j) - f(x_i))), fitted to pairs of the same target.
 
     x holds the accuracies seen and their first and second differences, standardised over the history, and f is linear: a logistic
-    regression on x_i - x_j without a constant. The prediction is the score f(x), which only orders.
+    regression on x_i - x_j without a constant. The prediction is the score f(x), which only orders, and only candidates that were seen at
+    the same epochs: for other epochs another f is fitted, whose unit and origin are its own, so that nothing follows from two scores of
+    which one was made after 5 epochs and one after 10. `ncap.compare` warns where it compares such candidates.
 
     What is simpler than in the source (Wistuba and Pedapati 2020, ICML, arXiv 2006.03361):
 
