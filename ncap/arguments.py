@@ -262,6 +262,15 @@ def is_name(value: Any) -> bool:
     return isinstance(value, str) and value != "" and value == value.encode(errors="ignore").decode()
 
 
+def same_name(one: str, other: str) -> bool:
+    """Whether two names are one but for capitals and the blanks around them.
+
+    >>> same_name("Digits ", "digits"), same_name("digits", "digits2")
+    (True, False)
+    """
+    return one.strip().casefold() == other.strip().casefold()
+
+
 def path_text(name: str, value: Any) -> str:
     """A path as text. Raises TypeError for anything else, ValueError for an empty path, which would mean the current folder."""
     if not isinstance(value, str | os.PathLike):

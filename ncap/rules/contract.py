@@ -273,6 +273,11 @@ class Outcome(NamedTuple):
         return self.target, self.curve.candidate
 
 
+def _folded(target: str, candidate: str) -> tuple[str, str]:
+    """A pair as what is learned from and what is judged are compared: "Digits" and "digits" are one target."""
+    return target.strip().casefold(), candidate
+
+
 class Rule(ABC):
     """A rule predicts the accuracy of one candidate at the end of training from what was seen of it, or only orders candidates.
 
@@ -289,7 +294,8 @@ class Rule(ABC):
     8. A rule that `learns` falls back before it is fitted; then it keeps the other laws. One that does not refuses to be fitted.
     9. `predict_many` gives what `predict` gives, curve by curve.
     10. A rule is not fitted to what it is judged on: `fit` refuses the outcome of a pair of target and candidate that it will be asked
-        about, and what judges rules (`ncap.predict`, `ncap.compare`, rankings) refuses a rule that has learned from such a pair.
+        about, and what judges rules (`ncap.predict`, `ncap.compare`, rankings) refuses a rule that has learned from such a pair. Targets
+        whose names differ in capitals alone count as one.
 
     A rule's class has the attributes:
         name: by which it is registered and printed.
@@ -311,6 +317,7 @@ class Rule(ABC):
     is_accuracy: ClassVar[bool] = True
     scale_free: ClassVar[bool] = True
     learned_from: frozenset[tuple[str, str]] = frozenset()
+    _learned: frozenset[tuple[str, str]] = frozenset()
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Refuse a class that defines `fit` and would not refuse what it is judged on."""
@@ -339,8 +346,8 @@ class Rule(ABC):
         """
         if not self.learns:
             raise TypeError(f"the rule {self.name!r} does not learn; call predict without fit")
-        asked = {(str(target), str(candidate)) for target, candidate in judged}
-        if known := [outcome.pair for outcome in history if outcome.pair in asked]:
+        asked = {_folded(str(target), str(candidate)) for target, candidate in judged}
+        if known := [outcome.pair for outcome in history if _folded(*outcome.pair) in asked]:
             raise ValueError(
                 f"history holds the outcome of {known[0][1]!r:.80} on {known[0][0]!r:.80} ({len(known)} of them in all), which the rule "
                 f"{self.name!r} is judged on; leave them out"
@@ -348,6 +355,7 @@ class Rule(ABC):
         fitted = deepcopy(self)  # `learn` may change in place what the rule holds
         fitted.learn(list(history))
         fitted.learned_from = frozenset(outcome.pair for outcome in history)
+        fitted._learned = frozenset(_folded(*pair) for pair in fitted.learned_from)
         return fitted
 
     def learn(self, history: list[Outcome]) -> None:
@@ -356,7 +364,7 @@ class Rule(ABC):
 
     def check_judged(self, target: str, candidate: str) -> None:
         """Raise ValueError where the rule has learned from this candidate on this target."""
-        if (target, candidate) in self.learned_from:
+        if _folded(target, candidate) in self._learned:
             raise ValueError(
                 f"the rule {self.name!r} has learned from {candidate!r:.80} on {target!r:.80}, which it is asked about; fit it to a "
                 "history without that outcome"

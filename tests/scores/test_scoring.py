@@ -237,6 +237,9 @@ def test_the_order_on_other_targets_is_a_score_and_that_on_the_target_is_not_rea
     table = ncap.score("mlp,plain,dense,residual", "digits", "mean_rank", n=10, history=history)
     assert table["value"].tolist()[:3] == [0.5, 0.5, 0.5]  # 1 and 0; 0 and 1; the middle of three
     assert math.isnan(table["value"][3])
+    spelled = pd.concat([history, history[-2:].assign(target=" Digits")])
+    again = ncap.score("mlp,plain,dense,residual", "digits", "mean_rank", n=10, history=spelled)
+    assert again["value"].tolist()[:3] == [0.5, 0.5, 0.5]
     with pytest.raises(ValueError, match="accuracy"):
         ncap.score("mlp", "digits", "mean_rank", history=history.assign(accuracy="good"))
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ncap.arguments import same_name
+
 
 @dataclass(frozen=True)
 class Known:
@@ -23,7 +25,7 @@ class Known:
 
 
 def places(accuracies: dict[str, dict[str, float]], target: str) -> dict[str, tuple[float, ...]]:
-    """Candidate -> its place on every target but `target` on which it and another candidate have an accuracy.
+    """Candidate -> its place on every target but `target`, however that is written, on which it and another candidate have an accuracy.
 
     accuracies: target -> candidate -> accuracy, of which NaN ones are passed over. The place of r of m is (m - r) / (m - 1), and equal
     accuracies share the mean of their places.
@@ -34,7 +36,7 @@ def places(accuracies: dict[str, dict[str, float]], target: str) -> dict[str, tu
     found: dict[str, tuple[float, ...]] = {}
     for other, of_candidates in accuracies.items():
         tried = {name: value for name, value in of_candidates.items() if np.isfinite(value)}
-        if other == target or len(tried) < 2:
+        if same_name(other, target) or len(tried) < 2:
             continue
         values = np.array(list(tried.values()))
         for name, value in tried.items():
