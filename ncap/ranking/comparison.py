@@ -1,5 +1,6 @@
 """Rules beside each other and beside the truth: one long table of rule by candidate, and how well each rule orders."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from os import PathLike
@@ -42,6 +43,14 @@ def compare(
     candidates of the same target, in five parts of which each is predicted from the other four. What such a rule was fitted to was
     trained to the end, which `seconds` does not count. It learns from validation accuracies, as `ncap.ranking.outcomes` says.
 
+    What these numbers do not say:
+
+    1. In five parts, a rule that knows nothing comes out below rho = 0. If it predicts the mean end of those that it was fitted to, a part
+       of candidates that end high is predicted from the lower rest, and a part that ends low from the higher rest.
+    2. Seconds that scores took are charged to no rule, also not to those that read them; `ncap.score` says what they are.
+    3. Regret is counted from the best network among those with a true accuracy. Where the best of all is missing from the truth or from
+       the records, what is lost by not having it is in no row.
+
     Args:
         records: a store's path, or its tables: {"observations": table, ...}; of each target the newest job.
         truth: columns target, candidate, accuracy (0..1): what the networks really ended with.
@@ -62,8 +71,11 @@ def compare(
     Candidates are ordered by the prediction before it is clipped; one without a prediction comes last, one without a true accuracy is
     left out.
 
+    Warns where candidates are compared that have been trained for different numbers of epochs, and where a rule learns from such.
+
     Raises: TypeError or ValueError for an unknown rule, a target without records, a rule that has learned from what it is judged on,
-    seconds that were not recorded, and for tables that break the schema.
+    a rule that learns from targets on which the reading it reads was not taken, seconds that were not recorded, and for tables that break
+    the schema.
 
     >>> import pandas as pd
     >>> seen = pd.DataFrame([{"settings": "s", "target": "digits", "candidate": name, "run": 0, "tick": t, "epoch": t,
@@ -89,6 +101,8 @@ def compare(
         if ticks is not None or not budgets:
             rows += [trial.row(rule, count) for count in _counts(ticks, job) for rule in chosen]
         rows += [trial.row(rule, trial.affordable(rule, each), each) for each in budgets for rule in chosen]
+        for remark in trial.remarks:
+            warnings.warn(remark, stacklevel=2)
     return pd.DataFrame(rows, columns=list(COMPARISON.names)).astype(COMPARISON.types)
 
 

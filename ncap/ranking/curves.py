@@ -1,5 +1,6 @@
 """From the tables of a job to what a rule reads of each candidate: the mean over the runs that did not fail."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -149,6 +150,24 @@ def by_candidate(records: Records, reading: str, horizon: float = HORIZON) -> li
         )
         for name in records.candidates
     ]
+
+
+def unequal_ends(seen: Sequence[Seen]) -> str:
+    """Which candidate's curve ends first and which last, where they end after different numbers of epochs; "" where they do not.
+
+    Failed candidates are left out. Of several runs, each counts at the last tick that all of them have.
+    """
+    ends: dict[str, list[float]] = {}
+    for one in seen:
+        curve = one.curve.having("val_accuracy")
+        if len(curve) and not one.failed:
+            epochs = one.finished.loc[one.finished["tick"] == curve.tick[-1], "epoch"].dropna()
+            ends[one.candidate] = epochs.tolist()
+    known = [(epoch, name) for name, epochs in ends.items() for epoch in epochs]
+    if len({epoch for epoch, _ in known}) < 2:
+        return ""
+    (least, first), (most, last) = min(known), max(known)
+    return f"{first!r:.80} after {least:g} epochs and {last!r:.80} after {most:g}"
 
 
 def by_run(seen: Seen) -> dict[int, Seen]:

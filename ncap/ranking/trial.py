@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ncap.arguments import one_of
+from ncap.arguments import one_of, same_name
 from ncap.ranking import bootstrap
 from ncap.ranking.agreement import kendall, regret, spearman, weighted_tau
-from ncap.ranking.curves import Seen, by_candidate, checked_reading, seconds_of_readings
-from ncap.ranking.outcomes import outcomes, outcomes_of
+from ncap.ranking.curves import Seen, by_candidate, checked_reading, seconds_of_readings, unequal_ends
+from ncap.ranking.outcomes import outcomes_of
 from ncap.ranking.prediction import rule_predictions
 from ncap.records.loading import load, targets_of
 from ncap.records.tables import Records
@@ -39,7 +39,7 @@ class History:
 
     records: "str | PathLike[str] | Records | Mapping[str, pd.DataFrame]"
     source: str | None = None
-    _known: dict[str, list[Outcome]] = field(default_factory=dict)
+    _known: dict[tuple[str, str], tuple[bool, list[Outcome]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the source."""
@@ -53,19 +53,35 @@ class History:
 
     def source_for(self, target: str) -> str:
         """What a rule that is judged on this target learns from. Raises ValueError where that is targets, and there is no other."""
-        others = any(other != target for other in self.targets)
+        others = bool(self.others(target))
         if self.source == "targets" and not others:
             raise ValueError(
                 f"learn_from: the records hold no target but {target!r:.80}; pass records of several, or learn_from='candidates'"
             )
         return self.source or ("targets" if others else "candidates")
 
-    def of_others(self, target: str) -> list[Outcome]:
-        """The outcomes on every other target; of each, the newest job."""
-        for other in self.targets:
-            if other != target and other not in self._known:
-                self._known[other] = outcomes(load(self.records, target=other))
-        return [outcome for other in self.targets if other != target for outcome in self._known[other]]
+    def others(self, target: str) -> list[str]:
+        """The targets that are another than this, however it is written."""
+        return [other for other in self.targets if not same_name(other, target)]
+
+    def of_others(self, target: str, reading: str, reads: bool) -> list[Outcome]:
+        """The outcomes on every other target, of each the newest job, with the readings that the rule will be asked with.
+
+        reads: whether the rule reads them. Raises ValueError where it does, and the records of a target have none of that name.
+        """
+        known = []
+        for other in self.others(target):
+            if (other, reading) not in self._known:
+                seen = by_candidate(load(self.records, target=other), reading)
+                self._known[other, reading] = any(one.rows["read"].any() for one in seen), outcomes_of(seen)
+            read, ends = self._known[other, reading]
+            if reads and reading and not read:
+                raise ValueError(
+                    f"learn_from: the records of {other!r:.80} hold no {reading!r:.80}, which the rule reads on {target!r:.80}; take that "
+                    "reading there too, or pass learn_from='candidates'"
+                )
+            known += ends
+        return known
 
 
 @dataclass
@@ -77,12 +93,14 @@ class Trial:
         truth: the accuracies that came true, by candidate.
         horizon: as `ncap.compare` takes it.
         history: what rules may learn from.
+        remarks: what must be known of the rows that were made.
     """
 
     job: Records
     truth: "pd.Series[float]"
     horizon: float | None
     history: History
+    remarks: list[str] = field(default_factory=list)
     _seen: dict[int | None, list[Seen]] = field(default_factory=dict)
     _spending: dict[tuple[int | None, bool], float] = field(default_factory=dict)
 
@@ -121,6 +139,11 @@ class Trial:
             )
             seen = by_candidate(cut, reading, rest)
             self._seen[count] = [_unseen(one) for one in seen] if count == 0 else seen
+            if count != 0 and (unequal := unequal_ends(seen)):
+                after = "all ticks" if count is None else f"{count} ticks"
+                self.remarks.append(
+                    f"after {after} on {self.job.target!r:.80}, {unequal} are compared: their accuracies do not compare"
+                )
         return self._seen[count]
 
     def predictions(self, rule: Rule, seen: Sequence[Seen]) -> tuple[str, dict[str, Prediction]]:
@@ -130,7 +153,7 @@ class Trial:
             return "given" if rule.learns else "", dict(zip(names, rule_predictions(seen, rule), strict=True))
         source = self.history.source_for(self.job.target)
         made: dict[str, Prediction] = {}
-        for part, ends in self._parts(seen, source):
+        for part, ends in self._parts(seen, source, _reads(rule)):
             fitted = rule.fit(ends, [(one.target, one.candidate) for one in part])
             made |= zip((one.candidate for one in part), rule_predictions(part, fitted), strict=True)
         return source, made
@@ -163,10 +186,10 @@ class Trial:
         first = readings[readings["reading"] == checked_reading(self.job, None)]
         return self._cost + _seconds_by_tick(first, "seconds", last_tick(self.job))
 
-    def _parts(self, seen: Sequence[Seen], source: str) -> list[tuple[list[Seen], list[Outcome]]]:
+    def _parts(self, seen: Sequence[Seen], source: str, reads: bool) -> list[tuple[list[Seen], list[Outcome]]]:
         """Groups of candidates, each with the outcomes that a rule learns from to predict it."""
         if source == "targets":
-            return [(list(seen), self.history.of_others(self.job.target))]
+            return [(list(seen), self.history.of_others(self.job.target, checked_reading(self.job, None), reads))]
         order = np.random.default_rng(0).permutation(len(seen))
         parts = [[seen[i] for i in sorted(part)] for part in np.array_split(order, min(PARTS, max(len(seen), 1)))]
         made = []

@@ -188,3 +188,62 @@ def test_the_horizon_is_the_last_epoch_of_the_records_or_the_one_given():
         spy = Spy()
         compare(made, both, [spy], ticks=ticks, horizon=horizon)
         assert {at for part in spy.log for *_, at in part["judged"]} == {expected}
+
+
+class Reader(Spy):
+    """Writes down the readings that it learns from as well."""
+
+    name, needs = "reader", ("val_accuracy", "beta_eff")
+
+    def learn(self, history):
+        super().learn(history)
+        self.log[-1]["beta"] = {end.curve.candidate: end.curve.beta_eff.tolist() for end in history}
+
+
+def test_other_targets_are_learned_from_in_the_reading_that_is_asked_for():
+    """Of each other target the reading written first was taken, whatever that was."""
+    both = of_two_targets()
+    there, first = both["readings"]["target"] == "letters", both["readings"]["reading"].iloc[0]
+    gradient = both["readings"][there].assign(reading="gradient", beta_eff=7.0)
+    mixed = both | {"readings": pd.concat([both["readings"][~there], gradient, both["readings"][there]])}
+    spy = Reader()
+    compare(mixed, truth("digits", **TOPS), [spy], ticks=2)
+    assert spy.log[0]["beta"] == {"a": [1.0] * 6, "x": [1.0] * 6}
+    lacking = both | {"readings": pd.concat([both["readings"][~there], gradient])}
+    with pytest.raises(ValueError, match=f"records of 'letters' hold no '{first}', which the rule reads on 'digits'"):
+        compare(lacking, truth("digits", **TOPS), [Reader()], ticks=2)
+    assert compare(lacking, truth("digits", **TOPS), [Spy()], ticks=2)["learned_from"].tolist() == ["targets"]
+
+
+def test_a_target_that_is_written_otherwise_is_not_learned_from():
+    """It held the ends of the candidates that the rule was then judged on."""
+    here = tables(**{name: rising(top) for name, top in TOPS.items()})
+    both = {name: pd.concat([rows, rows.assign(target="Digits ")]) for name, rows in here.items()}
+    spy = Spy()
+    assert compare(both, truth("digits", **TOPS), [spy], ticks=2)["learned_from"].tolist() == ["candidates"]
+    assert {target for part in spy.log for target, _, _ in part["learned"]} == {"digits"}
+    with pytest.raises(ValueError, match="the records hold no target but 'digits'"):
+        compare(both, truth("digits", **TOPS), [Spy()], ticks=2, learn_from="targets")
+    ends = ncap.ranking.outcomes.outcomes(load(both, target="Digits "))
+    with pytest.raises(ValueError, match="history holds the outcome of 'a' on 'Digits '"):
+        Spy().fit(ends, [("digits", "a")])
+    with pytest.raises(ValueError, match="has learned from 'a' on 'digits', which it is asked about"):
+        compare(both, truth("digits", **TOPS), [Spy().fit(ends, [])], ticks=2)
+
+
+class Mean(Rule):
+    """Knows nothing of a candidate, and predicts the mean end of what it was fitted to."""
+
+    name, summary, source, learns, needs = "mean", "the mean end", "this test", True, ()
+
+    def learn(self, history):
+        self.mean = float(np.mean([end.accuracy for end in history]))
+
+    def predict(self, curve, scores):
+        return Prediction.of_accuracy(self.mean, curve)
+
+
+def test_in_five_parts_a_rule_that_knows_nothing_comes_out_below_0():
+    """As the docstring of `compare` says."""
+    made = tables(**{name: rising(top) for name, top in TOPS.items()})
+    assert compare(made, truth("digits", **TOPS), [Mean()], ticks=2)["rho"].item() < -0.3

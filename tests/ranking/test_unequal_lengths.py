@@ -8,7 +8,9 @@ from made_records import line, records, tables
 
 from ncap.ranking.comparison import compare
 from ncap.ranking.order import rank_records
+from ncap.ranking.outcomes import outcomes
 from ncap.ranking.prediction import predict
+from ncap.records.loading import load
 
 
 def test_a_candidate_that_was_observed_less_long_than_others_has_a_note():
@@ -66,3 +68,39 @@ def test_ticks_without_a_row_are_noted():
     kept = {name: rows[rows["tick"] != 3] for name, rows in made.items()}
     assert not predict(made)["note"].str.contains("have no row").any()
     assert predict(kept, "last_seen")["note"].tolist() == ["1 of 6 ticks have no row", "1 of 4 ticks have no row"]
+
+
+def judged(**accuracies):
+    return pd.DataFrame({"target": "digits", "candidate": list(accuracies), "accuracy": list(accuracies.values())})
+
+
+def test_equal_ticks_of_different_epochs_are_compared_with_a_warning(recwarn):
+    """Nothing was said: a tick of one was an epoch, of the other two."""
+    made, truth = tables(a=line(0.8), b=line(0.9)), judged(a=0.8, b=0.9)
+    compare(made, truth, "last_seen", ticks=[2, 4])
+    assert not recwarn.list
+    made["observations"].loc[made["observations"]["candidate"] == "b", "epoch"] *= 2
+    with pytest.warns(UserWarning, match="after 2 ticks on 'digits', 'a' after 2 epochs and 'b' after 4 are compared"):
+        compare(made, truth, ["last_seen", "best_seen"], ticks=2)
+    short = tables(a=line(0.8), b=line(0.9, (4, 3)))
+    with pytest.warns(UserWarning, match="after all ticks on 'digits', 'b' after 2 epochs and 'a' after 4 are"):
+        compare(short, truth, "last_seen")
+    recwarn.clear()
+    compare(short, truth, "last_seen", ticks=2)
+    failed = tables(a=line(0.8), b=line(0.9, (4, 3)), failed=[("b", 0, 3, "x")])
+    compare(failed, truth, "last_seen")
+    # The mean over runs ends where the first of them does, and there all candidates are.
+    compare(tables(a=line(0.8), a_1=line(0.8, (4, 3)), b=line(0.9, (4, 3))), truth, "last_seen")
+    assert not recwarn.list
+
+
+def test_curves_that_are_unfinished_are_learned_from_with_a_warning(recwarn):
+    finished = tables(a=line(0.8), b=line(0.9))
+    outcomes(load(finished))
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match="count as ended where their records end, 'b' after 2 epochs and 'a' after 4:"):
+        outcomes(records(a=line(0.8), b=line(0.9, (4, 3))))
+    there = {name: rows.assign(target="letters") for name, rows in tables(a=line(0.8), b=line(0.9, (4, 3))).items()}
+    both = {name: pd.concat([finished[name], there[name]]) for name in finished}
+    with pytest.warns(UserWarning, match="curves of 'letters' count as ended"):
+        compare(both, judged(a=0.8, b=0.9), "affine_curves", ticks=2)
