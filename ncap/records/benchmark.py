@@ -201,7 +201,7 @@ def finals(observations: "pd.DataFrame") -> "pd.DataFrame":
 
     A run that was continued past an earlier end has test accuracies there too, which do not count.
 
-    accuracy = mean of their test accuracies; rise = mean validation accuracy of these m epochs less that of the m epochs before.
+    The rows may come in any order. accuracy = mean of their test accuracies; rise = mean validation accuracy of these m epochs less that of the m epochs before.
 
     >>> import pandas as pd
     >>> seen = pd.DataFrame({"settings": "s", "target": "t", "candidate": "a", "run": 0, "epoch": [1.0, 2.0, 3.0, 4.0],
@@ -216,7 +216,8 @@ def finals(observations: "pd.DataFrame") -> "pd.DataFrame":
 
     run = ["settings", "target", "candidate", "run"]
     rows = []
-    for key, ticks in observations[observations["epoch"] % 1 == 0].groupby(run, sort=False):
+    for key, given in observations[observations["epoch"] % 1 == 0].groupby(run, sort=False):
+        ticks = given.sort_values("epoch", kind="stable")
         count = int(ticks["test_accuracy"].notna()[::-1].cumprod().sum())
         if count:
             val, test = ticks["val_accuracy"].to_numpy(), ticks["test_accuracy"].to_numpy()[-count:]

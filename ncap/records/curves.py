@@ -41,7 +41,7 @@ class Layout:
     def epochs(self, columns: Sequence[str]) -> list[int]:
         """The epochs of which the file has the accuracy, in order."""
         before, after = map(re.escape, self.accuracy.split("{}"))
-        found = (re.fullmatch(f"{before}([0-9]+){after}", str(name)) for name in columns)
+        found = (re.fullmatch(f"{before}(0|[1-9][0-9]*){after}", str(name)) for name in columns)
         return sorted(int(match[1]) for match in found if match)
 
     def fits(self, columns: Sequence[str]) -> bool:

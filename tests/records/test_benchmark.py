@@ -89,6 +89,17 @@ def test_the_truth_is_the_mean_of_the_last_three_epochs_and_of_the_runs(folder):
     assert truth.loc["a", "rise"] == pytest.approx((a + 1 / 128) * m, abs=1e-6)
 
 
+def test_the_truth_is_the_same_in_whatever_order_the_rows_come():
+    """The last rows were taken for the last epochs."""
+    tables = made()
+    shuffled = tables["observations"].sample(frac=1, random_state=0)
+    found, expected = (
+        benchmark.truth(rows, tables["failures"]).sort_values("candidate", ignore_index=True)
+        for rows in (shuffled, tables["observations"])
+    )
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-12)
+
+
 def test_a_failed_run_is_left_out_of_the_truth(tmp_path):
     tables = made()
     lost = {"settings": "s1", "target": "digits", "run": 1, "epoch": 5, "reason": "the training loss is nan"}

@@ -68,6 +68,8 @@ def test_a_layout_of_ones_own(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        # A number with a leading zero is how no column of theirs is called.
+        (METAQNN.replace("acc_1,acc_2,acc_10", "acc_01,acc_02,acc_x"), "those of no known collection"),
         ("a,b\n1,2\n", r"those of no known collection \(naap440, metaqnn_cifar10\); it has a, b; pass a Layout"),
         (METAQNN + "n,c,1,1,1,50,60,70\n", "val_accuracy must be numbers in 0..1, got 50; pass fractions, not percent"),
         (METAQNN + "n,c,1,1,1,high,0.5,0.5\n", "val_accuracy must hold numbers"),
