@@ -28,8 +28,9 @@ def n_leep(features: ArrayLike, y: ArrayLike) -> float:
 
     The mixture starts from centres that a fixed seed draws from the samples in an order of their own, so that the same samples give the
     same number in whatever order they come. Features without any variance tell nothing: the mean log frequency of the labels. NaN where
-    all samples are of one class. It does not change when features are shifted or scaled by one factor, beyond what rounding does to the
-    start.
+    all samples are of one class. Features that are shifted, scaled by one factor or in float32 have another such order, and so another
+    start: the number then moves by about 0.03, as measured with 200 samples in 10 dimensions and 2,000 in 64 (a standard deviation), and
+    two candidates that lie closer than that are not told apart.
 
     Raises: ValueError as `samples` does.
 
