@@ -1,6 +1,7 @@
 """Rules beside each other and beside the truth: one long table of rule by candidate, and how well each rule orders."""
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from os import PathLike
@@ -219,9 +220,12 @@ def _rules(rules: Any) -> list[Rule]:
     if not isinstance(given, Sequence) or not given:
         raise TypeError(f"rules must be a name, a rule, or a list of them, got {rules!r:.80}")
     try:
-        return [resolve(rule) for rule in given]
+        resolved = [resolve(rule) for rule in given]
     except (TypeError, ValueError) as error:
         raise type(error)(f"rules: {error}") from None
+    if twice := [name for name, count in Counter(rule.name for rule in resolved).items() if count > 1]:
+        raise ValueError(f"rules: two of them are called {twice[0]!r:.80}, and their rows could not be told apart; pass each name once")
+    return resolved
 
 
 def _targets(records: Any, truth: "pd.DataFrame") -> list[str]:

@@ -13,6 +13,7 @@ from ncap.ranking import agreement, bootstrap
 from ncap.ranking.comparison import compare, rhos, rules_beside_truth
 from ncap.records.loading import load
 from ncap.records.schema import COMPARISON
+from ncap.rules.last_seen import LastSeen
 
 # Of the demo after 5 epochs; the first and the third are what 0.1 printed.
 RHO = {"capacitance": 0.88, "capacitance_forecast": 0.90, "last_seen": 0.89, "best_seen": 0.89, "mean_seen": 0.80}
@@ -136,6 +137,7 @@ truth_of_a = pd.DataFrame({"target": ["digits"], "candidate": ["a"], "accuracy":
         ({"rules": []}, TypeError, "rules must be a name, a rule, or a list of them, got []"),
         ({"rules": 3}, TypeError, "got 3"),
         ({"rules": ["last_sen"]}, ValueError, "did you mean 'last_seen'"),
+        ({"rules": [LastSeen(), "last_seen"]}, ValueError, "rules: two of them are called 'last_seen'"),
         ({"ticks": 0}, ValueError, "ticks must be a whole number of at least 1, got 0"),
         ({"ticks": [1, 2.5]}, ValueError, "got 2.5"),
         ({"ticks": "1"}, ValueError, "got '1'"),
