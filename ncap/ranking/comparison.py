@@ -224,7 +224,9 @@ def _rules(rules: Any) -> list[Rule]:
     except (TypeError, ValueError) as error:
         raise type(error)(f"rules: {error}") from None
     if twice := [name for name, count in Counter(rule.name for rule in resolved).items() if count > 1]:
-        raise ValueError(f"rules: two of them are called {twice[0]!r:.80}, and their rows could not be told apart; pass each name once")
+        raise ValueError(
+            f"rules: two of them are called {twice[0]!r:.80}, and their rows could not be told apart; pass each name once"
+        )
     return resolved
 
 

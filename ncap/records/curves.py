@@ -92,8 +92,8 @@ def read_curves(path: str | Path, layout: Layout | None = None) -> "dict[str, pd
     known = layout or _layout_of(file, list(rows.columns))
     if not known.fits(list(rows.columns)):
         raise ValueError(f"{file}: has not the columns of {known.name}, such as {known.accuracy.format(1)}")
-    names = _names(known, rows)
     try:
+        names = _names(known, rows)
         observations = checked_table(OBSERVATIONS, _observations(known, rows, names))
         scores = checked_table(SCORES, _scores(known, rows, names))
         _check_finite(observations, "val_accuracy")
@@ -144,8 +144,16 @@ def _parameters(layout: Layout) -> dict[str, Any]:
 
 
 def _names(layout: Layout, rows: "pd.DataFrame") -> list[str]:
-    numbers = list(range(1, len(rows) + 1)) if layout.candidate is None else rows[layout.candidate].tolist()
-    return [f"net{number:04d}" if isinstance(number, int) else str(number) for number in numbers]
+    """The names of the networks; a number is one however it is written. Raises ValueError for a row without a name."""
+    if layout.candidate is None:
+        return [f"net{number:04d}" for number in range(1, len(rows) + 1)]
+    given = rows[layout.candidate]
+    if given.isna().any():
+        raise ValueError(f"row {int(given.isna().argmax()) + 1} has no {layout.candidate}, which names its network")
+    return [
+        str(name) if isinstance(name, str) or not float(name).is_integer() else f"net{int(name):04d}"
+        for name in given.tolist()
+    ]
 
 
 def _key(layout: Layout) -> dict[str, str]:

@@ -196,9 +196,9 @@ def _converted(name: str, column: "pd.Series[Any]", kind: type, required: bool) 
     try:
         numbers = column.astype(float)
     except (TypeError, ValueError):
-        raise ValueError(
-            f"{name} must hold numbers, got {column.iloc[0]!r:.80}; convert it with pd.to_numeric"
-        ) from None
+        odd = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
+        first = (odd if len(odd) else column).iloc[0]
+        raise ValueError(f"{name} must hold numbers, got {first!r:.80}; convert it with pd.to_numeric") from None
     if kind is int and not (numbers == numbers.round()).all():
         raise ValueError(f"{name} must hold whole numbers, got {numbers[numbers != numbers.round()].iloc[0]}")
     return numbers.astype(kind)

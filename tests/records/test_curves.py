@@ -65,6 +65,19 @@ def test_a_layout_of_ones_own(tmp_path):
     assert load(tmp_path / "runs.db").target == "mine"
 
 
+def test_a_network_without_a_name_is_refused_and_a_number_is_one_however_it_is_written(tmp_path):
+    """One empty cell made floats of all the numbers, and "1.0" and "nan" of their names."""
+    numbered = Layout("mine", "this test", "id", "{}_acc")
+    names = []
+    for first in ("1", "1.0", ""):
+        (tmp_path / "mine.csv").write_text(f"id,1_acc\n{first},0.5\n2,0.75\n")
+        if first:
+            names.append(read_curves(tmp_path / "mine.csv", numbered)["observations"]["candidate"].tolist())
+    assert names == [["net0001", "net0002"]] * 2
+    with pytest.raises(ValueError, match="row 1 has no id, which names its network"):
+        read_curves(tmp_path / "mine.csv", numbered)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -72,7 +85,7 @@ def test_a_layout_of_ones_own(tmp_path):
         (METAQNN.replace("acc_1,acc_2,acc_10", "acc_01,acc_02,acc_x"), "those of no known collection"),
         ("a,b\n1,2\n", r"those of no known collection \(naap440, metaqnn_cifar10\); it has a, b; pass a Layout"),
         (METAQNN + "n,c,1,1,1,50,60,70\n", "val_accuracy must be numbers in 0..1, got 50; pass fractions, not percent"),
-        (METAQNN + "n,c,1,1,1,high,0.5,0.5\n", "val_accuracy must hold numbers"),
+        (METAQNN + "n,c,1,1,1,0.5,0.5,0.5\nn,c,1,1,1,high,0.5,0.5\n", "val_accuracy must hold numbers, got 'high'"),
         (
             METAQNN + "n,c,1,1,1,0.4,inf,0.5\n",
             "val_accuracy of network 'net0001' is inf at epoch 2; leave the cell empty",
