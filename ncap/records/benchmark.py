@@ -199,9 +199,9 @@ def load_benchmark(
 def finals(observations: "pd.DataFrame") -> "pd.DataFrame":
     """How every run ended, from its last epochs, those with a test accuracy up to the end; runs without one there are left out.
 
-    A run that was continued past an earlier end has test accuracies there too, which do not count.
+    A run that was continued past an earlier end has test accuracies there too, which do not count. The rows may come in any order.
 
-    The rows may come in any order. accuracy = mean of their test accuracies; rise = mean validation accuracy of these m epochs less that of the m epochs before.
+    accuracy = mean of their test accuracies; rise = mean validation accuracy of these m epochs less that of the m epochs before.
 
     >>> import pandas as pd
     >>> seen = pd.DataFrame({"settings": "s", "target": "t", "candidate": "a", "run": 0, "epoch": [1.0, 2.0, 3.0, 4.0],
