@@ -75,8 +75,8 @@ def compare(
     Warns where candidates are compared that have been trained for different numbers of epochs, and where a rule learns from such.
 
     Raises: TypeError or ValueError for an unknown rule, a target without records, a rule that has learned from what it is judged on,
-    a rule that learns from targets on which the reading it reads was not taken, seconds that were not recorded, and for tables that break
-    the schema.
+    a rule that learns from targets on which the reading it reads was not taken, or whose metric is another, seconds that were not
+    recorded, and for tables that break the schema.
 
     >>> import pandas as pd
     >>> seen = pd.DataFrame([{"settings": "s", "target": "digits", "candidate": name, "run": 0, "tick": t, "epoch": t,

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ncap.arguments import one_of, same_name
+from ncap.metrics import of_facts
 from ncap.ranking import bootstrap
 from ncap.ranking.agreement import kendall, regret, spearman, weighted_tau
 from ncap.ranking.curves import Seen, by_candidate, checked_reading, seconds_of_readings, unequal_ends
@@ -39,7 +40,7 @@ class History:
 
     records: "str | PathLike[str] | Records | Mapping[str, pd.DataFrame]"
     source: str | None = None
-    _known: dict[tuple[str, str], tuple[bool, list[Outcome]]] = field(default_factory=dict)
+    _known: "dict[tuple[str, str], _Known]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the source."""
@@ -64,24 +65,43 @@ class History:
         """The targets that are another than this, however it is written."""
         return [other for other in self.targets if not same_name(other, target)]
 
-    def of_others(self, target: str, reading: str, reads: bool) -> list[Outcome]:
-        """The outcomes on every other target, of each the newest job, with the readings that the rule will be asked with.
+    def of_others(self, job: Records, reads: bool) -> list[Outcome]:
+        """The outcomes on every target but a job's, of each the newest job, with the readings that the rule will be asked with.
 
-        reads: whether the rule reads them. Raises ValueError where it does, and the records of a target have none of that name.
+        reads: whether the rule reads them. Raises ValueError where it does, and the records of a target have none of that name, and where
+        the accuracies of a target are values of another metric.
         """
-        known = []
-        for other in self.others(target):
-            if (other, reading) not in self._known:
-                seen = by_candidate(load(self.records, target=other), reading)
-                self._known[other, reading] = any(one.rows["read"].any() for one in seen), outcomes_of(seen)
-            read, ends = self._known[other, reading]
-            if reads and reading and not read:
+        reading, metric, ends = checked_reading(job, None), of_facts(job.facts).name, []
+        for other in self.others(job.target):
+            known = self._known_of(other, reading)
+            if reads and reading and not known.read:
                 raise ValueError(
-                    f"learn_from: the records of {other!r:.80} hold no {reading!r:.80}, which the rule reads on {target!r:.80}; take that "
-                    "reading there too, or pass learn_from='candidates'"
+                    f"learn_from: the records of {other!r:.80} hold no {reading!r:.80}, which the rule reads on {job.target!r:.80}; take "
+                    "that reading there too, or pass learn_from='candidates'"
                 )
-            known += ends
-        return known
+            if known.metric != metric:
+                raise ValueError(
+                    f"learn_from: the records of {other!r:.80} are of the metric {known.metric}, and those of {job.target!r:.80} of "
+                    f"{metric}; pass learn_from='candidates', or records of one metric"
+                )
+            ends += known.ends
+        return ends
+
+    def _known_of(self, other: str, reading: str) -> "_Known":
+        if (other, reading) not in self._known:
+            job = load(self.records, target=other)
+            seen = by_candidate(job, reading)
+            read = any(bool(one.rows["read"].any()) for one in seen)
+            self._known[other, reading] = _Known(outcomes_of(seen), read, of_facts(job.facts).name)
+        return self._known[other, reading]
+
+
+class _Known(NamedTuple):
+    """What can be learned from one target: the outcomes, whether they have the reading, and the name of the metric."""
+
+    ends: list[Outcome]
+    read: bool
+    metric: str
 
 
 @dataclass
@@ -189,7 +209,7 @@ class Trial:
     def _parts(self, seen: Sequence[Seen], source: str, reads: bool) -> list[tuple[list[Seen], list[Outcome]]]:
         """Groups of candidates, each with the outcomes that a rule learns from to predict it."""
         if source == "targets":
-            return [(list(seen), self.history.of_others(self.job.target, checked_reading(self.job, None), reads))]
+            return [(list(seen), self.history.of_others(self.job, reads))]
         order = np.random.default_rng(0).permutation(len(seen))
         parts = [[seen[i] for i in sorted(part)] for part in np.array_split(order, min(PARTS, max(len(seen), 1)))]
         made = []

@@ -10,6 +10,9 @@ from made_records import tables
 import ncap
 from ncap.ranking.comparison import compare
 from ncap.records.loading import load
+from ncap.records.schema import OBSERVATIONS
+from ncap.records.store import Store
+from ncap.records.tables import checked_table
 from ncap.rules.contract import Prediction, Rule
 
 
@@ -213,6 +216,22 @@ def test_other_targets_are_learned_from_in_the_reading_that_is_asked_for():
     with pytest.raises(ValueError, match=f"records of 'letters' hold no '{first}', which the rule reads on 'digits'"):
         compare(lacking, truth("digits", **TOPS), [Reader()], ticks=2)
     assert compare(lacking, truth("digits", **TOPS), [Spy()], ticks=2)["learned_from"].tolist() == ["targets"]
+
+
+def test_what_is_of_another_metric_is_not_learned_from(tmp_path):
+    """The ends that it would learn are macro F1, and those it is asked for accuracies."""
+    parameters, made = [{"seed": 0}, {"seed": 0, "metric": "macro_f1"}], of_two_targets()
+    with Store(tmp_path / "runs.db") as store:
+        for target, given in zip(("letters", "digits"), parameters, strict=True):
+            settings = store.add_settings(given, {})
+            seen = made["observations"]
+            rows = seen[seen["target"] == target].assign(settings=settings)
+            store.merge({"observations": (OBSERVATIONS, checked_table(OBSERVATIONS, rows))})
+    words = "records of 'letters' are of the metric accuracy, and those of 'digits' of macro_f1"
+    with pytest.raises(ValueError, match=words):
+        compare(tmp_path / "runs.db", truth("digits", **TOPS), [Spy()], ticks=2)
+    table = compare(tmp_path / "runs.db", truth("digits", **TOPS), [Spy()], ticks=2, learn_from="candidates")
+    assert table["fallbacks"].tolist() == [7]
 
 
 def test_a_target_that_is_written_otherwise_is_not_learned_from():
