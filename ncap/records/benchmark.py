@@ -249,7 +249,8 @@ def truth(observations: "pd.DataFrame", failures: "pd.DataFrame") -> "pd.DataFra
 
 def _warn_of_lengths(ended: "pd.DataFrame") -> None:
     for (settings, target), runs in ended.groupby(["settings", "target"], sort=False):
-        first, last = runs.loc[runs["epochs"].idxmin()], runs.loc[runs["epochs"].idxmax()]
+        by_length = runs.sort_values("epochs", kind="stable")
+        first, last = by_length.iloc[0], by_length.iloc[-1]
         if first["epochs"] < last["epochs"]:
             one, other = (f"{row['candidate']}, run {row['run']}, after {row['epochs']:g}" for row in (first, last))
             warnings.warn(
