@@ -128,6 +128,7 @@ class Trial:
         """One row of the comparison: a rule after `count` ticks (None: all of the job)."""
         seen = self.seen(count)
         judged = [one for one in seen if one.candidate in self.truth.index and np.isfinite(self.truth[one.candidate])]
+        self._remark(count, judged)
         true = np.array([self.truth[one.candidate] for one in judged], dtype=np.float64)
         source, made = self.predictions(rule, seen)
         kept = [made[one.candidate] for one in judged]
@@ -159,12 +160,17 @@ class Trial:
             )
             seen = by_candidate(cut, reading, rest)
             self._seen[count] = [_unseen(one) for one in seen] if count == 0 else seen
-            if count != 0 and (unequal := unequal_ends(seen)):
-                after = "all ticks" if count is None else f"{count} ticks"
-                self.remarks.append(
-                    f"after {after} on {self.job.target!r:.80}, {unequal} are compared: their accuracies do not compare"
-                )
         return self._seen[count]
+
+    def _remark(self, count: int | None, judged: Sequence[Seen]) -> None:
+        """Keep, once, that candidates are compared which have been trained for different numbers of epochs."""
+        if unequal := unequal_ends(judged):
+            after = "all ticks" if count is None else f"{count} ticks"
+            remark = (
+                f"after {after} on {self.job.target!r:.80}, {unequal} are compared: their accuracies do not compare"
+            )
+            if remark not in self.remarks:
+                self.remarks.append(remark)
 
     def predictions(self, rule: Rule, seen: Sequence[Seen]) -> tuple[str, dict[str, Prediction]]:
         """What the rule learned from, and what it predicts of every candidate."""

@@ -87,6 +87,7 @@ def test_equal_ticks_of_different_epochs_are_compared_with_a_warning(recwarn):
         compare(short, truth, "last_seen")
     recwarn.clear()
     compare(short, truth, "last_seen", ticks=2)
+    compare(tables(a=line(0.8), b=line(0.7), c=line(0.9, (4, 3))), truth, "last_seen")  # c is not judged
     failed = tables(a=line(0.8), b=line(0.9, (4, 3)), failed=[("b", 0, 3, "x")])
     compare(failed, truth, "last_seen")
     # The mean over runs ends where the first of them does, and there all candidates are.
@@ -102,5 +103,6 @@ def test_curves_that_are_unfinished_are_learned_from_with_a_warning(recwarn):
         outcomes(records(a=line(0.8), b=line(0.9, (4, 3))))
     there = {name: rows.assign(target="letters") for name, rows in tables(a=line(0.8), b=line(0.9, (4, 3))).items()}
     both = {name: pd.concat([finished[name], there[name]]) for name in finished}
-    with pytest.warns(UserWarning, match="curves of 'letters' count as ended"):
-        compare(both, judged(a=0.8, b=0.9), "affine_curves", ticks=2)
+    with pytest.warns(UserWarning, match="curves of 'letters' count as ended") as warned:
+        compare(both, judged(a=0.8, b=0.9), "affine_curves", ticks=[1, 2])
+    assert len(warned) == 1
