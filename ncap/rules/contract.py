@@ -364,7 +364,7 @@ class Rule(ABC):
 
     def check_judged(self, target: str, candidate: str) -> None:
         """Raise ValueError where the rule has learned from this candidate on this target."""
-        if _folded(target, candidate) in self._learned:
+        if (target, candidate) in self.learned_from or _folded(target, candidate) in self._learned:
             raise ValueError(
                 f"the rule {self.name!r} has learned from {candidate!r:.80} on {target!r:.80}, which it is asked about; fit it to a "
                 "history without that outcome"

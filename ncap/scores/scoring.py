@@ -165,12 +165,12 @@ class Inputs:
         adds = count_multiply_adds(self._body) if one.multiply_adds is None else one.multiply_adds
         return (Known(parameters, adds, one.source_accuracy, self.places),), 0.0
 
-    def _shape(self, model: "keras.Model") -> tuple[int | None, ...]:
+    def _shape(self, model: "keras.Model", headed: bool = False) -> tuple[int | None, ...]:
         """(h, w, c) that a model is given: its own sides, and of those that it leaves open the size that was asked for."""
         shape: tuple[int | None, ...] = model.input_shape[1:]
         if self.size is None or len(shape) != 3:
             return shape
-        if model is self._body and any(side not in (None, self.size) for side in shape[:2]):
+        if not headed and any(side not in (None, self.size) for side in shape[:2]):
             raise ValueError(
                 f"size={self.size}: the body takes images of {shape[0]} x {shape[1]} only; leave the size out"
             )
@@ -181,7 +181,7 @@ class Inputs:
         started = time.perf_counter()
         if not headed and (reason := _not_a_body(model)):
             return reason, 0.0
-        batches = self.target.batches("train", self.rows, BATCH_SIZE, self._shape(model))
+        batches = self.target.batches("train", self.rows, BATCH_SIZE, self._shape(model, headed))
         outputs = np.concatenate([_pooled(_wide(model.predict_on_batch(x))) for x, _ in batches])
         made = (outputs, self.y) if np.isfinite(outputs).all() else "the network returns NaN or infinity"
         return made, time.perf_counter() - started
