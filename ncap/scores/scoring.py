@@ -44,7 +44,7 @@ def score(
         candidate: as in `ncap.rank`: names, or {name: function that returns a fresh body}; or a Candidate.
         target: as in `ncap.rank`.
         names: scores, in a list or separated by commas; `ncap.list_scores()` lists them, and None computes all.
-        n: images of the training part that are scored, at most; a stratified sample.
+        n: images of the training part that are scored, at most; a stratified sample. A training-free proxy takes 64 of them.
         seed: of that sample, and of the splits where the target has none.
         history: accuracies that candidates reached on other targets, columns target, candidate, accuracy; for the score mean_rank. Rows
             of the target itself are not read.
@@ -145,6 +145,19 @@ class Inputs:
         images = self.target.read("train", self.rows, self._body.input_shape[1:])
         return (self._body, *images), time.perf_counter() - started
 
+    def _network(self) -> tuple[tuple[Any, ...] | str, float]:
+        from ncap.scores.zero_cost import BATCH
+        from ncap.scores.zero_cost.network import with_head
+        from ncap.targets import stratified_subset
+
+        body = self.candidate.build()  # fresh, as it begins: other scores may have run theirs
+        started = time.perf_counter()
+        if reason := _not_a_body(body):
+            return reason, 0.0
+        rows = self.rows[stratified_subset(self.y, BATCH, 0)]
+        images, y = self.target.read("train", rows, body.input_shape[1:])
+        return (with_head(body, self.target.classes), images, y), time.perf_counter() - started
+
     def _known(self) -> tuple[tuple[Any, ...] | str, float]:
         from ncap.candidates.multiply_adds import count_multiply_adds
 
@@ -169,6 +182,7 @@ _MADE_BY: dict[str, Callable[[Inputs], tuple[tuple[Any, ...] | str, float]]] = {
     "source_probabilities": Inputs._probabilities,
     "source_labels": Inputs._source_labels,
     "model": Inputs._model,
+    "network": Inputs._network,
     "known": Inputs._known,
 }
 
