@@ -8,14 +8,15 @@ from pathlib import Path
 COLUMNS = ("candidate", "seconds")
 
 
-def compute(cells: list[str], out: Path, target_name: str) -> None:
-    """Append the proxies of those cells that the file lacks, on one batch of the target's training images."""
+def compute(cells: list[str], out: Path, target_name: str, without: list[str]) -> None:
+    """Append the proxies of those cells that the file lacks, all but some, on one batch of the target's training images."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import ncap
     from ncap import framework, scores, targets
     from ncap.scores import SCORES
 
-    names = ["parameters", "multiply_adds", *(name for name in scores.names() if SCORES.get(name).needs == "network")]
+    proxies = [name for name in scores.names() if SCORES.get(name).needs == "network" and name not in without]
+    names = ["parameters", "multiply_adds", *proxies]
     done = known(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     target = targets.load(target_name)

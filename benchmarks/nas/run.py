@@ -26,6 +26,9 @@ def main() -> None:
     of_proxies = commands.add_parser("proxies", help="every training-free proxy of the cells")
     of_proxies.add_argument("--out", type=Path, required=True)
     of_proxies.add_argument("--cells", type=int, default=500)
+    of_proxies.add_argument(
+        "--without", nargs="*", default=[], help="proxies to leave out; grad_sign costs more than all others"
+    )
     of_proxies.add_argument("--target", default="cifar100", help="whose training images make the batch")
     train = commands.add_parser("train", help="the cells for a few epochs, with every reading")
     train.add_argument("--store", type=Path, required=True)
@@ -41,7 +44,7 @@ def main() -> None:
             parser.error(f"a file outside the repository is needed, got {path}")
     everything = cells.published()
     if given.command == "proxies":
-        proxies.compute(cells.drawn(everything, given.cells, SEED), given.out, given.target)
+        proxies.compute(cells.drawn(everything, given.cells, SEED), given.out, given.target, given.without)
     elif given.command == "train":
         training.train(cells.drawn(everything, given.cells, SEED), given.store, given.jobs)
     else:

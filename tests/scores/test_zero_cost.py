@@ -298,7 +298,7 @@ def test_sensitivity_does_not_change_when_a_factor_moves_behind_a_relu():
 def test_the_hessian_product_is_that_of_differences(net):
     """By the gradients of the implementation itself, which SNIP's oracle has checked."""
     theta, g = network.gradients(net, X.astype(np.float32), Y)
-    variables, sides, step = network.kernels(net), [], 1e-4
+    variables, sides, step = network.kernels(net), [], 1e-3  # pooling on JAX is of float32, at 1e-8
     for sign in (1, -1):
         for variable, kernel, slope in zip(variables, theta, g, strict=True):
             variable.assign(kernel + sign * step * slope)
@@ -307,7 +307,7 @@ def test_the_hessian_product_is_that_of_differences(net):
         variable.assign(kernel)
     products = [(up - down) / (2 * step) for up, down in zip(*sides, strict=True)]
     assert scores.grasp(net, X, Y) == pytest.approx(
-        -sum((k * p).sum() for k, p in zip(theta, products, strict=True)), rel=1e-5
+        -sum((k * p).sum() for k, p in zip(theta, products, strict=True)), rel=3e-5
     )
 
 

@@ -1,5 +1,6 @@
 """A Keras model as the proxies see it: a function of its kernels, with batch norm in a mode of theirs, and its layers within reach."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -97,7 +98,7 @@ def mean_loss(model: "keras.Model", images: Any, y: np.ndarray) -> Callable[[lis
     def loss(values: list[Any]) -> Any:
         logits = outputs(model, images, zip(theta, values, strict=True))
         wanted = ops.convert_to_tensor(hot, dtype=logits.dtype)
-        return ops.mean(ops.logsumexp(logits, axis=1) - ops.sum(wanted * logits, axis=1))
+        return ops.sum(ops.logsumexp(logits, axis=1) - ops.sum(wanted * logits, axis=1)) / len(hot)
 
     return loss
 
@@ -150,8 +151,11 @@ def norms_of_the_batch(model: "keras.Model", variances: list[Any] | None = None)
                 return call(x, training=False, mask=mask)
             channels = layer.axis % len(x.shape)
             axes = [axis for axis in range(len(x.shape)) if axis != channels]
-            mean = ops.mean(x, axis=axes, keepdims=True)
-            variance = ops.mean(ops.square(x - mean), axis=axes, keepdims=True)
+            n = math.prod(
+                x.shape[axis] for axis in axes
+            )  # no ops.mean, which on JAX computes in float32 whatever it is given
+            mean = ops.sum(x, axis=axes, keepdims=True) / n
+            variance = ops.sum(ops.square(x - mean), axis=axes, keepdims=True) / n
             if variances is not None:
                 variances.append(variance)
             y = (x - mean) * ops.rsqrt(variance + layer.epsilon)
