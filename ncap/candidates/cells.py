@@ -29,7 +29,7 @@ class Cell:
     True
     """
 
-    operations: tuple[str, str, str, str, str, str]
+    operations: tuple[str, ...]
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -43,7 +43,8 @@ def score(
     Args:
         candidate: as in `ncap.rank`: names, or {name: function that returns a fresh body}; or a Candidate.
         target: as in `ncap.rank`.
-        names: scores, in a list or separated by commas; `ncap.list_scores()` lists them, and None computes all.
+        names: scores, in a list or separated by commas; `ncap.list_scores()` lists them. None computes all but
+            those of a network before training, which take many times as long as a forward pass.
         n: images of the training part that are scored, at most; a stratified sample. A training-free proxy takes 64 of them.
         seed: of that sample, and of the splits where the target has none.
         history: accuracies that candidates reached on other targets, columns target, candidate, accuracy; for the score mean_rank. Rows
@@ -235,12 +236,12 @@ def _failure(error: Exception) -> str:
 
 
 def named(names: str | Sequence[str] | None, argument: str = "names") -> list[Score]:
-    """The scores that a list of names, or a text of them separated by commas, stands for, each once; None for all.
+    """The scores that a list of names, or a text of them separated by commas, stands for, each once; None for all but those of a network.
 
     Raises: TypeError or ValueError, which calls it `argument`, for anything else and for an unknown name.
     """
     if names is None:
-        return list(SCORES.members().values())
+        return [one for one in SCORES.members().values() if one.needs != "network"]
     words = names.split(",") if isinstance(names, str) else names
     if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
         raise TypeError(

@@ -26,28 +26,9 @@ if TYPE_CHECKING:
 AT_ONCE = 64  # channels that an operation is fed at a time
 # What moves no channel to another is passed through: what stands before it leads to what stands behind it.
 PASSED = (
-    "Activation",
-    "ReLU",
-    "LeakyReLU",
-    "PReLU",
-    "ELU",
-    "Softmax",
-    "BatchNormalization",
-    "LayerNormalization",
-    "GroupNormalization",
-)
-PASSED += (
-    "Dropout",
-    "SpatialDropout2D",
-    "GaussianNoise",
-    "ZeroPadding2D",
-    "Add",
-    "Subtract",
-    "Average",
-    "Relu",
-    "Relu6",
-    "Swish",
-    "Silu",
+    *("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Relu", "Relu6", "Swish", "Silu"),
+    *("BatchNormalization", "LayerNormalization", "GroupNormalization", "Dropout", "SpatialDropout2D", "GaussianNoise"),
+    *("ZeroPadding2D", "Add", "Subtract", "Average"),
 )
 
 

@@ -22,8 +22,8 @@ def zen(model: "keras.Model", images: ArrayLike, y: ArrayLike) -> float:
     scale nor shift; s_bc^2 is the variance of channel c that goes into batch norm b, over the batch at x + alpha e. The second sum undoes
     what the norms take away. Larger is better, as published. The noise has the shape of the images and reaches the first kernel as it is;
     neither their values nor the labels are looked at. Distances are sums of magnitudes, as in the published code, where the paper has
-    Frobenius norms, and shortcuts stay: in NAS-Bench-201 they are part of the choice. NaN where the features do not depend on the input,
-    and where a norm gets a constant.
+    Frobenius norms, and shortcuts stay: in NAS-Bench-201 they are part of the choice. A norm that gets a constant is passed over. NaN
+    where the features do not depend on the input.
 
     Raises: ValueError for images that the model cannot take, and where what stands before the first kernel cannot be inverted.
 
@@ -45,9 +45,9 @@ def zen(model: "keras.Model", images: ArrayLike, y: ArrayLike) -> float:
     first, second = as_arrays([at, beside])
     moved = np.abs(first - second).sum() / len(x)
     spreads = [float(one.mean()) for one in as_arrays(variances)]
-    if not moved or not all(spreads):
+    if not moved:
         return math.nan
-    return math.log(moved) + sum(math.log(spread) / 2 for spread in spreads)
+    return math.log(moved) + sum(math.log(spread) / 2 for spread in spreads if spread)
 
 
 def _drawn(variable: Any, generator: np.random.Generator) -> np.ndarray:
