@@ -49,6 +49,8 @@ def average_degree(model: "keras.Model", images: ArrayLike, y: ArrayLike) -> flo
     >>> average_degree(model, np.zeros((1, 4, 4, 2)), [0])
     1.0
     """
+    import keras
+
     batch(model, images, y)
     body = features(model)
     generator = np.random.default_rng(0)
@@ -57,7 +59,8 @@ def average_degree(model: "keras.Model", images: ArrayLike, y: ArrayLike) -> flo
         for one in body.variables
         if "float" in str(one.dtype)
     ]
-    edges, nodes = _edges_and_nodes(body, weights)
+    with keras.StatelessScope(state_mapping=weights):
+        edges, nodes = _edges_and_nodes(body)
     return 2 * edges / nodes if nodes else math.nan
 
 
@@ -65,7 +68,7 @@ def _neutral(variable: Any) -> np.ndarray:
     return np.full(tuple(variable.shape), 1.0 if str(variable.name).endswith(("gamma", "variance")) else 0.0)
 
 
-def _edges_and_nodes(body: "keras.Model", weights: list[tuple[Any, Any]]) -> tuple[int, int]:
+def _edges_and_nodes(body: "keras.Model") -> tuple[int, int]:
     """Edges, and channels that have one."""
     sources = {
         id(tensor): {id(tensor)} for tensor in body.inputs
@@ -81,7 +84,7 @@ def _edges_and_nodes(body: "keras.Model", weights: list[tuple[Any, Any]]) -> tup
                 continue
             touched[id(tensor)] = np.zeros(tensor.shape[-1], bool)
             for place, given in enumerate(before):
-                leads = _leads(node, place, weights)
+                leads = _leads(node, place)
                 for source in given:
                     edges += int(leads.sum())
                     touched[source] |= leads.any(axis=1)
@@ -95,23 +98,23 @@ def _calls(body: "keras.Model") -> list[Any]:
     return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth] if node.input_tensors]
 
 
-def _leads(node: Any, place: int, weights: list[tuple[Any, Any]]) -> np.ndarray:
+def _leads(node: Any, place: int) -> np.ndarray:
     """Whether channel i of an operand leads to channel j of what the operation returns: (channels, channels out). The others are ones."""
     shape = [side or 8 for side in node.input_tensors[place].shape[1:]]
     has_kernel = any(is_kernel(one) for one in getattr(node.operation, "weights", ()))
-    nothing = _answers(node, place, np.zeros((1, *shape)), weights)
+    nothing = _answers(node, place, np.zeros((1, *shape)))
     found = []
     for first in range(0, shape[-1], AT_ONCE):
         of_channels = np.eye(shape[-1])[first : first + AT_ONCE]
         planes = np.ones((len(of_channels), *shape)) * of_channels.reshape(
             len(of_channels), *(1 for _ in shape[:-1]), -1
         )
-        answers = _answers(node, place, planes, weights) - nothing
+        answers = _answers(node, place, planes) - nothing
         found.append((answers > 0 if has_kernel else answers != 0).any(axis=tuple(range(1, answers.ndim - 1))))
     return np.concatenate(found)
 
 
-def _answers(node: Any, place: int, planes: np.ndarray, weights: list[tuple[Any, Any]]) -> np.ndarray:
+def _answers(node: Any, place: int, planes: np.ndarray) -> np.ndarray:
     import keras
     from keras import ops
 
@@ -119,10 +122,9 @@ def _answers(node: Any, place: int, planes: np.ndarray, weights: list[tuple[Any,
     for position, tensor in enumerate(node.input_tensors):
         ones = np.ones((len(planes), *(side or 8 for side in tensor.shape[1:])))
         given[id(tensor)] = ops.convert_to_tensor(planes if position == place else ones, dtype=tensor.dtype)
-    with keras.StatelessScope(state_mapping=weights):
-        args, kwargs = node.arguments.fill_in(given)
-        answers = node.operation(*args, **kwargs)
-    return np.asarray(ops.convert_to_numpy(keras.tree.flatten(answers)[0]), np.float64)
+    args, kwargs = node.arguments.fill_in(given)
+    answers = keras.tree.flatten(node.operation(*args, **kwargs))
+    return np.asarray(ops.convert_to_numpy(answers[0]), np.float64)
 
 
 SCORE = Score(
