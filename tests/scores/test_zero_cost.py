@@ -14,7 +14,7 @@ import ncap
 from ncap import scores
 from ncap.scores import SCORES
 from ncap.scores.samples import own_order
-from ncap.scores.zero_cost import graph_degree, jacobian_correlation, network
+from ncap.scores.zero_cost import graph_degree, jacobian_correlation, network, sign_agreement
 
 TORCH = keras.backend.backend() == "torch"
 ROUNDING = 1e-6 if TORCH else 1e-12  # there Keras computes in float32 all the same
@@ -333,6 +333,25 @@ def test_jacobians_that_do_not_correlate_are_the_best():
     assert jacobian_correlation._of_jacobians(orthogonal) == pytest.approx(best, rel=1e-12)
     assert jacobian_correlation._of_jacobians(3 * orthogonal + 1) == pytest.approx(best, rel=1e-12)
     assert math.isnan(jacobian_correlation._of_jacobians(np.ones((2, 4))))
+
+
+def test_votes_are_the_same_one_by_one_and_together(net):
+    """Also with strides, with padding, where a layer is called twice, and where another one is grouped, which goes one by one."""
+    inputs, twice = keras.Input((5, 5, 2)), layers.Conv2D(3, 3, padding="same", activation="relu", name="twice")
+    x = layers.BatchNormalization()(layers.Conv2D(3, 3, strides=2, padding="same")(inputs))
+    x = layers.Dense(3, activation="tanh")(twice(twice(x)))
+    model = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x)))
+    for one in (net, model):
+        plain = network.with_kernels(one)
+        assert all(map(sign_agreement._is_plain, plain))
+        apart = sign_agreement._one_by_one(one, X, Y)
+        for vote, other in zip(sign_agreement._together(one, plain, X, Y), apart, strict=True):
+            np.testing.assert_array_equal(np.sort(vote.ravel()), np.sort(other.ravel()))
+        assert [layer.activation for layer in plain].count(None) == 0
+    grouped = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(layers.Conv2D(4, 3, groups=2)(inputs))))
+    assert (
+        scores.grad_sign(grouped, X, Y) == sum(np.abs(v).sum() for v in sign_agreement._one_by_one(grouped, X, Y)) > 0
+    )
 
 
 def test_zico_of_one_image_is_not_defined(net):

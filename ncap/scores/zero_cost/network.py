@@ -136,12 +136,12 @@ def intercepted(layers: Iterable[Any], wrap: Callable[[Any, Call], Call]) -> Ite
             del vars(layer)["call"]
 
 
-def norms_of_the_batch(model: "keras.Model", variances: list[Any] | None = None) -> Any:
+def norms_of_the_batch(model: "keras.Model", variances: list[Any] | None = None, apart: bool = False) -> Any:
     """Within the block, batch norm takes the statistics of the batch, as in training, and all other layers run as at inference.
 
     The norm is written out, because TensorFlow's own holds the mean in the variance fixed, which makes its second derivatives wrong.
 
-    variances: gets those of each norm's inputs (channels,), in the order of the calls.
+    variances: gets those of each norm's inputs, in the order of the calls. apart: whether each image is a batch of its own.
     """
     from keras import layers, ops
 
@@ -150,7 +150,7 @@ def norms_of_the_batch(model: "keras.Model", variances: list[Any] | None = None)
             if not layer.trainable:
                 return call(x, training=False, mask=mask)
             channels = layer.axis % len(x.shape)
-            axes = [axis for axis in range(len(x.shape)) if axis != channels]
+            axes = [axis for axis in range(apart, len(x.shape)) if axis != channels]
             n = math.prod(
                 x.shape[axis] for axis in axes
             )  # no ops.mean, which on JAX computes in float32 whatever it is given
