@@ -24,6 +24,13 @@ from ncap.scores.zero_cost.network import (
 if TYPE_CHECKING:
     import keras
 
+OF_THE_SAMPLE = (
+    "LayerNormalization",
+    "GroupNormalization",
+    "RMSNormalization",
+    "UnitNormalization",
+)  # RMS from Keras 3.9 on
+
 
 def synflow(model: "keras.Model", images: ArrayLike, y: ArrayLike) -> float:
     """log(1 + S), S = sum_k |theta_k dR/dtheta_k|, with R the sum of the logits that the network makes of an image of ones.
@@ -91,11 +98,8 @@ def in_double_precision(model: "keras.Model") -> Iterator[None]:
 
 def other_norms(model: "keras.Model", images: ArrayLike, y: ArrayLike) -> str:
     """Why nothing flows without signs: "" where the network has no norm but batch norm."""
-    from keras import layers
-
-    kinds = (layers.LayerNormalization, layers.GroupNormalization, layers.RMSNormalization, layers.UnitNormalization)
-    found = layers_of(model, *kinds)
-    return f"{type(found[0]).__name__} takes the mean or the size of what flows away" if found else ""
+    found = [type(layer).__name__ for layer in layers_of(model) if type(layer).__name__ in OF_THE_SAMPLE]
+    return f"{found[0]} takes the mean or the size of what flows away" if found else ""
 
 
 SCORE = Score(
