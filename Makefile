@@ -11,7 +11,7 @@ ON_KERAS := tests/measure/test_conformance.py tests/measure/test_probe.py tests/
 	tests/measure/test_precision.py tests/measure/test_callback.py tests/measure/test_saturation.py tests/training/test_unkept.py
 # The tests that run on PyTorch alone, and those of keras_hub, which is installed beside it.
 ON_TORCH := tests/measure/test_torch_modules.py tests/candidates/test_torch_candidates.py tests/candidates/test_torch_elsewhere.py \
-	tests/candidates/test_timm_candidates.py tests/candidates/test_hub_candidates.py
+	tests/candidates/test_timm_candidates.py tests/candidates/test_hub_candidates.py tests/scores/test_zero_cost.py
 # The tests that need Ray: clusters of two machines on this one.
 ON_RAY := tests/engines/test_ray.py tests/engines/test_ray_trainings.py
 
@@ -65,6 +65,7 @@ heavy: .venv/tested .venv-ray/tested ## long property tests: 10,000 examples for
 	$(BIN)/pytest -m heavy
 	.venv-ray/bin/python -m pytest -m heavy $(ON_RAY) tests/engines/test_counted_kills.py
 	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(BIN)/ncap verify
+	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(BIN)/pytest tests/scores/test_zero_cost.py
 
 mutation: .venv/mutation         ## do the tests notice at least 90 % of small faults in the core? Resumes where it stopped
 	$(BIN)/python tests/mutation/run.py

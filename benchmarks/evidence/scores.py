@@ -46,7 +46,8 @@ def fill(protocol: Protocol, tier: Tier, store: Store, table: Path) -> None:
 
     framework.load()
     have = _keys(store.table(SCORES)) | (_keys(read_table(table, SCORES)) if (table / MANIFEST).exists() else set())
-    every = [name for name in ncap.list_scores()["score"] if name not in LATER]
+    listed = ncap.list_scores()
+    every = [name for name in listed["score"][listed["needs"] != "network"] if name not in LATER]
     found = plan.columns(protocol, tier)
     networks = candidates.resolve(list(tier.candidates))
     for name in tier.targets:

@@ -9,6 +9,7 @@ How networks are named:
     ResNet50, applications          a network of keras.applications with its ImageNet weights, and all of them
     AlexNet, paper17                AlexNet with the weights of a user's file, and the seventeen networks of the paper
     ResNet50=path/weights.h5        one of those with other weights
+    nb201:CELL                      the untrained network around a cell of NAS-Bench-201, by the cell's string
     path/model.keras                a model that Keras saved, without its head
     path/model.keras@LAYER          the same, cut at a layer
     package.module:function         what a function returns; the current folder is searched too
@@ -32,6 +33,7 @@ SOURCES: Registry[Source] = Registry(
         "backbones": "ncap.candidates.backbones:BACKBONES",
         "timm": "ncap.candidates.timm_networks:TIMM",
         "hub": "ncap.candidates.hub_presets:HUB",
+        "nb201": "ncap.candidates.nb201:CELLS",
         "own_weights": "ncap.candidates.own_weights:OWN_WEIGHTS",
         "files": "ncap.candidates.files:FILES",
         # The last, because it accepts every "word:word".

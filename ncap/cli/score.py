@@ -12,7 +12,11 @@ from ncap.cli.printer import format_option, print_table
 @click.command()
 @options.candidates
 @options.target
-@click.option("--names", default=None, help="Scores, separated by commas; all by default.")
+@click.option(
+    "--names",
+    default=None,
+    help="Scores, separated by commas; by default all but those of a network before training, which take long.",
+)
 @click.option(
     "--images", "n", type=click.IntRange(1), default=4096, help="Images of the training part that are scored, at most."
 )
@@ -44,7 +48,7 @@ def score(
     from ncap import framework, targets
     from ncap.scores import SCORES
 
-    chosen = SCORES.names() if names is None else [SCORES.check(name.strip()) for name in names.split(",")]
+    chosen = None if names is None else [SCORES.check(name.strip()) for name in names.split(",")]
     sources.resolve(candidates)
     targets.resolve(target)
     framework.load()

@@ -1,8 +1,8 @@
 """Scores: how well a pre-trained network suits a data set, from one pass over it and without training.
 
 Plain functions of arrays: `scores.log_me(features, y)`. `ncap.score` computes them for candidates and targets. A new score is a file in
-`transferability` (features, or what the source's own head says, and labels) or `static` (what is known of a network), with the
-function and its `SCORE`, and one line below.
+`transferability` (features, or what the source's own head says, and labels), `static` (what is known of a network) or `zero_cost` (the
+network itself, before any training), with the function and its `SCORE`, and one line below.
 
 >>> from ncap import scores
 >>> scores.names()[:4]
@@ -33,6 +33,17 @@ SCORES: Registry[Score] = Registry(
         "multiply_adds": "ncap.scores.static.size:MULTIPLY_ADDS",
         "source_accuracy": "ncap.scores.static.pretraining:SCORE",
         "mean_rank": "ncap.scores.static.elsewhere:SCORE",
+        "synflow": "ncap.scores.zero_cost.synaptic_flow:SCORE",
+        "snip": "ncap.scores.zero_cost.connection_sensitivity:SCORE",
+        "grasp": "ncap.scores.zero_cost.gradient_flow:SCORE",
+        "fisher": "ncap.scores.zero_cost.channel_saliency:SCORE",
+        "naswot": "ncap.scores.zero_cost.activation_codes:SCORE",
+        "jacob_cov": "ncap.scores.zero_cost.jacobian_correlation:SCORE",
+        "zen": "ncap.scores.zero_cost.perturbed_features:SCORE",
+        "grad_sign": "ncap.scores.zero_cost.sign_agreement:SCORE",
+        "zico": "ncap.scores.zero_cost.gradient_variation:SCORE",
+        "grad_norm": "ncap.scores.zero_cost.gradient_size:SCORE",
+        "average_degree": "ncap.scores.zero_cost.graph_degree:SCORE",
     },
 )
 

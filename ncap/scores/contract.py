@@ -21,12 +21,13 @@ NEEDS = {
     "source_probabilities": "class probabilities of the source (n, source classes) and labels (n,)",
     "source_labels": "the class that the source takes each sample for (n,) and labels (n,)",
     "model": "the body, images (n, h, w, c) and labels (n,)",
+    "network": "the body under a linear head that returns logits, a batch of images (n, h, w, c) and labels (n,)",
     "known": "what is known of the candidate (`ncap.scores.static.known.Known`)",
 }
 # What it takes to have a score, from the cheapest to the dearest.
 COSTS = {
     "none": "nothing but what is known of the candidate",
-    "forward": "one forward pass over the sample, and less than that for the score",
+    "forward": "one forward pass over the sample, or a few over one batch, and less than that for the score",
     "fit": "one forward pass over the sample, and a fit to its features that takes seconds",
     "gradient": "forward and backward passes over one batch",
 }

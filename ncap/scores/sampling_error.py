@@ -25,7 +25,7 @@ def sampling_error(score: Score, *inputs: Any) -> float:
     >>> sampling_error(SCORES.get("nce"), y, y)
     0.0
     """
-    if score.needs in ("model", "known"):
+    if score.needs in ("model", "network", "known"):
         return math.nan
     outputs, y = (np.asarray(each) for each in inputs)
     group = np.empty(len(y), int)

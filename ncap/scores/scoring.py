@@ -44,8 +44,9 @@ def score(
     Args:
         candidate: as in `ncap.rank`: names, or {name: function that returns a fresh body}; or a Candidate.
         target: as in `ncap.rank`.
-        names: scores, in a list or separated by commas; `ncap.list_scores()` lists them, and None computes all.
-        n: images of the training part that are scored, at most; a stratified sample.
+        names: scores, in a list or separated by commas; `ncap.list_scores()` lists them. None computes all but
+            those of a network before training, which take many times as long as a forward pass.
+        n: images of the training part that are scored, at most; a stratified sample. A training-free proxy takes 64 of them.
         seed: of that sample, and of the splits where the target has none.
         history: accuracies that candidates reached on other targets, columns target, candidate, accuracy; for the score mean_rank. Rows
             of the target itself are not read, however its name is written.
@@ -157,6 +158,19 @@ class Inputs:
         images = self.target.read("train", self.rows, self._shape(self._body))
         return (self._body, *images), time.perf_counter() - started
 
+    def _network(self) -> tuple[tuple[Any, ...] | str, float]:
+        from ncap.scores.zero_cost import BATCH
+        from ncap.scores.zero_cost.network import with_head
+        from ncap.targets import stratified_subset
+
+        body = self.candidate.build()  # fresh, as it begins: other scores may have run theirs
+        started = time.perf_counter()
+        if reason := _not_a_body(body):
+            return reason, 0.0
+        rows = self.rows[stratified_subset(self.y, BATCH, 0)]
+        images, y = self.target.read("train", rows, body.input_shape[1:])
+        return (with_head(body, self.target.classes), images, y), time.perf_counter() - started
+
     def _known(self) -> tuple[tuple[Any, ...] | str, float]:
         from ncap.candidates.multiply_adds import count_multiply_adds
 
@@ -192,6 +206,7 @@ _MADE_BY: dict[str, Callable[[Inputs], tuple[tuple[Any, ...] | str, float]]] = {
     "source_probabilities": Inputs._probabilities,
     "source_labels": Inputs._source_labels,
     "model": Inputs._model,
+    "network": Inputs._network,
     "known": Inputs._known,
 }
 
@@ -244,12 +259,12 @@ def _failure(error: Exception) -> str:
 
 
 def named(names: str | Sequence[str] | None, argument: str = "names") -> list[Score]:
-    """The scores that a list of names, or a text of them separated by commas, stands for, each once; None for all.
+    """The scores that a list of names, or a text of them separated by commas, stands for, each once; None for all but those of a network.
 
     Raises: TypeError or ValueError, which calls it `argument`, for anything else and for an unknown name.
     """
     if names is None:
-        return list(SCORES.members().values())
+        return [one for one in SCORES.members().values() if one.needs != "network"]
     words = names.split(",") if isinstance(names, str) else names
     if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
         raise TypeError(

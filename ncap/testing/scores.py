@@ -1,4 +1,4 @@
-"""The laws of `ncap.scores.Score`, for any member that is a function of features, or of a source's answers, and labels."""
+"""The laws of `ncap.scores.Score`, for any member that is a function of features, of a source's answers, or of a network, and labels."""
 
 import math
 
@@ -22,7 +22,9 @@ def check_score(score: Score, rtol: float = 1e-8) -> None:
     assert score.cost in COSTS
     assert score.source, "a score says where it was published"
     assert score.summary, "a score says what it measures"
-    if score.needs in ("model", "known"):
+    if score.needs == "network":
+        _check_of_network(score)
+    if score.needs in ("model", "network", "known"):
         return  # what it promises of a model, or of what is known, its own tests show
     for n, d in ((30, 6), (12, 40)):
         outputs, y = _drawn(score, n, d)
@@ -96,6 +98,45 @@ def _check_edges(score: Score) -> None:
     for what, inputs in {"NaN": (outputs * math.nan, y), "labels that lack one": (outputs, y[1:])}.items():
         try:
             score.function(*inputs)
+        except ValueError:
+            continue
+        raise AssertionError(f"{what} must be refused with a ValueError")
+
+
+def _check_of_network(score: Score) -> None:
+    """Value, symmetry and edges of a training-free proxy, on a network whose state training and inference would both change."""
+    import keras
+    from keras import layers
+
+    convolutions = [
+        layers.Conv2D(6, 3, activation="relu"),
+        layers.BatchNormalization(),
+        layers.Dropout(0.5),
+        layers.Conv2D(4, 3),
+    ]
+    head = [layers.ReLU(), layers.GlobalAveragePooling2D(), layers.Dense(3)]
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential([keras.Input((8, 8, 2)), layers.Rescaling(1 / 255), *convolutions, *head])
+    generator = np.random.default_rng(0)
+    images, y = generator.uniform(0, 255, (12, 8, 8, 2)).astype(np.float32), np.arange(12) % 3
+    weights, before = network.get_weights(), images.copy()
+    value, note = score.value(network, images, y)
+    assert isinstance(score.function(network, images, y), float), "a score is a float"
+    assert math.isfinite(value), f"the score of an ordinary network is {value}: {note}"
+    assert note == "", f"a score that is defined needs no note, got {note!r}"
+    assert score.value(network, images, y).value == value, "the same inputs give two numbers"
+    np.testing.assert_array_equal(images, before, err_msg="the score changed its images")
+    for now, then in zip(network.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(now, then, err_msg="the score changed the network")
+    order = generator.permutation(12)
+    moved = score.value(network, images[order], y[order]).value
+    np.testing.assert_allclose(moved, value, rtol=1e-3, err_msg="the order of the images matters")  # float32
+    for what, inputs in {
+        "images of another size": (images[:, 1:], y),
+        "a label too many": (images, np.arange(13) % 3),
+    }.items():
+        try:
+            score.function(network, *inputs)
         except ValueError:
             continue
         raise AssertionError(f"{what} must be refused with a ValueError")
