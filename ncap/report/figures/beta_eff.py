@@ -73,7 +73,9 @@ def _words(one: Series) -> str:
     if values.empty:
         return f"beta_eff of {one.candidate}: {without}."
     (first, start), (last, end) = values.iloc[0], values.iloc[-1]
-    course = f"{numbers.beta(start)} at epoch {first:g}" + (f", {numbers.beta(end)} at epoch {last:g}" if last > first else "")
+    course = f"{numbers.beta(start)} at epoch {first:g}" + (
+        f", {numbers.beta(end)} at epoch {last:g}" if last > first else ""
+    )
     return f"beta_eff of {one.candidate}: {'; '.join(filter(None, [course, without]))}."
 
 

@@ -26,7 +26,8 @@ def draw(content: Content) -> Figure | None:
     ratios.tick_params(axis="y", length=0, labelleft=content.apart)
     train, beta = (dict(zip(times, column, strict=True)) for column in zip(*times.values(), strict=True))
     canvas.describe(bars, f"Seconds per {per}: training {_range(train)}; reading beta_eff {_range(beta)}.")
-    canvas.describe(ratios, f"T_beta / T_train: {_range({name: beta[name] / train[name] for name in times})}; the paper's is {PAPER_RATIO}.")
+    ratio = {name: beta[name] / train[name] for name in times}
+    canvas.describe(ratios, f"T_beta / T_train: {_range(ratio)}; the paper's is {PAPER_RATIO}.")
     return figure
 
 

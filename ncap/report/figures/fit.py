@@ -74,7 +74,7 @@ def _words(one: Series, fit: Fit) -> str:
     points = f"{len(fit.beta)} points, beta_eff {numbers.beta(fit.beta[0])} to {numbers.beta(fit.beta[-1])}"
     if fit.line is None:
         return f"{one.candidate}: {points}; no line could be fitted, and {predicted} is the last one seen."
-    left_out = f", the first {fit.t0} left out" if fit.t0 else ""
+    left_out = f", {fit.t0} of them left out" if fit.t0 else ""
     return f"{one.candidate}: {points}{left_out}; {fit.label} = {predicted}, read at beta_eff {numbers.beta(fit.at)}."
 
 

@@ -75,12 +75,17 @@ def _panel(ax: Axes, one: Series, colour: str) -> None:
 
 def _words(one: Series) -> str:
     said = []
-    for words, curve in (("read", one.mean("val_accuracy", one.observed)), ("afterwards", one.mean("val_accuracy", one.afterwards))):
+    for words, curve in (
+        ("read", one.mean("val_accuracy", one.observed)),
+        ("afterwards", one.mean("val_accuracy", one.afterwards)),
+    ):
         values = curve.dropna()
         if len(values):
             (first, start), (last, end) = values.iloc[0], values.iloc[-1]
             course = f"{numbers.accuracy(start)} at epoch {first:g}"
-            said.append(f"{words} {course}" + (f" to {numbers.accuracy(end)} at epoch {last:g}" if last > first else ""))
+            said.append(
+                f"{words} {course}" + (f" to {numbers.accuracy(end)} at epoch {last:g}" if last > first else "")
+            )
     predicted, std = one.summary["predicted_accuracy"], one.summary["predicted_std"]
     if np.isfinite(predicted):
         said.append(f"predicted {numbers.with_deviation(predicted, std)}")

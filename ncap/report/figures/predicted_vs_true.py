@@ -111,7 +111,7 @@ def _orders(ax: Axes, truth: Truth, colours: dict[str, str], room: int) -> None:
 DRAWING = Drawing(
     "predicted_vs_true",
     "",
-    "Left: a marker on the dashed diagonal is a perfect prediction; the filled marker is the rule of this ranking, the hollow one the "
-    "last-seen {metric}. Right: two lines that cross are a pair in the wrong order.",
+    "In the plot of predicted against true {metric}, a marker on the dashed diagonal is a perfect prediction; the filled marker is the "
+    "rule of this ranking, the hollow one the last-seen {metric}. Between the two orders, lines that cross are a pair in the wrong order.",
     draw,
 )

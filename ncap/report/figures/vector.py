@@ -9,10 +9,12 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import matplotlib
+import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -28,7 +30,7 @@ VARIABLES = {
     canvas.ALARM: "--bad", **{colour.lower(): f"--c{place}" for place, colour in enumerate(canvas.COLOURS)},
 }  # fmt: skip
 # Equal figures are equal text; glyphs are outlines, which look alike in every browser and hold no text of a user.
-_SETTINGS = {"svg.hashsalt": "ncap", "svg.fonttype": "path", "svg.image_inline": True}
+_SETTINGS: Any = {"svg.hashsalt": "ncap", "svg.fonttype": "path", "svg.image_inline": True}
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,9 @@ class Panels:
     """A figure, cut up: its panels, its legend, and what its axes hold where all panels have the same."""
 
     panels: Sequence[Panel]
-    legend: Markup = Markup("")
-    across: str = ""
-    upwards: str = ""
+    legend: Markup
+    across: str
+    upwards: str
 
 
 @dataclass
@@ -83,14 +85,17 @@ def cut(name: str, figure: Figure, definitions: Definitions) -> Panels:
     figure.supylabel("")
     for legend in figure.legends:
         legend.set_gid("legend")
-    root = _document(figure)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands in; the page has the name
+        root, boxes = _document(figure), _boxes(figure.axes, aligned=any(candidates))
     definitions.take(root)
     groups = {group.get("id"): group for group in root.iter("g")}
     _share_common(name, figure.axes, groups, definitions)
     height = figure.get_figheight() * 72
-    panels = []
-    for place, (ax, candidate, box) in enumerate(zip(figure.axes, candidates, _boxes(figure.axes), strict=True)):
-        panels.append(Panel(candidate, str(ax.get_label()), _drawing(groups[f"panel{place}"], box, height)))
+    panels = [
+        Panel(candidate, str(ax.get_label()), _drawing(groups[f"panel{place}"], box, height))
+        for place, (ax, candidate, box) in enumerate(zip(figure.axes, candidates, boxes, strict=True))
+    ]
     legends = [_drawing(groups["legend"], one.get_window_extent(), height) for one in figure.legends]
     return Panels(panels, legends[0] if legends else Markup(""), across, upwards)
 
@@ -98,15 +103,16 @@ def cut(name: str, figure: Figure, definitions: Definitions) -> Panels:
 def _document(figure: Figure) -> Element:
     """The figure as matplotlib writes it, without name spaces, in the page's colours."""
     buffer = io.BytesIO()
-    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands in; the page has the name
+    with matplotlib.rc_context(_SETTINGS):
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     root = ElementTree.fromstring(buffer.getvalue())
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
         for key in [key for key in element.attrib if key.startswith("{")]:
             element.set(key.rpartition("}")[2], element.attrib.pop(key))
-        if style := element.get("style"):
+        # A variable is no value of the attributes fill and stroke, only of the style.
+        attributes = [f"{key}: {element.attrib.pop(key)}" for key in ("fill", "stroke") if key in element.attrib]
+        if style := "; ".join(filter(None, [*attributes, element.get("style", "")])):
             element.set("style", re.sub(r"#[0-9a-f]{6}", _variable, style))
     return root
 
@@ -118,38 +124,28 @@ def _variable(colour: re.Match[str]) -> str:
 
 def _share_common(name: str, axes: Sequence[Axes], groups: dict[str | None, Element], definitions: Definitions) -> None:
     """Draw what one panel has for all (`canvas.COMMON`) once, and refer to it from each."""
-    first = axes[0].bbox.y0
+    first, known = axes[0].bbox.y0, f"{name}-common"
     for place, ax in enumerate(axes):
-        (common,) = [group for group in groups[f"panel{place}"].iter("g") if group.get("id") == canvas.COMMON] or [None]
-        if common is None:
-            continue
-        if len(common):
-            definitions.known[f"{name}-common"] = kept = Element("g", id=f"{name}-common")
-            kept.extend(list(common))
-            _shorten(kept)
-            for child in list(common):
-                common.remove(child)
-        if f"{name}-common" in definitions.known:
-            common.append(Element("use", href=f"#{name}-common", y=f"{first - ax.bbox.y0:.1f}"))
+        for common in [group for group in groups[f"panel{place}"].iter("g") if group.get("id") == canvas.COMMON]:
+            if len(common):
+                kept = Element("g")
+                kept.extend(list(common))
+                _shorten(kept)
+                kept.set("id", known)
+                definitions.known[known] = kept
+                common[:] = []
+            if known in definitions.known:
+                common.append(Element("use", href=f"#{known}", y=f"{first - ax.bbox.y0:.1f}"))
 
 
-def _boxes(axes: Sequence[Axes]) -> list[Bbox]:
-    """What each panel takes with its labels; where all have axes of one size, the same room around them, so that they line up."""
-    drawn = [ax.get_tightbbox() or ax.bbox for ax in axes]
-    if len({(round(ax.bbox.width), round(ax.bbox.height)) for ax in axes}) > 1 or len(axes) < 3:
-        return list(drawn)
-    inner = [ax.bbox for ax in axes]
-    around = [
-        max(side(out, own) for out, own in zip(drawn, inner, strict=True))
-        for side in (
-            lambda out, own: own.x0 - out.x0,
-            lambda out, own: own.y0 - out.y0,
-            lambda out, own: out.x1 - own.x1,
-            lambda out, own: out.y1 - own.y1,
-        )
-    ]
-    left, below, right, above = around
-    return [Bbox.from_extents(own.x0 - left, own.y0 - below, own.x1 + right, own.y1 + above) for own in inner]
+def _boxes(axes: Sequence[Axes], aligned: bool) -> list[Bbox]:
+    """What each panel takes with its labels; `aligned`: with the same room around the axes of each, so that panels line up."""
+    drawn = np.array([(ax.get_tightbbox() or ax.bbox).extents for ax in axes])
+    inner = np.array([ax.bbox.extents for ax in axes])
+    if aligned:
+        around = drawn - inner  # of the four sides, left and lower ones first
+        drawn = inner + np.concatenate([around[:, :2].min(axis=0), around[:, 2:].max(axis=0)])
+    return [Bbox.from_extents(*sides) for sides in drawn]
 
 
 def _drawing(group: Element, box: Bbox, height: float) -> Markup:
@@ -165,9 +161,7 @@ def _shorten(group: Element) -> None:
     """Take out names that nothing refers to, and digits below a tenth of a point."""
     for element in group.iter():
         element.tail = element.text = None
-        if element.tag in ("g", "path"):
-            if not element.get("id", "").endswith("-common"):
-                element.attrib.pop("id", None)
+        element.attrib.pop("id", None)
         for key in ("d", "x", "y"):
             if value := element.get(key):
                 element.set(key, _rounded(" ".join(value.split())))
