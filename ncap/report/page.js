@@ -48,7 +48,7 @@
   all("section table").forEach((table) => {
     const section = table.closest("section").id;
     all("thead th", table).forEach((head, column) => {
-      if (!head.textContent.trim()) return;
+      if (head.matches(".drawing")) return;
       const button = made("button", { type: "button" }, ...head.childNodes);
       button.addEventListener("click", () => {
         const sorted = head.getAttribute("aria-sort");

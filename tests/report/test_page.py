@@ -193,7 +193,7 @@ def test_page_loads_nothing_from_elsewhere(tmp_path):
     assert page.addresses
     assert {address.removeprefix("#") for address in page.addresses} <= set(page.identifiers)
     assert all(address.startswith("#") for address in page.addresses)
-    assert {name for name in re.findall(r"url\((.*?)\)", page.source)} <= {f"#{name}" for name in page.identifiers}
+    assert set(re.findall(r"url\((.*?)\)", page.source)) <= {f"#{name}" for name in page.identifiers}
     assert not re.search(r"@import|https?://|xmlns", page.source)
     assert "default-src 'none'" in page.source
 
@@ -504,7 +504,7 @@ def test_what_a_candidate_needs_is_on_the_page_where_the_job_knows_it(tmp_path):
         ["plain cut <at> 'block5'", "VGG", "imagenet", "14.7 M", "313 M", "32 \u00d7 32 \u00d7 3", "0.42", "MIT"]
     ]
     assert "cut &lt;at&gt;" in page.source
-    assert "imagenet" not in page.text.partition("Facts")[2]
+    assert "imagenet" not in page.text.rpartition("Facts")[2]
 
 
 def test_without_facts_of_candidates_there_is_no_such_section(tmp_path):
