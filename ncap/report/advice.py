@@ -88,10 +88,10 @@ def advice(ranking: Ranking, content: Content, unfinished: bool = False) -> Advi
     if unfinished:
         do = f"Wait for the candidates that are still to come. If the job ended now: {do}"
     why = (
-        ("How sure", _sure(ranking, first, content.metric.words)),
-        ("Chance", _chance(first, chance)),
-        ("More than the last accuracy?", _beside_last(ranking, content, first)),
-        ("What it takes", "" if _is_over(ranking, content) else _takes(ranking, content, one, rivals)),
+        ("How sure is that?", _sure(ranking, first, content.metric.words)),
+        ("What would guessing give?", _chance(first, chance)),
+        ("More to be trusted than the last accuracy?", _beside_last(ranking, content, first)),
+        ("How long until it is trained?", "" if _is_over(ranking, content) else _takes(ranking, content, one, rivals)),
     )
     return Advice(do, tuple((heading, text) for heading, text in why if text))
 
@@ -135,8 +135,8 @@ def _do(ranking: Ranking, content: Content, first: Row, rivals: list[str], chanc
     if not rivals:
         return f"Train {name} to the end{'' if others else '; there was no other to choose from'}."
     if len(rivals) <= NAMED:
-        dropped = others - len(rivals)
-        rest = f", and drop the other {numbers.few(dropped)}" if dropped else ""
+        waiting = others - len(rivals)
+        rest = f", and let the other {numbers.few(waiting)} wait" if waiting else ""
         return f"Train {name} on, and {joined_words(rivals)} with it{rest}: what was seen does not settle which of these is best."
     return (
         f"Do not settle on {name} yet: what was seen leaves {len(rivals)} of the {others} others as possible winners. Observe more "
@@ -170,8 +170,8 @@ def _sure(ranking: Ranking, first: Row, metric: str) -> str:
         return f"The rule {ranking.rule} orders the candidates by a score and predicts no accuracy, so nothing here says how sure it is."
     if not math.isfinite(own.low):
         return f"The rule {ranking.rule} gives no interval, so nothing here says how sure it is."
-    if own.low == own.high:  # clipped from both sides
-        side = "above 1" if own.order > 1 else "below 0"
+    if own.low >= 1 or own.high <= 0:  # both ends were clipped
+        side = "above 1" if own.low >= 1 else "below 0"
         return (
             f"The 95 % interval of {name} lies wholly {side}, where no {metric} is: its line cannot go on to there, and says nothing of "
             "how sure the choice is."
