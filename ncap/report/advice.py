@@ -137,7 +137,7 @@ def _do(ranking: Ranking, content: Content, first: Row, rivals: list[str], chanc
     if len(rivals) <= NAMED:
         waiting = others - len(rivals)
         rest = f", and let the other {numbers.few(waiting)} wait" if waiting else ""
-        return f"Train {name} on, and {joined_words(rivals)} with it{rest}: what was seen does not settle which of these is best."
+        return f"Keep training {joined_words([name, *rivals])}{rest}: what was seen does not settle which of these is best."
     return (
         f"Do not settle on {name} yet: what was seen leaves {len(rivals)} of the {others} others as possible winners. Observe more "
         f"epochs, or train on {name} and those that come next until one is clearly ahead."

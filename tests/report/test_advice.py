@@ -49,7 +49,7 @@ def test_what_cannot_be_told_apart_is_trained_with_it_and_the_rest_waits():
     do, why = advised(ranked(a=line(0.9), b=line(0.9), c=line(0.5)))
     assert (
         do
-        == "Train a on, and b with it, and let the other one wait: what was seen does not settle which of these is best."
+        == "Keep training a and b, and let the other one wait: what was seen does not settle which of these is best."
     )
     assert why[TIME].endswith("; with its rival, 52 s.")
 
@@ -64,7 +64,7 @@ def test_too_many_rivals_ask_for_more_epochs():
 def test_where_the_last_accuracy_chooses_another_both_are_named_and_the_prediction_is_not_trusted_more():
     ranking = ranked(late=line(0.9, (8, 7, 6, 5)), early=line(0.6))
     do, why = advised(ranking)
-    assert do == "Train late on, and early with it: what was seen does not settle which of these is best."
+    assert do == "Keep training late and early: what was seen does not settle which of these is best."
     assert why[TRUST].startswith(
         "The last accuracy would choose early instead (0.500; late had 0.400). Do not trust this prediction more"
     )

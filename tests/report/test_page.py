@@ -70,7 +70,7 @@ def observations(names, *, epochs=30, runs=2, seed=0, nan=(), failed=()):
 
 
 def constructed(names=EIGHT[:4], *, observed=5, failed=(), rule="capacitance", **options):
-    """A ranking as `ncap.rank` returns it, trained on to the end, and the truth there; of four candidates, where eight take twice as long."""
+    """A ranking as `ncap.rank` returns it, of four candidates (eight take twice as long), trained on to the end, and the truth there."""
     made = observations(names, failed=failed, **options)
     failures = [
         {"settings": "0f3a", "target": "digits", "candidate": name, "run": 0, "epoch": 1, "reason": OUT}
