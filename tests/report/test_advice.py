@@ -48,8 +48,7 @@ def test_the_best_of_lines_that_are_far_apart_is_trained_to_the_end():
 def test_what_cannot_be_told_apart_is_trained_with_it_and_the_rest_waits():
     do, why = advised(ranked(a=line(0.9), b=line(0.9), c=line(0.5)))
     assert (
-        do
-        == "Keep training a and b, and let the other one wait: what was seen does not settle which of these is best."
+        do == "Keep training a and b, and let the other one wait: what was seen does not settle which of these is best."
     )
     assert why[TIME].endswith("; with its rival, 52 s.")
 

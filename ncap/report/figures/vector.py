@@ -68,7 +68,9 @@ class Definitions:
         """Keep all definitions that stand in a drawing, and take them out of it."""
         for parent in [*root.iter()]:
             for definitions in parent.findall("defs"):
-                self.known |= {name: one for one in definitions if (name := one.get("id"))}  # matplotlib's style has none
+                self.known |= {
+                    name: one for one in definitions if (name := one.get("id"))
+                }  # matplotlib's style has none
                 parent.remove(definitions)
 
 
