@@ -132,14 +132,18 @@ def _do(ranking: Ranking, content: Content, first: Row, rivals: list[str], chanc
         return f"Choose none of these yet: {name} comes first, and has shown nothing better than guessing. Observe more epochs."
     if first["status"] == "fallback":
         return f"Observe more epochs before you choose. {name} is the best so far, and that is all that is known."
+    if not others:
+        return f"Train {name} to the end; there was no other to choose from."
+    if not rivals and name in ranking.predictions and not math.isfinite(ranking.predictions[name].low):
+        return f"Train {name} first: the rule {ranking.rule} puts it ahead, and does not say how sure that is."
     if not rivals:
-        return f"Train {name} to the end{'' if others else '; there was no other to choose from'}."
+        return f"Train {name} to the end."
     if len(rivals) <= NAMED:
         waiting = others - len(rivals)
         rest = f", and let the other {numbers.few(waiting)} wait" if waiting else ""
         return f"Keep training {joined_words([name, *rivals])}{rest}: what was seen does not settle which of these is best."
     return (
-        f"Do not settle on {name} yet: what was seen leaves {len(rivals)} of the {others} others as possible winners. Observe more "
+        f"Do not settle on {name} yet: what was seen leaves {_of_others(len(rivals), others)} as possible winners. Observe more "
         f"epochs, or train on {name} and those that come next until one is clearly ahead."
     )
 
@@ -183,20 +187,21 @@ def _sure(ranking: Ranking, first: Row, metric: str) -> str:
     if own.high - own.low >= WIDE:
         words += ", so wide that it says little"
     if known:
-        words += f", and overlaps with {_share_of(overlapping, len(known))}"
+        that = "that" if len(known) == 1 else "those"
+        words += f", and overlaps with {f'{that} of ' if overlapping else ''}{_of_others(overlapping, len(known))}"
     bound = own.fit is not None and own.fit.reach is not None
     return f"{words}. It holds as long as the accuracies keep to their line (theorem T8)." if bound else f"{words}."
 
 
-def _share_of(part: int, whole: int) -> str:
+def _of_others(part: int, whole: int) -> str:
     """How many of the other candidates, in words.
 
-    >>> _share_of(0, 5), _share_of(2, 5), _share_of(5, 5), _share_of(1, 1)
-    ('none of the 5 others', '2 of the 5 others', 'all of the 5 others', 'that of the other')
+    >>> _of_others(0, 5), _of_others(2, 5), _of_others(5, 5), _of_others(1, 1)
+    ('none of the 5 others', '2 of the 5 others', 'all 5 others', 'the other')
     """
-    if whole == 1:
-        return "that of the other" if part else "none other"
-    return f"{'none' if part == 0 else 'all' if part == whole else part} of the {whole} others"
+    if part == whole:
+        return f"all {whole} others" if whole > 1 else "the other"
+    return f"{part or 'none'} of the {whole} others" if whole > 1 else "no other"
 
 
 def _chance(first: Row, chance: Chance | None) -> str:
@@ -224,9 +229,12 @@ def _beside_last(ranking: Ranking, content: Content, first: Row) -> str:
             f"The last {words} chooses {name} too ({top}), so the choice does not depend on which of the two you trust."
         )
     else:
+        ends = {other: _last_epoch(content, other) for other in (name, leaders[0])}
+        after = {other: f" after {end:g} epochs" if len(set(ends.values())) > 1 else "" for other, end in ends.items()}
         own = numbers.accuracy(first["last_seen_accuracy"])
         said.append(
-            f"The last {words} would choose {joined_words(leaders)} instead ({top}; {name} had {own}). {_precedent(ranking)}"
+            f"The last {words} would choose {joined_words(leaders)} instead ({top}{after[leaders[0]]}; {name} had {own}{after[name]}). "
+            f"{_precedent(ranking)}"
         )
     made = ranking.predictions.get(name)
     if made is not None and made.fit is not None and made.fit.remark:

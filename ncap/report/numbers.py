@@ -79,7 +79,7 @@ def duration(value: float) -> str:
     for size, unit in ((172_800, "days"), (7200, "h")):
         if value >= size:
             return f"{value / (86_400 if unit == 'days' else 3600):.1f} {unit}"
-    return f"{value / 60:.0f} min" if value >= 120 else f"{value:.0f} s" if value >= 2 else f"{value:.1f} s"
+    return f"{value / 60:.0f} min" if round(value) >= 120 else f"{value:.0f} s" if value >= 2 else f"{value:.1f} s"
 
 
 def few(value: int) -> str:

@@ -30,7 +30,7 @@ def advised(ranking, truth=None, unfinished=False):
 def test_the_best_of_lines_that_are_far_apart_is_trained_to_the_end():
     do, why = advised(ranked(facts=GUESSING, best=line(0.9), worse=line(0.5)))
     assert do == "Train best to the end."
-    assert "overlaps with that of the other" not in why[SURE]
+    assert "overlaps with no other" in why[SURE]
     assert why[SURE].startswith("The 95 % interval of best reaches from 0.8")
     assert (
         why[GUESS]
@@ -68,9 +68,16 @@ def test_where_the_last_accuracy_chooses_another_both_are_named_and_the_predicti
         "The last accuracy would choose early instead (0.500; late had 0.400). Do not trust this prediction more"
     )
     do, why = advised(rank_records(ranking.records, "last_seen"))
-    assert do == "Train early to the end."
+    assert do == "Train early first: the rule last_seen puts it ahead, and does not say how sure that is."
     assert TRUST not in why
     assert why[SURE] == "The rule last_seen gives no interval, so nothing here says how sure it is."
+
+
+def test_accuracies_after_different_epochs_are_given_with_them():
+    _, why = advised(ranked(late=line(0.9, (8, 7, 6, 5)), early=line(0.6, (5, 4, 3, 2, 1))))
+    assert why[TRUST].startswith(
+        "The last accuracy would choose early instead (0.500 after 5 epochs; late had 0.400 after 4 epochs)."
+    )
 
 
 def test_a_line_that_leaves_the_accuracies_says_nothing_of_how_sure_the_choice_is():
@@ -142,7 +149,7 @@ class Least(Rule):
 
 def test_a_score_says_nothing_of_how_sure_it_is():
     do, why = advised(ranked(Least(), a=line(0.9, (8, 7, 6, 5)), b=line(0.6)))
-    assert do == "Train b to the end."
+    assert do == "Train b first: the rule least puts it ahead, and does not say how sure that is."
     assert (
         why[SURE]
         == "The rule least orders the candidates by a score and predicts no accuracy, so nothing here says how sure it is."
