@@ -70,6 +70,27 @@ def seconds(value: float) -> str:
     return f"{value:.3f}" if 0 < value < 1 else f"{value:.1f}" if 1 <= value < 100 else f"{value:.0f}"
 
 
+def duration(value: float) -> str:
+    """A time for a person to wait.
+
+    >>> duration(0.4), duration(42), duration(600), duration(9000), duration(400_000)
+    ('0.4 s', '42 s', '10 min', '2.5 h', '4.6 days')
+    """
+    for size, unit in ((172_800, "days"), (7200, "h")):
+        if value >= size:
+            return f"{value / (86_400 if unit == 'days' else 3600):.1f} {unit}"
+    return f"{value / 60:.0f} min" if round(value) >= 120 else f"{value:.0f} s" if value >= 2 else f"{value:.1f} s"
+
+
+def few(value: int) -> str:
+    """A small count as a sentence has it: 1 is "one".
+
+    >>> few(1), few(3)
+    ('one', '3')
+    """
+    return "one" if value == 1 else str(value)
+
+
 def whole(value: float) -> str:
     """A count, which pandas may have turned into a float.
 

@@ -1,11 +1,12 @@
 """The report: ranking.csv, the figures as PNG files, and one page that holds everything."""
 
 import base64
+import hashlib
 import math
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import numpy as np
@@ -21,9 +22,11 @@ from ncap.ranking.order import COLUMNS, Ranking, score_columns
 from ncap.records.candidate_facts import KEY as CANDIDATES
 from ncap.records.candidate_facts import CandidateFacts
 from ncap.report import numbers
+from ncap.report.advice import advice, caution, headline
 from ncap.report.figures import FIGURES, canvas
 from ncap.report.figures.cost import unit
 from ncap.report.figures.drawing import Content
+from ncap.report.figures.vector import Definitions, Panels, cut
 from ncap.report.series import DRAWN, Series, by_rank
 from ncap.report.truth import joined_words, rho_text, truth_of
 from ncap.rules import RULES
@@ -33,19 +36,18 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a formula begins with,
 
 
 @dataclass(frozen=True)
-class _Picture:
-    """A figure of the page: its file's stem, heading and caption, its PNG and the width at which it is read well."""
+class _Shown:
+    """A figure of the page: its name, heading and caption, and its panels."""
 
     name: str
     heading: str
     caption: str
-    image: bytes
-    width: int
+    drawn: Panels
 
     @property
-    def source(self) -> str:
-        """The PNG as a data address."""
-        return f"data:image/png;base64,{base64.b64encode(self.image).decode()}"
+    def axes(self) -> str:
+        """What all its panels have on their axes; "" where each panel says so itself."""
+        return f"Upwards: {self.drawn.upwards}. To the right: {self.drawn.across}." if self.drawn.across else ""
 
 
 def write_report(
@@ -77,13 +79,8 @@ def write_report(
     page = folder / "report.html"
     try:
         write_new(folder / "ranking.csv", _csv(ranking.table[[*COLUMNS, *score_columns(ranking.table)]]))
-        pictures = _draw(content)
-        for name in (drawing.name for drawing in FIGURES.members().values()):
-            if name in pictures:
-                write_new(folder / f"{name}.png", pictures[name].image)
-            else:  # with nothing to show, one of an earlier report would be taken for this one's
-                (folder / f"{name}.png").unlink(missing_ok=True)
-        _write_page(page, _render(ranking, content, pictures, title or f"Ranking by {ranking.rule}"))
+        _write_pictures(folder, content)
+        _write_page(page, _render(ranking, content, title or f"Ranking by {ranking.rule}"))
     except OSError as error:
         raise OSError(
             f"{folder}: the report could not be written ({error.strerror or error}); `ncap report` makes it again from the store"
@@ -106,9 +103,7 @@ def write_unfinished(ranking: Ranking, out: str | Path, unfinished: str, title: 
     """
     content = _content(ranking, title=title)
     page = make_folder("out", out) / "report.html"
-    return _write_page(
-        page, _render(ranking, content, _draw(content), title or f"Ranking by {ranking.rule}", unfinished)
-    )
+    return _write_page(page, _render(ranking, content, title or f"Ranking by {ranking.rule}", unfinished))
 
 
 def _write_page(page: Path, text: str) -> Path:
@@ -146,21 +141,30 @@ def _csv(table: pd.DataFrame) -> bytes:
     return table.assign(**harmless).to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace")
 
 
-def _draw(content: Content) -> dict[str, _Picture]:
-    """The figures that have something to show, by name."""
-    pictures = {}
+def _write_pictures(folder: Path, content: Content) -> None:
+    """The figures that have something to show, as PNG files."""
     with canvas.style():
         for drawing in FIGURES.members().values():
-            figure = drawing.draw(content)
-            if figure is None:
-                continue
-            image, width = canvas.png(figure), round(figure.get_figwidth() * 106)
-            heading, caption = (drawing.said(text, content.metric) for text in (drawing.heading, drawing.caption))
-            pictures[drawing.name] = _Picture(drawing.name, heading, caption, image, width)
-    return pictures
+            file, figure = folder / f"{drawing.name}.png", drawing.draw(content)
+            if figure is not None:
+                write_new(file, canvas.png(figure))
+            else:  # one of an earlier report would be taken for this one's
+                file.unlink(missing_ok=True)
 
 
-def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], title: str, unfinished: str = "") -> str:
+def _draw(content: Content, definitions: Definitions) -> dict[str, _Shown]:
+    """The figures that have something to show, by name, cut into their panels."""
+    shown = {}
+    with canvas.style():
+        for drawing in FIGURES.members().values():
+            figure = drawing.draw(replace(content, apart=True))
+            if figure is not None:
+                heading, caption = (drawing.said(text, content.metric) for text in (drawing.heading, drawing.caption))
+                shown[drawing.name] = _Shown(drawing.name, heading, caption, cut(drawing.name, figure, definitions))
+    return shown
+
+
+def _render(ranking: Ranking, content: Content, title: str, unfinished: str = "") -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ncap.report", "."),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -168,8 +172,10 @@ def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], t
     for name in ("accuracy", "with_deviation", "beta", "seconds", "whole", "signed", "count", "milliseconds", "score"):
         environment.filters[name] = getattr(numbers, name)
     environment.filters["rho"] = rho_text
-    table = ranking.table[COLUMNS]
-    truth = content.truth
+    table, truth = ranking.table[COLUMNS], content.truth
+    definitions = Definitions()
+    figures = _draw(content, definitions)
+    script, style = (files("ncap.report").joinpath(name).read_text("utf-8") for name in ("page.js", "page.css"))
     return environment.get_template("page.html").render(
         title=title,
         unfinished=unfinished,
@@ -191,7 +197,16 @@ def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], t
         is_accuracy=all(one.is_accuracy for one in ranking.predictions.values()),
         fitted=any(one.fit is not None for one in content.series),
         unit=unit([one.rows for one in content.series]),
-        pictures=pictures,
+        figures=figures,
+        definitions=definitions.svg,
+        places={one.candidate: place for place, one in enumerate(content.series)},
+        ranks={str(name): numbers.whole(rank) for name, rank in zip(table["candidate"], table["rank"], strict=True)},
+        palette=len(canvas.COLOURS),
+        contents=_contents(ranking, content, figures),
+        advice=advice(ranking, content, bool(unfinished)),
+        style=Markup(style),
+        script=Markup(script),  # the page's own, and the only one that a browser runs
+        digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         remarks=[(one.candidate, remarks(one)) for one in content.series if remarks(one)],
         facts={name: value for name, value in ranking.facts.items() if name != CANDIDATES},
         candidates=_candidates(ranking),
@@ -201,47 +216,28 @@ def _render(ranking: Ranking, content: Content, pictures: dict[str, _Picture], t
     )
 
 
+def _contents(ranking: Ranking, content: Content, figures: dict[str, _Shown]) -> list[tuple[str, str]]:
+    """The sections of the page, for its table of contents: identifier and heading."""
+    return [
+        (name, heading)
+        for name, heading, present in (
+            ("ranking", "Predicted order", True),
+            ("truth", "Rules beside the truth", content.truth is not None and bool(content.truth.by_candidate)),
+            ("scores", "Scores before training", bool(score_columns(ranking.table))),
+            ("candidates", "Candidates", bool(_candidates(ranking))),
+            ("notes", "Notes on candidates", True),
+            *((shown.name, shown.heading, bool(shown.heading)) for shown in figures.values()),
+            ("reading", "How to read this", True),
+            ("facts", "Facts", True),
+        )
+        if present
+    ]
+
+
 def _candidates(ranking: Ranking) -> list[tuple[str, CandidateFacts]]:
     """What the check before training found out about each candidate, in the ranking's order; nothing of those without facts."""
     known = [(str(name), CandidateFacts.of(ranking.facts, name)) for name in ranking.table["candidate"]]
     return [(name, facts) for name, facts in known if facts is not None]
-
-
-def headline(table: pd.DataFrame) -> dict[Hashable, Any] | None:
-    """The line of the selected candidate, or None if no candidate has a prediction."""
-    ranked = table[(table["status"] == "ok") | table["predicted_accuracy"].notna()].sort_values("rank")
-    return None if ranked.empty else ranked.iloc[0].to_dict()
-
-
-def caution(table: pd.DataFrame) -> str:
-    """What a reader of the headline must know before acting on it: every candidate that is predicted as good; empty if none is.
-
-    >>> table = pd.DataFrame({"rank": [1, 2, 3], "candidate": ["a", "b", "c"], "predicted_accuracy": [0.91, 0.90, 0.5],
-    ...                       "predicted_std": [0.02, 0.01, 0.01], "status": "ok"})
-    >>> caution(table)
-    'The next one, b, is predicted 0.010 lower, less than one standard deviation of the difference (0.022).'
-    >>> caution(table.assign(predicted_accuracy=1.0))
-    'b and c are predicted the same.'
-    """
-    predicted = table[table["predicted_accuracy"].notna()].sort_values("rank").to_dict("records")
-    first, others = predicted[:1], predicted[1:]
-    gaps = [(row, first[0]["predicted_accuracy"] - row["predicted_accuracy"]) for row in others]
-    deviations = [math.hypot(first[0]["predicted_std"], row["predicted_std"]) for row in others]
-    same = [str(row["candidate"]) for row, gap in gaps if gap == 0]
-    near = [(row, gap, std) for (row, gap), std in zip(gaps, deviations, strict=True) if 0 < gap < std]
-    words = []
-    if same:
-        words.append(f"{joined_words(same)} {'is' if len(same) == 1 else 'are'} predicted the same.")
-    if len(near) == 1:
-        row, gap, std = near[0]
-        words.append(
-            f"The next one, {row['candidate']}, is predicted {gap:.3f} lower, less than one standard deviation of the "
-            f"difference ({std:.3f})."
-        )
-    elif near:
-        names = joined_words([f"{row['candidate']} ({gap:.3f})" for row, gap, _ in near])
-        words.append(f"{names} are predicted lower by less than one standard deviation of the difference.")
-    return " ".join(words)
 
 
 def remarks(one: Series) -> list[str]:

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ncap.report import numbers
 from ncap.report.figures import canvas
 from ncap.report.figures.drawing import Content, Drawing
 from ncap.report.series import Series, readable
@@ -17,7 +18,7 @@ def draw(content: Content) -> Figure | None:
         return None
     values = np.concatenate([s.rows["beta_eff"].to_numpy()[readable(s.rows)] for s in shown])
     logarithmic = len(values) > 0 and bool((values > 0).all())
-    figure, axes = canvas.panels(len(shown), share_y=logarithmic)
+    figure, axes = canvas.panels(len(shown), share_y=logarithmic, apart=content.apart)
     for ax, one in zip(axes, shown, strict=True):
         _panel(ax, one, content.colours[one.candidate])
     canvas.epoch_axis(axes, [s.rows["epoch"] for s in shown])
@@ -41,6 +42,7 @@ def draw(content: Content) -> Figure | None:
 
 def _panel(ax: Axes, one: Series, colour: str) -> None:
     canvas.heading(ax, one.summary["rank"], one.candidate)
+    canvas.describe(ax, _words(one))
     runs = one.runs()
     for run in runs:
         good = run[readable(run)]
@@ -62,6 +64,19 @@ def _panel(ax: Axes, one: Series, colour: str) -> None:
         ax.axvline(one.last_read, color=canvas.FAINT, linewidth=0.8, zorder=1)
     if not readable(one.rows).any():
         ax.text(0.5, 0.5, "no readable beta_eff", transform=ax.transAxes, ha="center", fontsize=8, color=canvas.ALARM)
+
+
+def _words(one: Series) -> str:
+    values = one.mean("beta_eff", one.rows[readable(one.rows)])
+    crossed = int((~readable(one.rows)).sum())
+    without = f"{crossed} of {len(one.rows)} readings have no value" if crossed else ""
+    if values.empty:
+        return f"beta_eff of {one.candidate}: {without}."
+    (first, start), (last, end) = values.iloc[0], values.iloc[-1]
+    course = f"{numbers.beta(start)} at epoch {first:g}" + (
+        f", {numbers.beta(end)} at epoch {last:g}" if last > first else ""
+    )
+    return f"beta_eff of {one.candidate}: {'; '.join(filter(None, [course, without]))}."
 
 
 def _readings(ax: Axes, rows: pd.DataFrame, colour: str, linewidth: float) -> None:

@@ -18,10 +18,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 PIXELS_PER_INCH = 160
-INK, FAINT, GRID, ALARM = "#222222", "#9a9a9a", "#e4e4e4", "#c1272d"
+INK, FAINT, PALE, GRID, PAPER, ALARM = "#222222", "#9a9a9a", "#bdbdbd", "#e4e4e4", "#ffffff", "#c1272d"
 
 # Okabe and Ito's colours without yellow and black, and two dark ones of Paul Tol: told apart in every common colour blindness.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#332288", "#882255")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#332288", "#882255")
+
+COMMON = "common"  # what is drawn in one panel of those that stand alone, and shown in all
 
 Entry = tuple[str, dict[str, Any]]  # of a legend: its text, and the properties of its line
 
@@ -62,7 +64,7 @@ def style() -> AbstractContextManager[None]:
 
 def colours(candidates: Sequence[str]) -> dict[str, str]:
     """One colour per candidate, the same in every figure; they repeat after eight, so a figure never tells by colour alone."""
-    return {candidate: _COLOURS[i % len(_COLOURS)] for i, candidate in enumerate(candidates)}
+    return {candidate: COLOURS[i % len(COLOURS)] for i, candidate in enumerate(candidates)}
 
 
 def label(name: object, width: int) -> str:
@@ -83,8 +85,12 @@ def sheet(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06))
 
 
-def panels(count: int, height: float = 1.9, share_x: bool = True, share_y: bool = True) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` small panels in reading order, `height` inches each."""
+def panels(
+    count: int, height: float = 1.9, share_x: bool = True, share_y: bool = True, apart: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` small panels in reading order, `height` inches each, on one sheet or each on its own."""
+    if apart:
+        return stacked(count, 2.3, 0.75 * height, share_x, share_y)
     columns = count if count <= 4 else min(5, math.ceil(count / 2))
     rows = math.ceil(count / columns)
     width = {1: 5.6, 2: 8.0}.get(columns, 10.5)
@@ -98,8 +104,42 @@ def panels(count: int, height: float = 1.9, share_x: bool = True, share_y: bool 
     return figure, axes[:count]
 
 
+def stacked(
+    count: int, width: float, height: float, share_x: bool = False, share_y: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels one below the other, whose axes are `width` by `height` inches, with room for labels around each.
+
+    The page cuts it up. Panels have fixed places: they are as large as each other without a layout, which takes most of the time to draw.
+    """
+    row = height + 1.4
+    figure = Figure(figsize=(width + 5.0, count * row + 3.0))
+    axes: list[Axes] = []
+    for place in range(count):
+        bottom = ((count - place - 1) * row + 0.7) / figure.get_figheight()
+        box = (2.5 / figure.get_figwidth(), bottom, width / figure.get_figwidth(), height / figure.get_figheight())
+        first = axes[0] if axes else None
+        axes.append(figure.add_axes(box, sharex=first if share_x else None, sharey=first if share_y else None))
+    return figure, axes
+
+
+def pair(
+    height: float, width_ratios: tuple[float, float], share_y: bool = False, apart: float = 0.0
+) -> tuple[Figure, list[Axes]]:
+    """A figure of two panels, side by side on one sheet `height` inches high, or each on its own, with axes `apart` inches wide."""
+    if apart:
+        return stacked(2, apart, height - 1.0, share_y=share_y)
+    figure = sheet(10.5, height)
+    return figure, list(figure.subplots(1, 2, sharey=share_y, width_ratios=width_ratios))
+
+
+def describe(axes: Axes, words: str) -> None:
+    """Say in words what a panel shows: its alternative text."""
+    axes.set_label(words)
+
+
 def heading(axes: Axes, rank: float, name: object) -> None:
     """Rank and name over a panel, as long as the panel is wide; a name with dollar signs is no formula."""
+    axes.set_gid(str(name))  # the page, which has room for the whole name, puts it there in place of the title
     number = "" if math.isnan(rank) else f"{rank:.0f}  "
     gridspec = axes.get_gridspec()
     room = 84 // (gridspec.ncols if gridspec else 1)
@@ -132,6 +172,9 @@ def legend(figure: Figure, entries: Sequence[Entry], title: str | None = None) -
     """One legend for all panels, above them, from pairs of a text and the properties of its line."""
     handles = [Line2D([], [], **{"color": INK, **properties}) for _, properties in entries]
     columns = len(entries) if figure.get_figwidth() > 9 else 2
+    if figure.get_layout_engine() is None:  # of panels that stand alone
+        figure.legend(handles, [text for text, _ in entries], loc="upper left", ncols=2, handlelength=2.4)
+        return
     figure.legend(
         handles, [text for text, _ in entries], loc="outside upper left", ncols=columns, handlelength=2.4,
         title=title, title_fontproperties={"weight": "bold", "size": 10}, alignment="left",

@@ -18,11 +18,16 @@ def draw(content: Content) -> Figure | None:
     times = {candidate: pair for candidate, pair in times.items() if np.isfinite(pair).all() and pair[0] > 0}
     if not times:
         return None
-    figure = canvas.sheet(10.5, 0.34 * len(times) + 1.7)
-    bars, ratios = figure.subplots(1, 2, sharey=True, width_ratios=(1.25, 1))
-    _bars(bars, times, content.colours)
-    bars.set_xlabel(f"seconds per {unit([s.rows for s in content.series])} (median)")
+    figure, (bars, ratios) = canvas.pair(0.34 * len(times) + 1.7, (1.25, 1), share_y=True, apart=2.4 * content.apart)
+    _bars(bars, times, content.colours, 18 if content.apart else 28)
+    per = unit([s.rows for s in content.series])
+    bars.set_xlabel(f"seconds per {per} (median)")
     _ratios(ratios, times, content.colours)
+    ratios.tick_params(axis="y", length=0, labelleft=content.apart)
+    train, beta = (dict(zip(times, column, strict=True)) for column in zip(*times.values(), strict=True))
+    canvas.describe(bars, f"Seconds per {per}: training {_range(train)}; reading beta_eff {_range(beta)}.")
+    ratio = {name: beta[name] / train[name] for name in times}
+    canvas.describe(ratios, f"T_beta / T_train: {_range(ratio)}; the paper's is {PAPER_RATIO}.")
     return figure
 
 
@@ -45,11 +50,21 @@ def unit(tables: Sequence[pd.DataFrame]) -> str:
     return "epoch" if all((rows["tick"] == rows["epoch"]).all() for rows in tables) else "tick"
 
 
-def _bars(ax: Axes, times: dict[str, tuple[float, float]], colours: dict[str, str]) -> None:
+def _range(values: dict[str, float]) -> str:
+    """The least and the largest of some numbers, with whose they are.
+
+    >>> _range({"a": 0.5, "b": 2.0}), _range({"a": 0.5})
+    ('0.5 (a) to 2 (b)', '0.5')
+    """
+    least, most = min(values, key=values.__getitem__), max(values, key=values.__getitem__)
+    return f"{values[least]:.2g}" if least == most else f"{values[least]:.2g} ({least}) to {values[most]:.2g} ({most})"
+
+
+def _bars(ax: Axes, times: dict[str, tuple[float, float]], colours: dict[str, str], room: int) -> None:
     for place, (candidate, (train, beta)) in enumerate(times.items()):
         ax.barh(place - 0.19, train, 0.36, color=colours[candidate])
         ax.barh(place + 0.19, beta, 0.36, color="white", edgecolor=colours[candidate], hatch="////", linewidth=0.9)
-    names = [canvas.label(candidate, 28) for candidate in times]
+    names = [canvas.label(candidate, room) for candidate in times]
     ax.set_yticks(range(len(names)), names, parse_math=False)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
@@ -75,7 +90,6 @@ def _ratios(ax: Axes, times: dict[str, tuple[float, float]], colours: dict[str, 
         low, high = min([*ratios.values(), PAPER_RATIO]) / 1.8, max([*ratios.values(), PAPER_RATIO]) * 2.2
         ax.set_xlim(low, high)
         canvas.logarithmic(ax.xaxis, low, high)
-    ax.tick_params(axis="y", length=0, labelleft=False)
     ax.grid(visible=False, axis="y")
     ax.set_xlabel("T_beta / T_train" + (" (log scale)" if logarithmic else ""))
 

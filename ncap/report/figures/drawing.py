@@ -12,12 +12,22 @@ from ncap.report.truth import Truth
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What figures draw: the candidates, best first, in their colours; what came true, None where that is not known; the job's metric."""
+    """What figures draw.
+
+    Attributes:
+        series: the candidates, best first.
+        colours: candidate -> its colour.
+        truth: what came true; None where that is not known.
+        metric: the job's metric.
+        apart: whether every panel stands alone, as on the page, where there are as many side by side as the screen is wide; otherwise they
+            share one sheet, as in the PNG files.
+    """
 
     series: Sequence[Series]
     colours: dict[str, str]
     truth: Truth | None = None
     metric: Metric = METRICS["accuracy"]
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,8 @@ class Drawing:
         heading: of its section; "" for a figure in the section on what came true.
         caption: what is seen, and how to read it. In both, {metric} stands for the words of the job's metric, {Metric} at the beginning
             of a sentence.
-        draw: makes it; None where there is nothing to draw. It fits nothing: a prediction carries its fit.
+        draw: makes it; None where there is nothing to draw. It fits nothing: a prediction carries its fit. Every panel is described in
+            words by `canvas.describe`, for readers who do not see it.
     """
 
     name: str

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ncap.report import numbers
 from ncap.report.figures import canvas
 from ncap.report.figures.drawing import Content, Drawing
 from ncap.report.series import Series
@@ -18,7 +19,7 @@ def draw(content: Content) -> Figure | None:
     shown = [s for s in content.series if s.fit is not None]
     if not shown:
         return None
-    figure, axes = canvas.panels(len(shown), height=2.1, share_x=False)
+    figure, axes = canvas.panels(len(shown), height=2.1, share_x=False, apart=content.apart)
     for ax, one in zip(axes, shown, strict=True):
         _panel(ax, one, content.colours[one.candidate])
         ax.xaxis.set_major_locator(MaxNLocator(3))
@@ -36,7 +37,7 @@ def draw(content: Content) -> Figure | None:
             ("left out by t0", {"marker": "o", "linestyle": "", "markerfacecolor": "white"}),
             ("h(beta_eff) ± std", {"linewidth": 1.6}),
             (f"prediction {label} ± std", diamond),
-            *([("afterwards, not read", {"marker": ".", "linestyle": "", "color": "#bdbdbd"})] if later else []),
+            *([("afterwards, not read", {"marker": ".", "linestyle": "", "color": canvas.PALE})] if later else []),
         ],
     )
     return figure
@@ -46,13 +47,14 @@ def _panel(ax: Axes, one: Series, colour: str) -> None:
     fit = one.fit
     assert fit is not None
     canvas.heading(ax, one.summary["rank"], one.candidate)
+    canvas.describe(ax, _words(one, fit))
     if fit.line is None:
         canvas.remark(ax, "fallback: last-seen accuracy", "top")
     elif fit.remark:
         canvas.remark(ax, fit.remark, "top")
     ax.axvline(0.0, color=canvas.FAINT, linewidth=0.8, zorder=1)
     later = one.points_afterwards()
-    ax.plot(later["beta_eff"], later["val_accuracy"], ".", color="#bdbdbd", markersize=3, zorder=2)
+    ax.plot(later["beta_eff"], later["val_accuracy"], ".", color=canvas.PALE, markersize=3, zorder=2)
     for part, inside in ((slice(0, fit.t0), "white"), (slice(fit.t0, None), colour)):
         ax.plot(fit.beta[part], fit.accuracy[part], "o", color=colour, markerfacecolor=inside, markersize=4.5, zorder=4)
     predicted, std = one.summary["predicted_accuracy"], one.summary["predicted_std"]
@@ -65,6 +67,15 @@ def _panel(ax: Axes, one: Series, colour: str) -> None:
             fit.at, predicted, std if np.isfinite(std) else None, color=colour, marker="D", markersize=5,
             markeredgecolor=canvas.INK, markeredgewidth=0.8, ecolor=canvas.INK, elinewidth=1.0, capsize=3, zorder=5,
         )  # fmt: skip
+
+
+def _words(one: Series, fit: Fit) -> str:
+    predicted = numbers.with_deviation(one.summary["predicted_accuracy"], one.summary["predicted_std"])
+    points = f"{len(fit.beta)} points, beta_eff {numbers.beta(fit.beta[0])} to {numbers.beta(fit.beta[-1])}"
+    if fit.line is None:
+        return f"{one.candidate}: {points}; no line could be fitted, and {predicted} is the last one seen."
+    left_out = f", {fit.t0} of them left out" if fit.t0 else ""
+    return f"{one.candidate}: {points}{left_out}; {fit.label} = {predicted}, read at beta_eff {numbers.beta(fit.at)}."
 
 
 def _line(ax: Axes, fit: Fit, colour: str) -> None:

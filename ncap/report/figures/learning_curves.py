@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from ncap.report import numbers
 from ncap.report.figures import canvas
 from ncap.report.figures.drawing import Content, Drawing
 from ncap.report.series import Series
@@ -18,11 +19,13 @@ def draw(content: Content) -> Figure | None:
     shown = [s for s in content.series if s.rows["val_accuracy"].notna().any()]
     if not shown:
         return None
-    figure, axes = canvas.panels(len(shown))
+    figure, axes = canvas.panels(len(shown), apart=content.apart)
     means = [s.mean("val_accuracy").to_numpy() for s in shown]
     for place, (ax, one) in enumerate(zip(axes, shown, strict=True)):
         others = means[:place] + means[place + 1 :]
-        ax.add_collection(LineCollection(others, colors=canvas.GRID, linewidths=0.8, zorder=1))
+        if content.apart:  # all of them, once: the other panels show the same lines, under their own
+            others = means if place == 0 and len(means) > 1 else []
+        ax.add_collection(LineCollection(others, colors=canvas.GRID, linewidths=0.8, zorder=1, gid=canvas.COMMON))
         _panel(ax, one, content.colours[one.candidate])
     canvas.epoch_axis(axes, [s.rows["epoch"] for s in shown])
     axes[0].set_ylim(*_limits(shown))
@@ -40,13 +43,14 @@ def _entries(shown: Sequence[Series]) -> list[canvas.Entry]:
         (several, "single runs", {"linewidth": 0.7, "alpha": 0.6}),
         (later, "afterwards, not read", {"linewidth": 1.6, "linestyle": "--", "alpha": 0.5}),
         (True, "predicted ± std", {"linewidth": 1.2, "linestyle": ":"}),
-        (len(shown) > 1, "other candidates", {"linewidth": 1.2, "color": "#cfcfcf"}),
+        (len(shown) > 1, "other candidates", {"linewidth": 1.2, "color": canvas.PALE}),
     ]
     return [(text, properties) for present, text, properties in entries if present]
 
 
 def _panel(ax: Axes, one: Series, colour: str) -> None:
     canvas.heading(ax, one.summary["rank"], one.candidate)
+    canvas.describe(ax, _words(one))
     if one.summary["status"] != "ok":
         canvas.remark(ax, str(one.summary["status"]), "bottom")
     if len(one.runs()) > 1:
@@ -67,6 +71,25 @@ def _panel(ax: Axes, one: Series, colour: str) -> None:
         ax.axhline(predicted, color=colour, linewidth=1.2, linestyle=":", zorder=3)
         if np.isfinite(std):
             ax.axhspan(predicted - std, predicted + std, color=colour, alpha=0.12, linewidth=0, zorder=0)
+
+
+def _words(one: Series) -> str:
+    said = []
+    for words, curve in (
+        ("read", one.mean("val_accuracy", one.observed)),
+        ("afterwards", one.mean("val_accuracy", one.afterwards)),
+    ):
+        values = curve.dropna()
+        if len(values):
+            (first, start), (last, end) = values.iloc[0], values.iloc[-1]
+            course = f"{numbers.accuracy(start)} at epoch {first:g}"
+            said.append(
+                f"{words} {course}" + (f" to {numbers.accuracy(end)} at epoch {last:g}" if last > first else "")
+            )
+    predicted, std = one.summary["predicted_accuracy"], one.summary["predicted_std"]
+    if np.isfinite(predicted):
+        said.append(f"predicted {numbers.with_deviation(predicted, std)}")
+    return f"{one.candidate}: {'; '.join(said)}."
 
 
 def _limits(shown: Sequence[Series]) -> tuple[float, float]:

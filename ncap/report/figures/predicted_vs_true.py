@@ -18,10 +18,11 @@ def draw(content: Content) -> Figure | None:
     if content.truth is None or content.truth.rows.empty:
         return None
     truth, count = content.truth, len(content.truth.rows)
-    figure = canvas.sheet(10.5, max(4.9, 0.26 * count + 1.2))
-    scatter, orders = figure.subplots(1, 2, width_ratios=(1.15, 1))
+    height = max(4.9 if not content.apart else 4.0, 0.26 * count + 1.2)
+    figure, (scatter, orders) = canvas.pair(height, (1.15, 1), apart=3.0 * content.apart)
     _scatter(scatter, truth, content.colours, content.metric.words)
-    _orders(orders, truth, content.colours)
+    _orders(orders, truth, content.colours, 16 if content.apart else 20)
+    _describe(scatter, orders, truth)
     rhos = ", ".join(f"{rule} {rho_text(rho)}" for rule, rho in truth.rhos.items())
     title = f"Spearman's rho with the true order ({count} candidate{'s'[: count != 1]}): {rhos}"
     rival = ("last_seen", {"marker": "o", "linestyle": "", "markersize": 6, "markerfacecolor": "white"})
@@ -35,6 +36,15 @@ def draw(content: Content) -> Figure | None:
         title=textwrap.fill(title, 118),
     )
     return figure
+
+
+def _describe(scatter: Axes, orders: Axes, truth: Truth) -> None:
+    rows = truth.rows.to_dict("records")
+    pairs = "; ".join(f"{row['candidate']} {row['value']:.3g} and {row['true_accuracy']:.3f}" for row in rows)
+    canvas.describe(scatter, f"Predicted by {truth.rule} and true: {pairs}.")
+    best = sorted(rows, key=lambda row: -row["true_accuracy"])
+    names = (", ".join(str(row["candidate"]) for row in order) for order in (rows, best))
+    canvas.describe(orders, "Predicted order: {}. True order: {}.".format(*names))
 
 
 def _has_rival(truth: Truth) -> bool:
@@ -82,11 +92,11 @@ def _limits(columns: "list[pd.Series[float]]") -> tuple[float, float]:
     return low - air, high + air
 
 
-def _orders(ax: Axes, truth: Truth, colours: dict[str, str]) -> None:
+def _orders(ax: Axes, truth: Truth, colours: dict[str, str], room: int) -> None:
     rows = truth.rows
     places = rows["true_accuracy"].rank(ascending=False, method="first").astype(int)  # ties one below the other
     for place, true_place, row in zip(range(1, len(rows) + 1), places, rows.to_dict("records"), strict=True):
-        colour, name = colours[str(row["candidate"])], canvas.label(row["candidate"], 20)
+        colour, name = colours[str(row["candidate"])], canvas.label(row["candidate"], room)
         ax.plot([0, 1], [place, true_place], color=colour, linewidth=1.8, marker="o", markersize=5, clip_on=False)
         ax.text(-0.06, place, f"{name}  {row['rank']:.0f}", ha="right", va="center", fontsize=8.5, parse_math=False)
         ax.text(
@@ -101,7 +111,7 @@ def _orders(ax: Axes, truth: Truth, colours: dict[str, str]) -> None:
 DRAWING = Drawing(
     "predicted_vs_true",
     "",
-    "Left: a marker on the dashed diagonal is a perfect prediction; the filled marker is the rule of this ranking, the hollow one the "
-    "last-seen {metric}. Right: two lines that cross are a pair in the wrong order.",
+    "In the plot of predicted against true {metric}, a marker on the dashed diagonal is a perfect prediction; the filled marker is the "
+    "rule of this ranking, the hollow one the last-seen {metric}. Between the two orders, lines that cross are a pair in the wrong order.",
     draw,
 )
