@@ -29,6 +29,6 @@ html_theme = "furo"
 html_title = f"ncap {release}"
 html_extra_path = [str(HERE.parent / "build" / "tour.html")]
 html_copy_source = False
-html_show_sphinx = False
+html_show_sphinx = html_show_copyright = False
 html_static_path = [str(HERE / "narrow.css")]
 html_css_files = ["narrow.css"]

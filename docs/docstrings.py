@@ -7,6 +7,8 @@ said of each, and every other character stands for itself. A name of ncap in bac
 import re
 from pydoc import locate
 
+from numpy.typing import ArrayLike
+
 CODE = re.compile(r"`([^`]+)`")
 SPECIAL = re.compile(r"([\\*_|`<>])")  # what reStructuredText would read as markup
 OURS = re.compile(r"ncap(\.\w+)+")
@@ -85,6 +87,17 @@ def _read(app, what, name, obj, options, lines):
     lines[:] = restructured("\n".join(lines), app.env.ncap_pages).split("\n")
 
 
+def _shorten(app, what, name, obj, options, signature, returned):
+    """Arrays by the name that numpy has for them, not by all that they may be."""
+    from sphinx.util.typing import stringify_annotation
+
+    whole = stringify_annotation(ArrayLike, "smart")
+    array = re.compile(
+        r"~?(?:numpy\.)?ndarray\[tuple\[(?:~?typing\.)?Any, \.\.\.\], ~?(?:numpy\.)?dtype\[(?:~?(?:numpy|typing)\.)?(\w+)\]\]"
+    )
+    return tuple(part and array.sub(r"NDArray[\1]", part.replace(whole, "ArrayLike")) for part in (signature, returned))
+
+
 def _skip(app, what, name, obj, skip, options):
     """Fields of named tuples have no docstring of their own: their class says what they are."""
     return True if str(getattr(obj, "__doc__", "")).startswith("Alias for field number") else None
@@ -100,5 +113,6 @@ def setup(app):
     """What Sphinx calls."""
     app.connect("env-before-read-docs", _know_pages)
     app.connect("autodoc-process-docstring", _read)
+    app.connect("autodoc-process-signature", _shorten)
     app.connect("autodoc-skip-member", _skip)
     return {"parallel_read_safe": True}

@@ -46,7 +46,7 @@ MENU = {
         "CHANGELOG.md",
     ],
 }
-OTHERS = "Contracts, and what keeps them"  # the page of packages and modules that the menu does not name
+OTHERS = "Sources, contracts and checks"  # the page of packages and modules that the menu does not name
 FRONT = ("Install", "Ten lines", "Citation, licence and patent")  # parts of README on the front page
 
 # Packages whose `__all__` is public, with what their page says first.
@@ -147,23 +147,27 @@ def pages_of_names():
         own = {full: value for full, value in named.items() if full.rpartition(".")[0] == module}
         made[f"api/{module}.rst"] = page_of_names(module, remark, {"": own}, own)
     rest = [home for home in (*PACKAGES, *MODULES) if f"api/{home}" not in MENU["Names"]]
-    contents = ["    " + home for home in rest]
-    made["api/contracts.rst"] = "\n".join(
-        [OTHERS, "=" * len(OTHERS), "", ".. toctree::", "    :maxdepth: 1", "", *contents]
-    )
-    return made
+    contents = [".. toctree::", "    :maxdepth: 1", "", *(f"    {home}" for home in rest)]
+    made["api/contracts.rst"] = "\n".join([OTHERS, "=" * len(OTHERS), "", *contents])
+    return made | {"api/commands.rst": page_of_commands()}
 
 
 def page_of_commands():
-    """What --help says of every command."""
+    """What --help says of every command, for a screen of any width."""
+    from docstrings import restructured
+
     from ncap.cli import main
 
-    parent = click.Context(main, info_name="ncap", terminal_width=100)
-    lines = ["# Commands", "", "`ncap COMMAND --help` says the same.", ""]
+    parent = click.Context(main, info_name="ncap", terminal_width=10_000, **main.context_settings)
+    lines = ["Commands", "========", "", restructured("`ncap COMMAND --help` says the same.")]
     for name in COMMANDS:
         command = main.get_command(parent, name)
-        text = command.get_help(click.Context(command, info_name=name, parent=parent, terminal_width=100))
-        lines += [f"## ncap {name}", "", "```text", text, "```", ""]
+        context = click.Context(command, info_name=name, parent=parent)
+        lines += [f"ncap {name}", "-" * (5 + len(name)), "", restructured(inspect.cleandoc(command.help or ""))]
+        lines += ["::", "", f"    {' '.join([context.command_path, *command.collect_usage_pieces(context)])}", ""]
+        records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
+        for option, text in filter(None, records):
+            lines += [f"``{option}``", f"    {restructured(text).strip()}", ""]
     return "\n".join(lines)
 
 
@@ -265,7 +269,7 @@ def main(folder):
     folder = Path(folder)
     shutil.rmtree(folder, ignore_errors=True)
     named, copied, texts = public_names(), set(), {}
-    for page, text in (pages_of_prose() | {"api/commands.md": page_of_commands()}).items():
+    for page, text in pages_of_prose().items():
         texts[page], files = linked(page, text, named)
         copied |= files
     for page, text in (texts | pages_of_names()).items():
