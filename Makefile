@@ -80,9 +80,10 @@ bench: .venv/tested              ## costs, with pytest-benchmark; T_beta / T_tra
 	$(BIN)/pytest benchmarks --benchmark-only
 	$(BIN)/ncap bench
 
-wheel: .venv/tested
+# The wheel is built from the sdist, so that what tests the one has tested the other.
+wheel: .venv/tested              ## dist/: the sdist and the wheel
 	rm -rf build/lib build/bdist.* dist
-	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python -m build --outdir dist . >/dev/null
 
 # The new environment sees the packages of .venv, so that TensorFlow is not installed twice, but not its editable ncap: Python does not
 # follow .pth files in a folder that another .pth file names.
