@@ -13,6 +13,7 @@ CODE = re.compile(r"`([^`]+)`")
 SPECIAL = re.compile(r"([\\*_|`<>])")  # what reStructuredText would read as markup
 OURS = re.compile(r"ncap(\.\w+)+")
 ITEM = re.compile(r"(?P<names>[*\w]+(?:, [*\w]+)*): (?P<text>.*)")
+WRAPPED = re.compile(r"^((?:[*\w]+, )*[*\w]+,)\n +", re.MULTILINE)  # names that go on in the next line
 LABEL = re.compile(r"(Returns|Raises|Warns|Source|Attributes|Shapes|Keys|Columns|What is not guaranteed):(?= )")
 LISTED = re.compile(r"(\d+\.|-) ")
 
@@ -35,13 +36,21 @@ def _block(block, pages):
     if all(line.startswith("    ") for line in lines):
         return _literal(lines)
     if lines[0].endswith(":") and len(lines) > 1 and all(line.startswith("    ") for line in lines[1:]):
-        inner = [line.removeprefix("    ") for line in lines[1:]]
-        body = _items(inner, pages) if ITEM.match(inner[0]) else _literal(lines[1:])
-        return f"**{SPECIAL.sub(_escaped, lines[0])}**\n\n{body}"
+        return _section(lines[0], "\n".join(line.removeprefix("    ") for line in lines[1:]), pages)
     if len(lines) > 1 and all(ITEM.match(line) or line.startswith("    ") for line in lines) and not LABEL.match(block):
         return _items(lines, pages)
     prose = _prose(block, pages)
     return prose if LISTED.match(block) else LABEL.sub(r"**\1:**", prose, count=1)
+
+
+def _section(title, body, pages):
+    """A title and, below it, a list of names, a sentence, or what is laid out by hand."""
+    body = WRAPPED.sub(r"\1 ", body)
+    if ITEM.match(body):
+        return f"**{SPECIAL.sub(_escaped, title)}**\n\n{_items(body.splitlines(), pages)}"
+    if LABEL.match(title + " "):
+        return f"**{title}** {_prose(body, pages)}"
+    return f"{_prose(title, pages)}\n\n{_literal(['    ' + line for line in body.splitlines()])}"
 
 
 def _literal(lines):

@@ -11,7 +11,7 @@ from commands import call
 
 import ncap
 from ncap import reference as ref
-from ncap import scores, testing
+from ncap import rules, scores, testing
 from ncap.cli import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +82,7 @@ def test_the_page_on_the_callback_prints_what_is_shown(tmp_path, monkeypatch, ca
 def test_the_rule_of_the_page_on_rules_keeps_the_laws(tmp_path, monkeypatch, capsys):
     rule, trial = blocks("rule.md", "python")
     (tmp_path / "one_more.py").write_text(rule, encoding="utf-8")
-    monkeypatch.setattr("ncap.rules.__path__", [*ncap.rules.__path__, str(tmp_path)])
+    monkeypatch.setattr(rules, "__path__", [*rules.__path__, str(tmp_path)])
     assert printed(trial, monkeypatch, capsys) == blocks("rule.md", "text")[0]
     monkeypatch.delitem(sys.modules, "ncap.rules.one_more")
 
@@ -145,11 +145,13 @@ def test_the_names_of_ncap_and_of_the_oracle_are_grouped_by_what_they_are_for(mo
 def test_a_docstring_is_read_as_it_is_written():
     text = (
         "The mean in-degree <s> of P, 1'P_ij* |x| (`a_b`).\n\n    beta_eff = A / D\n\n"
-        "Args:\n    net, x: the network\n        and `ncap.rank`.\n\nReturns: P.\n\n>>> 1\n1"
+        "Args:\n    net, x: the network\n        and `ncap.rank`.\n    a,\n        b: both\n\n"
+        "Returns: P.\n\nRaises:\n    ValueError.\n\n>>> 1\n1"
     )
     assert docstrings.restructured(text, {"ncap.rank"}) == (
         "The mean in-degree \\<s\\> of P, 1'P\\_ij\\* \\|x\\| (\\ ``a_b``\\ ).\n\n::\n\n    beta_eff = A / D\n\n"
-        "**Args:**\n\n``net, x``\n    the network\n    and \\ :py:obj:`ncap.rank <ncap.rank>`\\ .\n\n**Returns:** P.\n\n>>> 1\n1\n"
+        "**Args:**\n\n``net, x``\n    the network\n    and \\ :py:obj:`ncap.rank <ncap.rank>`\\ .\n\n"
+        "``a, b``\n    both\n\n**Returns:** P.\n\n**Raises:** ValueError.\n\n>>> 1\n1\n"
     )
 
 
