@@ -27,7 +27,7 @@ tour: .venv/tested               ## the tour for teaching: build/tour.html, one 
 docs: .venv-docs/tested tour     ## the site, from build/site/index.html on; fails where a reference is missing
 	rm -rf build/site
 	PYTHONPATH=. .venv-docs/bin/python docs/pages.py build/docs
-	.venv-docs/bin/python -m sphinx -q -E -W --keep-going -c docs -d build/doctrees build/docs build/site
+	.venv-docs/bin/python -m sphinx -q -j 2 -E -W --keep-going -c docs -d build/doctrees build/docs build/site
 	.venv-docs/bin/python -m pytest tests/docs/test_built_site.py
 
 test: .venv/tested lint proven unit jax ## linter, types, imports, proofs, tests, doctests, README examples; Keras tests on JAX too

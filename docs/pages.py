@@ -147,9 +147,27 @@ def pages_of_names():
         own = {full: value for full, value in named.items() if full.rpartition(".")[0] == module}
         made[f"api/{module}.rst"] = page_of_names(module, remark, {"": own}, own)
     rest = [home for home in (*PACKAGES, *MODULES) if f"api/{home}" not in MENU["Names"]]
-    contents = [".. toctree::", "    :maxdepth: 1", "", *(f"    {home}" for home in rest)]
-    made["api/contracts.rst"] = "\n".join([OTHERS, "=" * len(OTHERS), "", *contents])
+    made["api/contracts.rst"] = page_of_packages({home: (PACKAGES | MODULES)[home] for home in rest})
     return made | {"api/commands.rst": page_of_commands()}
+
+
+def page_of_packages(remarks):
+    """The list of the packages and modules that the menu does not name, with what they are."""
+    from docstrings import restructured
+
+    lines = [
+        OTHERS,
+        "=" * len(OTHERS),
+        "",
+        ".. toctree::",
+        "    :hidden:",
+        "",
+        *(f"    {home}" for home in remarks),
+        "",
+    ]
+    for home, remark in remarks.items():
+        lines += [f":doc:`{home}`", f"    {restructured(remark).strip()}", ""]
+    return "\n".join(lines)
 
 
 def page_of_commands():

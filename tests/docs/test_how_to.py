@@ -46,18 +46,10 @@ def masked(line):
 
 def test_every_command_of_the_page_on_ranking_runs_and_prints_what_is_shown(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    steps = [
-        part.split("\n") for block in blocks("rank.md", "console") for part in re.split(r"^\$ ", block, flags=re.M)[1:]
-    ]
-    assert [step[0].split()[1] for step in steps] == [
-        "datasets",
-        "datasets",
-        "models",
-        "rank",
-        "report",
-        "compare",
-        "export",
-    ]
+    text = "".join(blocks("rank.md", "console")).replace("\\\n", "")
+    steps = [part.split("\n") for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]]
+    names = [command.split()[1] for command, *_ in steps]
+    assert names == "datasets datasets models rank report compare export".split()
     for command, *shown in steps:
         done = call(*shlex.split(command)[1:])
         assert done.exit_code == 0, done.output
