@@ -49,7 +49,7 @@ def test_every_command_of_the_page_on_ranking_runs_and_prints_what_is_shown(tmp_
     text = "".join(blocks("rank.md", "console")).replace("\\\n", "")
     steps = [part.split("\n") for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]]
     names = [command.split()[1] for command, *_ in steps]
-    assert names == "datasets datasets models rank report compare export".split()
+    assert names == ["datasets", "datasets", "models", "rank", "report", "compare", "export"]
     for command, *shown in steps:
         done = call(*shlex.split(command)[1:])
         assert done.exit_code == 0, done.output
