@@ -26,7 +26,7 @@ tour: .venv/tested               ## the tour for teaching: build/tour.html, one 
 # Not part of `make test`: Sphinx is there for the site alone.
 docs: .venv-docs/tested tour     ## the site, from build/site/index.html on; fails where a reference is missing
 	rm -rf build/site
-	PYTHONPATH=. .venv-docs/bin/python docs/pages.py build/docs
+	PYTHONPATH=. .venv-docs/bin/python docs/pages.py
 	.venv-docs/bin/python -m sphinx -q -j 2 -E -W --keep-going -c docs -d build/doctrees build/docs build/site
 	.venv-docs/bin/python -m pytest tests/docs/test_built_site.py
 

@@ -1,6 +1,6 @@
-"""Gather the pages of the site in one folder, as Sphinx wants them: what the repository says already, and a page for every public name.
+"""Gather the pages of the site in build/docs, as Sphinx wants them: what the repository says already, and a page for every public name.
 
-python docs/pages.py build/docs
+python docs/pages.py
 
 README is taken apart at its headings; the how-to pages, the claims, the mathematics, the proofs and the evidence keep their places, so that
 their links to each other hold. Names in backticks become links to their pages.
@@ -9,7 +9,6 @@ their links to each other hold. Names in backticks become links to their pages.
 import inspect
 import re
 import shutil
-import sys
 from importlib import import_module
 from pathlib import Path
 from posixpath import normpath, relpath
@@ -155,16 +154,8 @@ def page_of_packages(remarks):
     """The list of the packages and modules that the menu does not name, with what they are."""
     from docstrings import restructured
 
-    lines = [
-        OTHERS,
-        "=" * len(OTHERS),
-        "",
-        ".. toctree::",
-        "    :hidden:",
-        "",
-        *(f"    {home}" for home in remarks),
-        "",
-    ]
+    lines = [OTHERS, "=" * len(OTHERS), ""]
+    lines += [".. toctree::", "    :hidden:", "", *(f"    {home}" for home in remarks), ""]
     for home, remark in remarks.items():
         lines += [f":doc:`{home}`", f"    {restructured(remark).strip()}", ""]
     return "\n".join(lines)
@@ -282,9 +273,9 @@ def linked(page, text, named):
     return outside_code(lambda prose: re.sub(r"\[([^\[\]]*)\]\(([^()\s]+)\)", link, prose), text), files
 
 
-def main(folder):
-    """Write all pages, and copy the files that they link to."""
-    folder = Path(folder)
+def main():
+    """Write all pages anew, and copy the files that they link to."""
+    folder = ROOT / "build" / "docs"
     shutil.rmtree(folder, ignore_errors=True)
     named, copied, texts = public_names(), set(), {}
     for page, text in pages_of_prose().items():
@@ -299,4 +290,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

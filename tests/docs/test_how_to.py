@@ -4,6 +4,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from posixpath import dirname, normpath
 
 import numpy as np
 import pytest
@@ -121,6 +122,15 @@ def test_every_part_of_readme_has_one_page():
 def test_every_how_to_page_is_in_the_menu():
     entries = {entry for entries in pages.MENU.values() for entry in entries}
     assert {f"docs/{path.name}" for path in FOLDER.glob("*.md")} <= entries
+
+
+def test_every_link_of_a_page_leads_to_another_or_to_a_file():
+    made = pages.pages_of_prose()
+    for page, text in made.items():
+        shown, files = pages.linked(page, text, {})
+        assert [file for file in files if not (ROOT / file).is_file()] == [], page
+        linked = re.findall(r"\]\(([^()#\s:]+\.md)", re.sub(r"^```.*?^```$", "", shown, flags=re.MULTILINE | re.DOTALL))
+        assert {normpath(f"{dirname(page)}/{target}".lstrip("/")) for target in linked} <= set(made), page
 
 
 @pytest.mark.parametrize("module", [ncap, ref, scores, testing], ids=lambda module: module.__name__)
