@@ -15,13 +15,20 @@ ON_TORCH := tests/measure/test_torch_modules.py tests/candidates/test_torch_cand
 # The tests that need Ray: clusters of two machines on this one.
 ON_RAY := tests/engines/test_ray.py tests/engines/test_ray_trainings.py
 
-.PHONY: demo tour test lint proofs proven unit jax torch ray mlflow heavy bench wheel wheel-test mutation clean
+.PHONY: demo tour docs test lint proofs proven unit jax torch ray mlflow heavy bench wheel wheel-test mutation clean
 
 demo: .venv/installed            ## rank the embedded candidates on scikit-learn's digits, with predictions and truth side by side
 	$(BIN)/ncap demo --out demo
 
 tour: .venv/tested               ## the tour for teaching: build/tour.html, one page that works offline
 	$(BIN)/python reference/tour_page.py build/tour.html
+
+# Not part of `make test`: Sphinx is there for the site alone.
+docs: .venv-docs/tested tour     ## the site, from build/site/index.html on; fails where a reference is missing
+	rm -rf build/site
+	PYTHONPATH=. .venv-docs/bin/python docs/pages.py
+	.venv-docs/bin/python -m sphinx -q -j 2 -E -W --keep-going -c docs -d build/doctrees build/docs build/site
+	.venv-docs/bin/python -m pytest tests/docs/test_built_site.py
 
 test: .venv/tested lint proven unit jax ## linter, types, imports, proofs, tests, doctests, README examples; Keras tests on JAX too
 
@@ -74,9 +81,10 @@ bench: .venv/tested              ## costs, with pytest-benchmark; T_beta / T_tra
 	$(BIN)/pytest benchmarks --benchmark-only
 	$(BIN)/ncap bench
 
-wheel: .venv/tested
+# The wheel is built from the sdist, so that what tests the one has tested the other.
+wheel: .venv/tested              ## dist/: the sdist and the wheel
 	rm -rf build/lib build/bdist.* dist
-	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python -m build --outdir dist . >/dev/null
 
 # The new environment sees the packages of .venv, so that TensorFlow is not installed twice, but not its editable ncap: Python does not
 # follow .pth files in a folder that another .pth file names.
@@ -124,10 +132,17 @@ wheel-test: wheel                ## test the installed wheel, from a folder with
 	.venv-ray/bin/pip install --quiet --disable-pip-version-check -c constraints.txt ray cloudpickle
 	touch $@
 
+.venv-docs/tested: .venv/tested
+	$(BIN)/python -m venv .venv-docs
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > .venv-docs/tested.pth
+	mv .venv-docs/tested.pth "$$(.venv-docs/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check -c constraints.txt sphinx myst-parser furo
+	touch $@
+
 .venv/mutation: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
 	touch .venv/installed .venv/tested $@
 
 clean:
-	rm -rf .venv .venv-torch .venv-mlflow .venv-ray build dist demo *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf .venv .venv-torch .venv-mlflow .venv-ray .venv-docs build dist demo *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache .benchmarks
