@@ -258,12 +258,12 @@ def observe(
     parameters = job.parameters(keras.backend.backend(), target.fingerprint)
     settings = store.add_settings(parameters, environment() | _facts(store, parameters, target))
     with framework.quiet_tracing():
-        kept, failures = inspect_all(job, candidates, target, store, settings, progress, limits or Limits())
+        kept, failures, bodies = inspect_all(job, candidates, target, store, settings, progress, limits or Limits())
         if page is not None:
             progress = page.watching(progress, settings, kept)
         names = sorted(kept, key=lambda name: name not in failures)  # what is known to fail is said first
         runs = [RunKey(settings, target.name, name, index) for name in names for index in range(job.runs)]
-        trainer = Trainer(job, {name: candidates[name] for name in names}, target, failures)
+        trainer = Trainer(job, {name: candidates[name] for name in names}, target, failures, bodies)
         ENGINES.get(engine)(resources).run(runs, trainer, Ledger(store, job, runs, progress))
     return settings, kept
 

@@ -85,6 +85,21 @@ def train(
         clear_session(chosen)  # so that neither graphs nor a factory's settings pile up from candidate to candidate
 
 
+def starting_body(job: Job, candidate: "Candidate", run: int = 0) -> keras.Model:
+    """The body that a run starts from, built with the random numbers of that run and in the job's precision.
+
+    Whoever builds puts the user's own precision back, with `clear_session`. Raises: whatever the candidate raises; TypeError if it does
+    not build a Keras model.
+    """
+    if job.precision is not None:
+        keras.config.set_dtype_policy(job.precision)
+    keras.utils.set_random_seed(derived_seed(job.seed, candidate.name, run, "body"))
+    body = candidate.build()
+    if not isinstance(body, keras.Model):
+        raise TypeError(f"the factory of {candidate.name!r} must return a keras.Model, got {type(body).__name__}")
+    return body
+
+
 class Training:
     """A candidate under its probe, compiled, with its data.
 
@@ -96,12 +111,7 @@ class Training:
 
     def __init__(self, job: Job, candidate: "Candidate", target: "Target", run: int = 0) -> None:
         self.job, self.candidate, self.target, self.run = job, candidate, target, run
-        if job.precision is not None:  # whoever trains puts the user's own back, with `clear_session`
-            keras.config.set_dtype_policy(job.precision)
-        keras.utils.set_random_seed(derived_seed(job.seed, candidate.name, run, "body"))
-        body = candidate.build()
-        if not isinstance(body, keras.Model):
-            raise TypeError(f"the factory of {candidate.name!r} must return a keras.Model, got {type(body).__name__}")
+        body = starting_body(job, candidate, run)
         _check_fresh(candidate.name, body)
         self.fingerprint = body_fingerprint(body)
         self.model = _compiled(job, body, target.classes, derived_seed(job.seed, run, "probe"))
