@@ -227,6 +227,7 @@ def observe(
     limits: "Limits | None" = None,
     resources: "Resources | None" = None,
     page: "LivePage | None" = None,
+    halved_from: str | None = None,
 ) -> tuple[str, list[str]]:
     """Train whatever part of a job the store lacks; the hash of the job's settings, and the names of the candidates within the limits.
 
@@ -237,7 +238,8 @@ def observe(
     Raises: ValueError for a setting that no candidate can be trained with, and where none is within the limits; StoreWriteError if a tick
     cannot be saved; OSError where the checkpoints will not fit on the disk.
 
-    page: rewritten as candidates finish; None for no page.
+    page: rewritten as candidates finish; None for no page. halved_from: the settings of the job of which this one is a part, where the
+    memory of a device ran out.
     """
     import keras
 
@@ -257,6 +259,7 @@ def observe(
     make_optimizer(job)
     parameters = job.parameters(keras.backend.backend(), target.fingerprint)
     settings = store.add_settings(parameters, environment() | _facts(store, parameters, target))
+    store.ask(settings, {"halved_from": halved_from})
     with framework.quiet_tracing():
         kept, failures, bodies = inspect_all(job, candidates, target, store, settings, progress, limits or Limits())
         if page is not None:
@@ -299,11 +302,13 @@ def _observe_halved(
         ]
 
     remarks: dict[str, str] = {}
+    whole = settings
     left, progress = short_of_memory(list(candidates)), given[0]
     while left and job.batch_size > 1:
         job = replace(job, batch_size=job.batch_size // 2)
         progress.halve(left, job.batch_size)
-        settings, tried = observe(job, {name: candidates[name] for name in left}, target, store, *given)
+        within = {name: candidates[name] for name in left}
+        settings, tried = observe(job, within, target, store, *given, halved_from=whole)
         left = short_of_memory(tried)
         words = f"trained with batch_size={job.batch_size} as settings of its own, which do not compare: ncap report --settings {settings}"
         remarks |= dict.fromkeys((name for name in tried if name not in left), words)
