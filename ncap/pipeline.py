@@ -127,11 +127,13 @@ def rank(
         from ncap.handover.export import model_of
         from ncap.handover.origin import Origin
         from ncap.live_page import LivePage
+        from ncap.training.budget import Budget
 
         def ranked(settings: str, names: list[str]) -> "Ranking":
             records = opened.records(settings, loaded.name).of(names, job.runs, job.epochs)
-            if job.budget is not None:
-                records = replace(records, facts={**records.facts, "budget": job.budget})
+            if job.budget is not None:  # a store may have been trained for longer
+                left = Budget(job.seconds_per_run)
+                records = records.upto({key: left.fitting(opened.seconds(key)) for key in records.runs()})
             return rank_records(records, chosen, first_reading(job, records), horizon)
 
         page = None if out is None else LivePage(out, ranked)
@@ -259,7 +261,8 @@ def observe(
     make_optimizer(job)
     parameters = job.parameters(keras.backend.backend(), target.fingerprint)
     settings = store.add_settings(parameters, environment() | _facts(store, parameters, target))
-    store.ask(settings, {"halved_from": halved_from})
+    asked = {"budget": job.budget, "seconds_per_run": job.seconds_per_run}
+    store.ask(settings, asked | {"halved_from": halved_from})
     with framework.quiet_tracing():
         kept, failures, bodies = inspect_all(job, candidates, target, store, settings, progress, limits or Limits())
         if page is not None:

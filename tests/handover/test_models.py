@@ -152,6 +152,22 @@ def test_a_state_whose_checkpoint_was_pruned_is_gone_and_its_start_is_not(tmp_pa
     assert ranking.model(start="pretrained").output_shape == (None, 10)
 
 
+def test_a_state_that_is_later_than_what_was_ranked_is_said(tmp_path):
+    given = {"runs": 1, "rule": "last_seen"}
+    later = tiny.ranked(tmp_path / "runs.db", epochs=2, **given)
+    later.model()  # without a warning
+    earlier = tiny.ranked(tmp_path / "runs.db", epochs=1, **given)
+    said = "candidate 'tiny' is handed over as it is after 2 epochs, and the ranking has seen 1: the store keeps the newest"
+    with pytest.warns(UserWarning, match=said):
+        earlier.model(path=tmp_path / "later.keras")
+    assert card_of(tmp_path / "later.keras")["made"]["epochs"] == 2
+    with pytest.warns(UserWarning, match=said):
+        ncap.select(
+            {"tiny": tiny.body}, tiny.target(), store=tmp_path / "runs.db", out=tmp_path / "out", epochs=1, final_epochs=1, runs=1,
+            hidden=(8, 6), frozen=False, progress=False,
+        )  # fmt: skip
+
+
 @pytest.mark.filterwarnings(tiny.RAW)
 def test_a_start_that_is_built_otherwise_by_now_is_refused(tmp_path):
     builds = [tiny.narrow]
