@@ -3,6 +3,7 @@
 Everything that needs a deep-learning framework happens in an engine, which fills the store; all that follows reads tables.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -261,17 +262,31 @@ def observe(
     make_optimizer(job)
     parameters = job.parameters(keras.backend.backend(), target.fingerprint)
     settings = store.add_settings(parameters, environment() | _facts(store, parameters, target))
-    asked = {"budget": job.budget, "seconds_per_run": job.seconds_per_run}
-    store.ask(settings, asked | {"halved_from": halved_from})
+    asked = {"budget": job.budget, "seconds_per_run": job.seconds_per_run, "error": job.error}
+    before = store.ask(settings, asked | {"halved_from": halved_from})
     with framework.quiet_tracing():
         kept, failures, bodies = inspect_all(job, candidates, target, store, settings, progress, limits or Limits())
         if page is not None:
             progress = page.watching(progress, settings, kept)
         names = sorted(kept, key=lambda name: name not in failures)  # what is known to fail is said first
         runs = [RunKey(settings, target.name, name, index) for name in names for index in range(job.runs)]
+        _warn_of_error(job, runs, store, before.get("error"))
         trainer = Trainer(job, {name: candidates[name] for name in names}, target, failures, bodies)
         ENGINES.get(engine)(resources).run(runs, trainer, Ledger(store, job, runs, progress))
     return settings, kept
+
+
+def _warn_of_error(job: Job, runs: Sequence[RunKey], store: Store, before: float | None) -> None:
+    """Warn of runs that go on with readings on samples of other sizes: a rule would take the change for one of beta_eff."""
+    if before == job.error:
+        return
+    going_on = [key.candidate for key in runs if 0 < store.done(key, job.readings) < len(job.places())]
+    if going_on:
+        warnings.warn(
+            f"error={job.error}, and the epochs before were read with error={before}: of {', '.join(dict.fromkeys(going_on))}, readings on "
+            "samples of different sizes follow each other; pass another store, or the error of before",
+            stacklevel=3,
+        )
 
 
 _OF_BUDGET = "trained for a budget of {:g} s, which no repetition reproduces"
