@@ -125,6 +125,32 @@ def test_a_layer_that_is_not_keras_own_is_named_by_the_card(tmp_path):
     assert card_of(tmp_path / "own.keras")["needs"] == [__name__]
 
 
+@keras.saving.register_keras_serializable(package="tests")
+def registered(x):
+    return keras.ops.relu(x)
+
+
+def unregistered(x):
+    return keras.ops.relu(x)
+
+
+def test_functions_that_are_not_keras_own_are_named_and_with_them_the_model_loads(tmp_path):
+    def body():
+        inside = [tiny.body(), keras.layers.Dense(4, registered), keras.layers.Dense(4, activation=unregistered)]
+        return keras.Sequential([*inside, keras.layers.Lambda(lambda x: 2 * x, output_shape=(4,))])
+
+    model = tiny.ranked(tmp_path / "runs.db", {"own": body}, runs=1, epochs=1).model(path=tmp_path / "own.keras")
+    needed = sorted([__name__, "custom_objects=unregistered", "safe_mode=False"])
+    assert card_of(tmp_path / "own.keras")["needs"] == needed
+    given = {"custom_objects": {"unregistered": unregistered}, "safe_mode": False}
+    for missing in given:
+        with pytest.raises((TypeError, ValueError)):
+            keras.models.load_model(tmp_path / "own.keras", **{name: given[name] for name in given if name != missing})
+    loaded = keras.models.load_model(tmp_path / "own.keras", **given)
+    x, _ = tiny.target().read("val", np.arange(4))
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
 def test_what_cannot_be_made_is_said(job, tmp_path):
     folder, ranking = job
     for given, message in [
