@@ -141,7 +141,7 @@ def rank(
         hash_of_settings, names = observe(job, resolved, loaded, opened, shown, engine, limits, resources, page)
         remarks = dict.fromkeys(names, "" if job.budget is None else _OF_BUDGET.format(job.budget))
         within = {name: resolved[name] for name in names}
-        remarks |= _observe_halved(job, within, hash_of_settings, loaded, opened, shown, engine, None, resources)
+        remarks |= _observe_halved(job, within, hash_of_settings, loaded, opened, shown, engine, resources)
         add_scores(wanted, within, loaded, opened, hash_of_settings, job.seed)
         ranking = ranked(hash_of_settings, names)
     ranking = replace(ranking, table=_with_remarks(ranking.table, remarks))
@@ -299,12 +299,13 @@ def _with_remarks(table: "pd.DataFrame", remarks: Mapping[str, str]) -> "pd.Data
 
 
 def _observe_halved(
-    job: Job, candidates: "Mapping[str, Candidate]", settings: str, target: "Target", store: Store, *given: Any
-) -> dict[str, str]:
+    job: Job, candidates: "Mapping[str, Candidate]", settings: str, target: "Target", store: Store, progress: "JobProgress", engine: str,
+    resources: "Resources",
+) -> dict[str, str]:  # fmt: skip
     """Train the candidates for which the memory of a device ran out with half the batch, and half of that, until they fit.
 
     Another batch size is another training, whose accuracies do not compare: these are settings of their own in the store, and in the
-    job's own table the candidates have failed. given: as in `observe`.
+    job's own table the candidates have failed.
 
     Returns: what to say of each such candidate.
     """
@@ -320,13 +321,12 @@ def _observe_halved(
         ]
 
     remarks: dict[str, str] = {}
-    whole = settings
-    left, progress = short_of_memory(list(candidates)), given[0]
+    whole, left = settings, short_of_memory(list(candidates))
     while left and job.batch_size > 1:
         job = replace(job, batch_size=job.batch_size // 2)
         progress.halve(left, job.batch_size)
         within = {name: candidates[name] for name in left}
-        settings, tried = observe(job, within, target, store, *given, halved_from=whole)
+        settings, tried = observe(job, within, target, store, progress, engine, resources=resources, halved_from=whole)
         left = short_of_memory(tried)
         words = f"trained with batch_size={job.batch_size} as settings of its own, which do not compare: ncap report --settings {settings}"
         remarks |= dict.fromkeys((name for name in tried if name not in left), words)
