@@ -280,7 +280,9 @@ def _warn_of_error(job: Job, runs: Sequence[RunKey], store: Store, before: float
     """Warn of runs that go on with readings on samples of other sizes: a rule would take the change for one of beta_eff."""
     if before == job.error:
         return
-    going_on = [key.candidate for key in runs if 0 < store.done(key, job.readings) < len(job.places())]
+    from ncap.engines.ledger import to_do
+
+    going_on = [key.candidate for key in runs if store.done(key, job.readings) and to_do(store, job, key)]
     if going_on:
         warnings.warn(
             f"error={job.error}, and the epochs before were read with error={before}: of {', '.join(dict.fromkeys(going_on))}, readings on "

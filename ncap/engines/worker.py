@@ -67,13 +67,13 @@ class Trainer:
         """
         from ncap.framework import clear_session, settings
         from ncap.training.fingerprint import body_fingerprint, same_body
-        from ncap.training.run import starting_body
+        from ncap.training.run import initial_body
 
         if candidate not in self.bodies:
             return
         chosen, expected = settings(), self.bodies[candidate]
         try:
-            own = body_fingerprint(starting_body(self.job, self.candidates[candidate]))
+            own = body_fingerprint(initial_body(self.job, self.candidates[candidate]))
         except (Exception, SystemExit) as error:  # whatever a user's factory raises
             raise TrainingFailedError(1, describe(error)) from error
         finally:

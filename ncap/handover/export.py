@@ -71,7 +71,9 @@ def export_model(
     job = replace(job_of(parameters), runs=int(records.observations["run"].max()) + 1)
     found = _candidate(name, named, records)
     origin = Origin(Path(store), records.settings, job, {name: found.at_size(job.size) if job.size else found}, loaded)
-    return origin.hand_over(name, wish, chosen_by(ranking, name)).write(file)
+    handed = origin.hand_over(name, wish, chosen_by(ranking, name))
+    warn_of_later(handed, ranking)
+    return handed.write(file)
 
 
 def model_of(

@@ -81,7 +81,7 @@ def _needed(config: Any) -> Iterator[set[str]]:
     if kind == "__lambda__":
         yield {"safe_mode=False"}
     elif kind == "function":  # Keras saves the name alone
-        yield _to_find(None, str(config["config"]))
+        yield _to_find(None, str(config.get("config")))
     elif kind is not None and isinstance(module, str) and not _is_of_keras(module):
         yield _to_find(module, str(config.get("registered_name") or kind))
     for inside in config.values():

@@ -85,21 +85,6 @@ def train(
         clear_session(chosen)  # so that neither graphs nor a factory's settings pile up from candidate to candidate
 
 
-def starting_body(job: Job, candidate: "Candidate", run: int = 0) -> keras.Model:
-    """The body that a run starts from, built with the random numbers of that run and in the job's precision.
-
-    Whoever builds puts the user's own precision back, with `clear_session`. Raises: whatever the candidate raises; TypeError if it does
-    not build a Keras model.
-    """
-    if job.precision is not None:
-        keras.config.set_dtype_policy(job.precision)
-    keras.utils.set_random_seed(derived_seed(job.seed, candidate.name, run, "body"))
-    body = candidate.build()
-    if not isinstance(body, keras.Model):
-        raise TypeError(f"the factory of {candidate.name!r} must return a keras.Model, got {type(body).__name__}")
-    return body
-
-
 class Training:
     """A candidate under its probe, compiled, with its data.
 
@@ -111,8 +96,7 @@ class Training:
 
     def __init__(self, job: Job, candidate: "Candidate", target: "Target", run: int = 0) -> None:
         self.job, self.candidate, self.target, self.run = job, candidate, target, run
-        body = starting_body(job, candidate, run)
-        _check_fresh(candidate.name, body)
+        body = initial_body(job, candidate, run)
         self.fingerprint = body_fingerprint(body)
         self.model = _compiled(job, body, target.classes, derived_seed(job.seed, run, "probe"))
         self.shape = _input_shape(job, candidate, body)
@@ -308,6 +292,23 @@ class _Steps(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Raise KeyboardInterrupt if it was pressed."""
         check()
+
+
+def initial_body(job: Job, candidate: "Candidate", run: int = 0) -> keras.Model:
+    """The body that a run starts from: whatever is random about it is drawn from the run's own seed.
+
+    It sets Keras' precision to the job's; the caller puts the user's own back, as `clear_session` does.
+
+    Raises: whatever the candidate raises; TypeError if it does not build a Keras model, ValueError for one that was trained already.
+    """
+    if job.precision is not None:
+        keras.config.set_dtype_policy(job.precision)
+    keras.utils.set_random_seed(derived_seed(job.seed, candidate.name, run, "body"))
+    body = candidate.build()
+    if not isinstance(body, keras.Model):
+        raise TypeError(f"the factory of {candidate.name!r} must return a keras.Model, got {type(body).__name__}")
+    _check_fresh(candidate.name, body)
+    return body
 
 
 def _compiled(job: Job, body: keras.Model, classes: int, seed: int) -> keras.Model:
