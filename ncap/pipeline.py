@@ -264,13 +264,14 @@ def observe(
     settings = store.add_settings(parameters, environment() | _facts(store, parameters, target))
     asked = {"budget": job.budget, "seconds_per_run": job.seconds_per_run, "error": job.error}
     before = store.ask(settings, asked | {"halved_from": halved_from})
+    of_all = [RunKey(settings, target.name, name, index) for name in candidates for index in range(job.runs)]
+    _warn_of_error(job, of_all, store, before.get("error"))
     with framework.quiet_tracing():
         kept, failures, bodies = inspect_all(job, candidates, target, store, settings, progress, limits or Limits())
         if page is not None:
             progress = page.watching(progress, settings, kept)
         names = sorted(kept, key=lambda name: name not in failures)  # what is known to fail is said first
         runs = [RunKey(settings, target.name, name, index) for name in names for index in range(job.runs)]
-        _warn_of_error(job, runs, store, before.get("error"))
         trainer = Trainer(job, {name: candidates[name] for name in names}, target, failures, bodies)
         ENGINES.get(engine)(resources).run(runs, trainer, Ledger(store, job, runs, progress))
     return settings, kept
