@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ncap.candidates import Candidate
+    from ncap.candidates.limits import Limits
     from ncap.targets import Target
     from ncap.training.run import Training
 
@@ -74,9 +75,10 @@ def plan(
     """What the same call of `ncap.rank` would cost: every candidate is built and two of its batches are timed; nothing is written.
 
     Args:
-        candidates, target, max_parameters, max_multiply_adds, licences: as in `ncap.rank`. max_milliseconds is not applied, as the check
-            before training measures it.
-        store: what it has already is not counted; a file that is missing is not created.
+        candidates, target, max_parameters, max_multiply_adds, licences: as in `ncap.rank`; where only the built network tells whether a
+            candidate is within them, it is built once more. max_milliseconds is not applied, as the check before training measures it.
+        store: what it has already is not counted, but for runs that are not complete and whose checkpoints were removed: they begin anew.
+            A file that is missing is not created.
         jobs, memory: as in `ncap.rank`.
         {settings}
 
@@ -92,18 +94,22 @@ def plan(
     from ncap.pipeline import named
 
     job, resources = Job(**settings), Resources(jobs, memory)
-    kept, _, load = named(
-        candidates, target, job, Limits(max_parameters, max_multiply_adds, max_milliseconds, licences)
-    )
+    limits = Limits(max_parameters, max_multiply_adds, max_milliseconds, licences)
+    kept, _, load = named(candidates, target, job, limits)
     framework.load()
     from ncap.training.environment import check_backend
 
     check_backend()
     framework.limit_threads(job.threads)
     loaded = load()
-    done = _recorded(job, loaded, list(kept), Path(store))
+    limits, left = replace(limits, max_milliseconds=None), _left(job, loaded, list(kept), Path(store))
     with framework.quiet_tracing():
-        lines = [_line(job, name, candidate, loaded, done[name]) for name, candidate in kept.items()]
+        why = {name: _beyond(limits, job, candidate, loaded) for name, candidate in kept.items()}
+        left_out = {name: reason for name, reason in why.items() if reason}
+        kept = {name: candidate for name, candidate in kept.items() if name not in left_out}
+        limits.check_any(kept, left_out)
+        lines = [_line(job, name, candidate, loaded, left[name]) for name, candidate in kept.items()]
+        lines += [_NOTHING | {"candidate": name, "note": f"left out, {reason}"} for name, reason in left_out.items()]
     return Plan(pd.DataFrame(lines, columns=COLUMNS), resources.at_a_time)
 
 
@@ -225,56 +231,54 @@ def _memory(most: list[int]) -> Iterator[None]:
         watcher.join()
 
 
-def _recorded(job: Job, target: "Target", names: list[str], store: Path) -> Mapping[str, list[tuple[int, float]]]:
-    """Of every run of every candidate, the ticks that the store has, and what is left of its budget."""
+def _left(job: Job, target: "Target", names: list[str], store: Path) -> Mapping[str, list[float]]:
+    """Of every run of every candidate, the ticks that are left to train, or the seconds of its budget."""
     import keras
 
+    from ncap.engines.ledger import to_do
     from ncap.records.migrations import settings_hash
     from ncap.records.schema import RunKey
     from ncap.records.store import Store
-    from ncap.training.budget import Budget
 
-    def left(seconds: list[float]) -> float:
-        budget = Budget(job.seconds_per_run)
-        budget.spend(*seconds)
-        return budget.left
-
-    nothing = {name: [(0, left([]))] * job.runs for name in names}
     if not store.exists():
-        return nothing
+        return {name: [job.seconds_per_run or len(job.places())] * job.runs for name in names}
     settings, _ = settings_hash(job.parameters(keras.backend.backend(), target.fingerprint))
     with Store(store, create=False) as opened:
         return {
-            name: [
-                (opened.done(key, job.readings), left(opened.seconds(key)))
-                for key in (RunKey(settings, target.name, name, run) for run in range(job.runs))
-            ]
+            name: [to_do(opened, job, RunKey(settings, target.name, name, run)) for run in range(job.runs)]
             for name in names
         }
 
 
-def _line(
-    job: Job, name: str, candidate: "Candidate", target: "Target", done: list[tuple[int, float]]
-) -> dict[str, Any]:
+def _beyond(limits: "Limits", job: Job, candidate: "Candidate", target: "Target") -> str:
+    """Why a candidate is left out once it is built; "" where it is not, or cannot be built, which it will be reported as."""
+    from ncap.inspection import inspect
+
+    if not limits.measured:
+        return ""
+    facts = inspect(job, candidate, target).facts
+    return "" if facts is None else limits.forbid(facts, built=True)
+
+
+_NOTHING = {"candidate": "", "runs": 0, "ticks": 0, "seconds": 0.0, "memory_mb": None, "note": ""}
+
+
+def _line(job: Job, name: str, candidate: "Candidate", target: "Target", left: list[float]) -> dict[str, Any]:
     """The row of a candidate."""
     from ncap.training.failure import describe
 
-    places = job.places()
-    left = [(ticks, seconds) for ticks, seconds in done if (seconds > 0 if job.budget else ticks < len(places))]
-    line = {"candidate": name, "runs": len(left), "ticks": None, "seconds": 0.0, "memory_mb": None, "note": ""}
+    places, left = job.places(), [units for units in left if units > 0]
     if not left:
-        return line | {"ticks": 0, "note": "complete in the store"}
+        return _NOTHING | {"candidate": name, "note": "complete in the store"}
+    line = _NOTHING | {"candidate": name, "runs": len(left), "ticks": None}
     try:
         costs = measure(job, candidate, target)
     except (Exception, SystemExit) as error:  # whatever a user's factory or layers raise
         return line | {"runs": 0, "note": f"will fail: {describe(error)}"}
     if job.budget:
-        total = sum(costs.start + seconds for _, seconds in left)
+        total = sum(costs.start + seconds for seconds in left)
     else:
-        batches = -(-target.lengths["train"] // job.batch_size)
-        shares = [sum(1 / place.parts for place in places[ticks:]) for ticks, _ in left]
-        line["ticks"] = sum(len(places) - ticks for ticks, _ in left)
-        total = sum(
-            costs.of_run(share * batches, len(places) - ticks) for share, (ticks, _) in zip(shares, left, strict=True)
-        )
+        batches, ticks = -(-target.lengths["train"] // job.batch_size), [int(units) for units in left]
+        line["ticks"] = sum(ticks)
+        total = sum(costs.of_run(batches * sum(1 / place.parts for place in places[-one:]), one) for one in ticks)
     return line | {"seconds": total, "memory_mb": max(costs.memory) / 1e6}

@@ -46,11 +46,13 @@ class Inspection:
         facts: what is known of it; None if it failed.
         failure: why it cannot be trained, in one line; "" if it can.
         checkpoint_bytes: size of a run's checkpoint: every weight, and what the optimizer keeps of each.
+        body: fingerprint of the body that its first run starts from; "" if it failed.
     """
 
     facts: CandidateFacts | None = None
     failure: str = ""
     checkpoint_bytes: int = 0
+    body: str = ""
 
 
 def inspect(job: "Job", candidate: "Candidate", target: "Target") -> Inspection:
@@ -94,7 +96,7 @@ def _inspected(training: Training, candidate: "Candidate") -> Inspection:
     )
     state = training.state()
     size = sum(array.nbytes for array in (*state.weights, *state.optimizer, *state.generators))
-    return Inspection(facts, checkpoint_bytes=size)
+    return Inspection(facts, checkpoint_bytes=size, body=training.fingerprint)
 
 
 def _timed(body: keras.Model, images: np.ndarray) -> tuple[np.ndarray, float]:
@@ -144,12 +146,13 @@ def inspect_all(
     settings: str,
     progress: "JobProgress",
     limits: "Limits",
-) -> tuple[list[str], dict[str, str]]:
+) -> tuple[list[str], dict[str, str], dict[str, str]]:
     """Check all candidates of a job that need it; the facts of those that pass are kept in the store.
 
     Candidates whose runs are complete, or have all begun after an earlier check, are not checked again. Warns of every doubt.
 
-    Returns: the names of those within the limits, and of those that cannot be trained the reason.
+    Returns: the names of those within the limits; of those that cannot be trained the reason; and of those that were checked and can, the
+    fingerprint of the body that their first run starts from.
 
     Raises: ValueError where none is within the limits, OSError where the checkpoints do not fit on the disk.
     """
@@ -170,7 +173,8 @@ def inspect_all(
     sizes = {name: found[name].checkpoint_bytes for name in kept if name in facts}
     there = sum(store.checkpoint_bytes(key) for name in sizes for key in runs[name])
     check_space(store.checkpoints.parent, sizes, job.runs, there)
-    return kept, {name: one.failure for name, one in found.items() if one.failure}
+    bodies = {name: one.body for name, one in found.items() if one.body}
+    return kept, {name: one.failure for name, one in found.items() if one.failure}, bodies
 
 
 def _needs_check(

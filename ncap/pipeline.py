@@ -3,6 +3,7 @@
 Everything that needs a deep-learning framework happens in an engine, which fills the store; all that follows reads tables.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -127,18 +128,20 @@ def rank(
         from ncap.handover.export import model_of
         from ncap.handover.origin import Origin
         from ncap.live_page import LivePage
+        from ncap.training.budget import Budget
 
         def ranked(settings: str, names: list[str]) -> "Ranking":
             records = opened.records(settings, loaded.name).of(names, job.runs, job.epochs)
-            if job.budget is not None:
-                records = replace(records, facts={**records.facts, "budget": job.budget})
+            if job.budget is not None:  # a store may have been trained for longer
+                left = Budget(job.seconds_per_run)
+                records = records.upto({key: left.fitting(opened.seconds(key)) for key in records.runs()})
             return rank_records(records, chosen, first_reading(job, records), horizon)
 
         page = None if out is None else LivePage(out, ranked)
         hash_of_settings, names = observe(job, resolved, loaded, opened, shown, engine, limits, resources, page)
         remarks = dict.fromkeys(names, "" if job.budget is None else _OF_BUDGET.format(job.budget))
         within = {name: resolved[name] for name in names}
-        remarks |= _observe_halved(job, within, hash_of_settings, loaded, opened, shown, engine, None, resources)
+        remarks |= _observe_halved(job, within, hash_of_settings, loaded, opened, shown, engine, resources)
         add_scores(wanted, within, loaded, opened, hash_of_settings, job)
         ranking = ranked(hash_of_settings, names)
     ranking = replace(ranking, table=_with_remarks(ranking.table, remarks))
@@ -227,6 +230,7 @@ def observe(
     limits: "Limits | None" = None,
     resources: "Resources | None" = None,
     page: "LivePage | None" = None,
+    halved_from: str | None = None,
 ) -> tuple[str, list[str]]:
     """Train whatever part of a job the store lacks; the hash of the job's settings, and the names of the candidates within the limits.
 
@@ -237,7 +241,8 @@ def observe(
     Raises: ValueError for a setting that no candidate can be trained with, and where none is within the limits; StoreWriteError if a tick
     cannot be saved; OSError where the checkpoints will not fit on the disk.
 
-    page: rewritten as candidates finish; None for no page.
+    page: rewritten as candidates finish; None for no page. halved_from: the settings of the job of which this one is a part, where the
+    memory of a device ran out.
     """
     import keras
 
@@ -257,15 +262,34 @@ def observe(
     make_optimizer(job)
     parameters = job.parameters(keras.backend.backend(), target.fingerprint)
     settings = store.add_settings(parameters, environment() | _facts(store, parameters, target))
+    asked = {"budget": job.budget, "seconds_per_run": job.seconds_per_run, "error": job.error}
+    before = store.ask(settings, asked | {"halved_from": halved_from})
+    of_all = [RunKey(settings, target.name, name, index) for name in candidates for index in range(job.runs)]
+    _warn_of_error(job, of_all, store, before.get("error"))
     with framework.quiet_tracing():
-        kept, failures = inspect_all(job, candidates, target, store, settings, progress, limits or Limits())
+        kept, failures, bodies = inspect_all(job, candidates, target, store, settings, progress, limits or Limits())
         if page is not None:
             progress = page.watching(progress, settings, kept)
         names = sorted(kept, key=lambda name: name not in failures)  # what is known to fail is said first
         runs = [RunKey(settings, target.name, name, index) for name in names for index in range(job.runs)]
-        trainer = Trainer(job, {name: candidates[name] for name in names}, target, failures)
+        trainer = Trainer(job, {name: candidates[name] for name in names}, target, failures, bodies)
         ENGINES.get(engine)(resources).run(runs, trainer, Ledger(store, job, runs, progress))
     return settings, kept
+
+
+def _warn_of_error(job: Job, runs: Sequence[RunKey], store: Store, before: float | None) -> None:
+    """Warn of runs that go on with readings on samples of other sizes: a rule would take the change for one of beta_eff."""
+    if before == job.error:
+        return
+    from ncap.engines.ledger import to_do
+
+    going_on = [key.candidate for key in runs if store.done(key, job.readings) and to_do(store, job, key)]
+    if going_on:
+        warnings.warn(
+            f"error={job.error}, and the epochs before were read with error={before}: of {', '.join(dict.fromkeys(going_on))}, readings on "
+            "samples of different sizes follow each other; pass another store, or the error of before",
+            stacklevel=3,
+        )
 
 
 _OF_BUDGET = "trained for a budget of {:g} s, which no repetition reproduces"
@@ -278,12 +302,13 @@ def _with_remarks(table: "pd.DataFrame", remarks: Mapping[str, str]) -> "pd.Data
 
 
 def _observe_halved(
-    job: Job, candidates: "Mapping[str, Candidate]", settings: str, target: "Target", store: Store, *given: Any
-) -> dict[str, str]:
+    job: Job, candidates: "Mapping[str, Candidate]", settings: str, target: "Target", store: Store, progress: "JobProgress", engine: str,
+    resources: "Resources",
+) -> dict[str, str]:  # fmt: skip
     """Train the candidates for which the memory of a device ran out with half the batch, and half of that, until they fit.
 
     Another batch size is another training, whose accuracies do not compare: these are settings of their own in the store, and in the
-    job's own table the candidates have failed. given: as in `observe`.
+    job's own table the candidates have failed.
 
     Returns: what to say of each such candidate.
     """
@@ -299,11 +324,12 @@ def _observe_halved(
         ]
 
     remarks: dict[str, str] = {}
-    left, progress = short_of_memory(list(candidates)), given[0]
+    whole, left = settings, short_of_memory(list(candidates))
     while left and job.batch_size > 1:
         job = replace(job, batch_size=job.batch_size // 2)
         progress.halve(left, job.batch_size)
-        settings, tried = observe(job, {name: candidates[name] for name in left}, target, store, *given)
+        within = {name: candidates[name] for name in left}
+        settings, tried = observe(job, within, target, store, progress, engine, resources=resources, halved_from=whole)
         left = short_of_memory(tried)
         words = f"trained with batch_size={job.batch_size} as settings of its own, which do not compare: ncap report --settings {settings}"
         remarks |= dict.fromkeys((name for name in tried if name not in left), words)

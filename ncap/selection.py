@@ -268,7 +268,7 @@ class Halving:
         """The result, with the report and the winner's model written."""
         import pandas as pd
 
-        from ncap.handover.export import chosen_by, model_of
+        from ncap.handover.export import chosen_by, model_of, warn_of_later
         from ncap.handover.origin import Origin
         from ncap.records.store import Store
         from ncap.report import write_report
@@ -281,7 +281,9 @@ class Halving:
         path = None
         if self.out is not None:
             how = chosen_by(ranking, self.winner) | {"method": METHOD, "rounds": self._lines}
-            path = origin.hand_over(self.winner, selection=how).write(Path(self.out) / WINNER)
+            handed = origin.hand_over(self.winner, selection=how)
+            warn_of_later(handed, ranking)
+            path = handed.write(Path(self.out) / WINNER)
             write_report(ranking, self.out, title=self.title)
         if progress:
             self.progress.console.print(ranking_table(ranking.table, metrics.of_facts(ranking.facts)))

@@ -1,10 +1,14 @@
 """A budget of seconds in place of epochs: every candidate gets the same, also when the job is interrupted."""
 
+import json
+
 import pandas as pd
 import pytest
 import tiny
 from commands import call
 
+from ncap.engines.pruning import prune
+from ncap.handover.export import export_model
 from ncap.job import UNLIMITED, Job
 from ncap.records.loading import load
 from ncap.records.store import Store
@@ -74,6 +78,47 @@ def test_a_budget_is_no_setting_of_its_own_and_a_longer_one_goes_on(tmp_path, ti
     assert counts(tick) == {"tiny": 3, "narrow": 3}
     with Store(tmp_path / "runs.db") as store:
         assert len(store.jobs()) == 1
+
+
+def test_what_a_store_has_beyond_the_budget_is_not_ranked(tmp_path, tick):
+    tiny.ranked(tmp_path / "runs.db", tiny.TWO, epochs=4, runs=1)
+    ranking = ranked(tmp_path / "runs.db", budget=2)
+    assert counts(tick) == {"tiny": 4, "narrow": 4}  # nothing was trained for it
+    assert ranking.observations.groupby("candidate")["tick"].max().to_dict() == {"narrow": 2, "tiny": 2}
+    assert ranking.table["epochs"].tolist() == [2, 2]
+    assert ranking.table["seconds_train"].tolist() == [2.0, 2.0]
+    with pytest.warns(UserWarning, match=f"'{ranking.candidates[0]}' is handed over as it is after 4 epochs, and the"):
+        ranking.model()
+
+
+def test_a_complete_run_whose_checkpoint_was_removed_is_not_trained_again(tmp_path, tick):
+    ranked(tmp_path / "runs.db", budget=3)
+    with Store(tmp_path / "runs.db") as store:
+        assert prune(store)[0] == 2
+    ranked(tmp_path / "runs.db", budget=3)
+    assert counts(tick) == {"tiny": 3, "narrow": 3}
+
+
+def test_the_best_of_a_budget_is_exported_and_not_the_fastest(tmp_path, monkeypatch):
+    tick = Training.tick
+
+    def timed(training, number, place):
+        made, slow = tick(training, number, place), training.candidate.name == "squeeze"
+        made.observation.update({"seconds_train": 2.0 if slow else 1.0, "val_accuracy": 0.9 if slow else 0.5})
+        for reading in made.readings:
+            reading["seconds"] = 0.0
+        return made
+
+    monkeypatch.setattr(Training, "tick", timed)
+    given = {"runs": 1, "rule": "last_seen", "hidden": (8, 6)}
+    ranking = tiny.ranked(tmp_path / "runs.db", "mlp,squeeze", epochs=Job().epochs, budget=4, **given)
+    assert ranking.observations.groupby("candidate")["tick"].max().to_dict() == {"mlp": 4, "squeeze": 2}
+    assert ranking.candidates[0] == "squeeze"
+    best = export_model(tmp_path / "runs.db", tmp_path / "best.keras", data=tiny.target(), rule="last_seen")
+    assert json.loads(best.with_suffix(".json").read_text())["candidate"]["name"] == "squeeze"
+    tiny.ranked(tmp_path / "runs.db", "mlp,squeeze", epochs=2, **given)  # the same job, no longer by seconds
+    best = export_model(tmp_path / "runs.db", tmp_path / "longest.keras", data=tiny.target(), rule="last_seen")
+    assert json.loads(best.with_suffix(".json").read_text())["candidate"]["name"] == "mlp"
 
 
 def test_progress_counts_candidates_and_not_epochs_under_a_budget(tmp_path, tick, capsys):

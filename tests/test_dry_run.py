@@ -7,6 +7,11 @@ import tiny
 from commands import call
 
 from ncap.dry_run import Plan, plan
+from ncap.engines.ledger import to_do
+from ncap.engines.pruning import prune
+from ncap.job import Job
+from ncap.records.loading import load
+from ncap.records.store import Store
 from ncap.training.run import Training
 
 pytestmark = pytest.mark.filterwarnings(tiny.RAW)
@@ -49,6 +54,28 @@ def test_what_the_store_has_is_not_counted(tmp_path):
     assert done.table.set_index("candidate").loc[["tiny", "narrow"], "note"].tolist() == ["complete in the store"] * 2
     assert done.seconds == 0.0
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_a_run_whose_checkpoint_was_removed_begins_anew(tmp_path):
+    tiny.ranked(tmp_path / "runs.db", tiny.TWO, runs=1, epochs=3)
+    with Store(tmp_path / "runs.db") as store:
+        prune(store)
+    table = planned(tmp_path / "runs.db").table.set_index("candidate")
+    assert table.loc[["tiny", "narrow"], "ticks"].tolist() == [4, 4]
+    assert planned(tmp_path / "runs.db", epochs=3).seconds == 0.0
+    job = Job(epochs=4, hidden=(8, 6), frozen=False)
+    with Store(tmp_path / "runs.db") as store:
+        keys = load(tmp_path / "runs.db").runs()
+        assert [to_do(store, job, key) for key in keys] == [4, 4]
+
+
+def test_what_only_the_built_network_tells_to_be_beyond_a_limit_is_left_out(tmp_path):
+    table = planned(tmp_path / "runs.db", max_parameters=200).table.set_index("candidate")
+    assert table.loc["narrow", "ticks"] == 4
+    assert table.loc["tiny", "note"] == "left out, 278 parameters, more than max_parameters=200"
+    assert table.loc["tiny", ["runs", "seconds"]].tolist() == [0, 0.0]
+    with pytest.raises(ValueError, match="none is within the limits"):
+        plan({"tiny": tiny.body}, tiny.target(), store=tmp_path / "runs.db", max_multiply_adds=1)
 
 
 def test_a_budget_is_the_time_of_a_candidate(tmp_path):

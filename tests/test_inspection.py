@@ -160,7 +160,7 @@ def test_every_problem_is_said_before_the_first_candidate_trains(tmp_path, monke
 
 def test_no_number_depends_on_the_check(tmp_path, monkeypatch):
     checked = ranked(tmp_path / "checked.db")
-    monkeypatch.setattr(inspection, "inspect_all", lambda job, own, *_: (list(own), {}))
+    monkeypatch.setattr(inspection, "inspect_all", lambda job, own, *_: (list(own), {}, {}))
     unchecked = ranked(tmp_path / "unchecked.db")
     for name in ("table", "observations", "readings"):
         ours, theirs = (without_times(getattr(one, name)) for one in (checked, unchecked))

@@ -59,3 +59,9 @@ def test_a_candidate_that_does_not_fit_is_trained_with_half_the_batch_as_setting
     assert halved.table["candidate"].tolist() == ["large"]
     alone = ranked(tmp_path / "alone.db", {"large": large}, epochs=2, runs=1, batch_size=16)
     assert without_times(halved.observations).equals(without_times(alone.observations))
+    # the job that was asked for, although it was written first
+    assert load(store).settings == ranking.facts["settings"]
+    assert load(store, by_size[16]).facts["halved_from"] == ranking.facts["settings"]
+    # now the other is asked for itself, and nothing of it is left to train
+    ranked(store, {"large": large}, epochs=2, runs=1, batch_size=16)
+    assert load(store).settings == by_size[16]

@@ -448,3 +448,15 @@ def test_a_migrated_job_is_predicted_to_the_last_digit(tmp_path, name):
             assert set(filter(None, before.split("; "))) <= set(note.split("; "))
         tried = expected["status"] != "failed"  # 0.1 had no reading to name where nothing was read
         assert got["reading"][tried].tolist() == expected["reading"][tried].tolist()
+
+
+def test_readings_on_samples_of_another_size_in_a_run_that_goes_on_are_said(tmp_path):
+    store, given = tmp_path / "runs.db", {"runs": 1, "rule": "last_seen"}
+    tiny.ranked(store, epochs=1, **given)
+    with pytest.warns(
+        UserWarning, match="error=0.5, and the epochs before were read with error=None: of tiny, readings"
+    ):
+        tiny.ranked(store, epochs=2, error=0.5, **given)
+    assert load(store).facts["error"] == 0.5
+    tiny.ranked(store, epochs=3, error=0.5, **given)  # as before: nothing to say
+    tiny.ranked(store, epochs=3, **given)  # nothing is read

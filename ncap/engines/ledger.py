@@ -21,6 +21,20 @@ if TYPE_CHECKING:
     from ncap.training.tick import Start, Tick
 
 
+def to_do(store: Store, job: "Job", key: RunKey) -> float:
+    """What is left of a run: ticks, or seconds where the job has a budget of them; all where the run has to begin anew.
+
+    That is where it is not complete, and no checkpoint of it is kept.
+    """
+    kept, done = any(path.is_file() for path in store.checkpoint_paths(key)), store.done(key, job.readings)
+    if job.seconds_per_run is not None:
+        budget = Budget(job.seconds_per_run)
+        budget.spend(*store.seconds(key))
+        return budget.left if kept or not budget.left else job.seconds_per_run
+    places = len(job.places())
+    return 0 if done >= places else places - done * kept
+
+
 class Ledger:
     """The runs of one job in a store.
 
@@ -35,7 +49,7 @@ class Ledger:
         self._before = {key: store.failure(key) for key in runs}
         self._left = Counter(key.candidate for key in runs)
         self._loaded: dict[RunKey, int] = {}
-        progress.begin({(key.candidate, key.run): self._to_do(key) for key in runs})
+        progress.begin({(key.candidate, key.run): to_do(store, job, key) for key in runs})
 
     def lock_path(self, key: RunKey) -> Path:
         """The file that a process locks while it trains a run."""
@@ -59,14 +73,6 @@ class Ledger:
             key.candidate, key.run, min(places, done if done >= places or last is None else last.number)
         )
         return Start(done, last, self.store.body(key), tuple(self.store.seconds(key)[:done]))
-
-    def _to_do(self, key: RunKey) -> float:
-        """What is left of a run: ticks, or seconds where the job has a budget of them."""
-        if self.job.seconds_per_run is not None:
-            budget = Budget(self.job.seconds_per_run)
-            budget.spend(*self.store.seconds(key))
-            return budget.left
-        return max(0, len(self.job.places()) - self.store.done(key, self.job.readings))
 
     def _newest(self, key: RunKey, done: int) -> "Tick | None":
         from ncap.training import checkpoint

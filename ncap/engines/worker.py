@@ -23,14 +23,14 @@ import os
 import pickle
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ncap.reasons import one_line
-from ncap.training.failure import TrainingFailedError
+from ncap.training.failure import TrainingFailedError, describe
 
 if TYPE_CHECKING:
     from ncap.candidates import Candidate
@@ -51,12 +51,39 @@ class Trainer:
 
     Attributes:
         failures: why a candidate cannot be trained, by name, as the check before training found.
+        bodies: of the candidates that were checked, by name, the fingerprint of the body that the driver builds for their first run.
     """
 
     job: "Job"
     candidates: "Mapping[str, Candidate]"
     target: "Target"
     failures: Mapping[str, str]
+    bodies: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self, candidate: str) -> None:
+        """Raise TrainingFailedError where this process, a worker, builds another body of a candidate than the driver does.
+
+        A function of a module travels by name: what was changed in the module since it was imported stays behind.
+        """
+        from ncap.framework import clear_session, settings
+        from ncap.training.fingerprint import body_fingerprint, same_body
+        from ncap.training.run import initial_body
+
+        if candidate not in self.bodies:
+            return
+        chosen, expected = settings(), self.bodies[candidate]
+        try:
+            own = body_fingerprint(initial_body(self.job, self.candidates[candidate]))
+        except (Exception, SystemExit) as error:  # whatever a user's factory raises
+            raise TrainingFailedError(1, describe(error)) from error
+        finally:
+            clear_session(chosen)
+        if not same_body(expected, own):
+            raise TrainingFailedError(
+                1,
+                f"another process builds {candidate!r} otherwise than the one that asked for it (fingerprint {own}, not {expected}), as it "
+                "imports the module anew; change the module itself, or pass jobs=1",
+            )
 
     def __call__(self, key: "RunKey", start: "Start") -> "Iterator[Tick]":
         """The ticks of a run. Raises TrainingFailedError."""
@@ -188,7 +215,6 @@ def perform(parcel: Parcel, key: "RunKey", start: "Start") -> "Iterator[Tick | F
     A parcel that cannot be unpacked, because a module is missing on this machine for example, is a Failed as well.
     """
     from ncap.framework import quiet_tracing
-    from ncap.training.failure import describe
 
     try:
         train = _opened(parcel)
@@ -197,6 +223,9 @@ def perform(parcel: Parcel, key: "RunKey", start: "Start") -> "Iterator[Tick | F
         return
     try:
         with quiet_tracing():
+            if isinstance(train, Trainer) and key.candidate not in _CHECKED:
+                train.check(key.candidate)
+                _CHECKED.add(key.candidate)
             yield from train(key, start)
     except TrainingFailedError as failure:
         yield Failed(failure.epoch, failure.reason)
@@ -217,12 +246,14 @@ def next_epoch(ledger: "Ledger", last: int) -> int:
 
 
 _OPENED: "dict[str, Train]" = {}  # what the last parcel held, by its digest
+_CHECKED: set[str] = set()  # its candidates that this process builds as the driver does
 
 
 def _opened(parcel: Parcel) -> "Train":
     """A parcel is opened once, whatever the number of runs: it holds the images."""
     if parcel.digest not in _OPENED:
         _OPENED.clear()
+        _CHECKED.clear()
         _OPENED[parcel.digest] = parcel.open()
     return _OPENED[parcel.digest]
 

@@ -22,7 +22,7 @@ class Card:
         recorded: those that the store has of the network at the tick that it was taken from; {} for one that was changed since.
         settings: the job's hash, and all that changes what training does.
         versions: of what wrote the model.
-        needs: modules to import before keras.models.load_model; [] for Keras alone.
+        needs: modules to import before keras.models.load_model, and arguments to call it with; [] for Keras alone.
         selection: how it came to be the one, such as the rule; {} where it was asked for by name.
     """
 

@@ -1,6 +1,7 @@
 """Models out of a job: as Keras objects, and as files with their cards."""
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from ncap.arguments import path_text
 if TYPE_CHECKING:
     import keras
 
-    from ncap.handover.origin import Origin
+    from ncap.handover.origin import Handover, Origin
     from ncap.ranking.order import Ranking
     from ncap.records.tables import Records
     from ncap.rules.contract import Rule
@@ -46,7 +47,8 @@ def export_model(
     Args:
         store: path of the store; its checkpoints must still lie beside it.
         path: NAME.keras; a file of that name is replaced, as is its card.
-        candidate: name; None takes the first by the rule among those that were trained longest.
+        candidate: name; None takes the first by the rule among those that were trained longest, or among all where each had the same
+            seconds (`budget`).
         start, head, fine_tune: as in `ncap.Ranking.model`.
         named: the candidate as `ncap rank` was given it, where its name alone does not find it: mine.keras for "mine".
         data: the target as `ncap rank` was given it, where its name alone does not find it: photos/ for "photos".
@@ -69,7 +71,9 @@ def export_model(
     job = replace(job_of(parameters), runs=int(records.observations["run"].max()) + 1)
     found = _candidate(name, named, records)
     origin = Origin(Path(store), records.settings, job, {name: found.at_size(job.size) if job.size else found}, loaded)
-    return origin.hand_over(name, wish, chosen_by(ranking, name)).write(file)
+    handed = origin.hand_over(name, wish, chosen_by(ranking, name))
+    warn_of_later(handed, ranking)
+    return handed.write(file)
 
 
 def model_of(
@@ -84,9 +88,22 @@ def model_of(
 
     wished, file = Wish(**wish), None if path is None else checked_path(path)
     handed = origin.hand_over(candidate, wished, chosen_by(ranking, candidate))
+    warn_of_later(handed, ranking)
     if file is not None:
         handed.write(file)
     return handed.model
+
+
+def warn_of_later(handed: "Handover", ranking: "Ranking") -> None:
+    """Warn where a network was trained on after what the ranking read of it: a store keeps the newest state of a run alone."""
+    name, epochs = handed.card.candidate["name"], handed.card.made.get("epochs", 0.0)
+    seen = ranking.observations.loc[ranking.observations["candidate"] == name, "epoch"].max()
+    if epochs > seen:
+        warnings.warn(
+            f"candidate {name!r} is handed over as it is after {epochs:g} epochs, and the ranking has seen {seen:g}: the store keeps the "
+            "newest state of a run alone; for the earlier one, train it in another store",
+            stacklevel=4,
+        )
 
 
 def checked_path(path: Any) -> Path:
@@ -117,15 +134,24 @@ def chosen_by(ranking: "Ranking", candidate: str) -> dict[str, Any]:
 
 def _job(store: "str | os.PathLike[str]", settings: str | None, target: str | None) -> "tuple[Records, dict[str, Any]]":
     from ncap.records.store import Store
+    from ncap.training.budget import Budget
 
     with Store(Path(path_text("store", store)), create=False) as opened:
-        return opened.records(settings, target), opened.job(settings, target)["parameters"]
+        records, parameters = opened.records(settings, target), opened.job(settings, target)["parameters"]
+        if (seconds := records.facts.get("seconds_per_run")) is not None:
+            records = records.upto({key: Budget(seconds).fitting(opened.seconds(key)) for key in records.runs()})
+        return records, parameters
 
 
 def _longest(records: "Records", rule: "str | Rule", reading: str | None, horizon: float) -> "Ranking":
-    """The ranking of the candidates that were trained longest: accuracies after different epochs order no networks."""
+    """The ranking of the candidates that were trained longest: accuracies after different epochs order no networks.
+
+    Of all where each had the same seconds in place of epochs.
+    """
     from ncap.ranking.order import rank_records
 
+    if "budget" in records.facts:
+        return rank_records(records, rule, reading, horizon)
     ends = records.observations.groupby("candidate")["epoch"].max()
     names = ends.index[ends == ends.max()].tolist()
     return rank_records(records.of(names), rule, reading, horizon)

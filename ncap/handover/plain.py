@@ -1,7 +1,9 @@
 """A network under its probe as layers of Keras alone."""
 
-from collections.abc import Sequence
-from itertools import chain
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
 
 import keras
 
@@ -51,9 +53,57 @@ def with_probabilities(logits: keras.Model) -> keras.Model:
 
 
 def needs(model: keras.Model) -> list[str]:
-    """The modules that must be imported before keras.models.load_model knows every layer of a model; [] for layers of Keras alone."""
-    kinds = {type(layer) for layer in chain([model], model._flatten_layers())}
-    return sorted({kind.__module__ for kind in kinds if kind.__module__.partition(".")[0] != "keras"})
+    """What keras.models.load_model has to be given with a model; [] for layers and functions of Keras alone.
+
+    The modules to import before, for classes and functions that are not Keras' own; custom_objects=NAME for each of them that its module
+    does not register, which Keras finds in no other way; safe_mode=False where the code of a lambda is saved.
+    """
+    found: set[str] = set()
+    for layer in [model, *model._flatten_layers()]:
+        kind = type(layer)
+        if not _is_of_keras(kind.__module__):
+            found |= _to_find(kind.__module__, keras.saving.get_registered_name(kind))
+        # A user's get_config may do anything, and Keras warns of lambdas.
+        with suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found.update(*_needed(keras.saving.serialize_keras_object(layer.get_config())))
+    return sorted(found)
+
+
+def _needed(config: Any) -> Iterator[set[str]]:
+    """What the serialized objects inside a config need."""
+    if isinstance(config, list | tuple):
+        for inside in config:
+            yield from _needed(inside)
+    if not isinstance(config, dict):
+        return
+    kind, module = config.get("class_name"), config.get("module")
+    if kind == "__lambda__":
+        yield {"safe_mode=False"}
+    elif kind == "function":  # Keras saves the name alone
+        yield _to_find(None, str(config.get("config")))
+    elif kind is not None and isinstance(module, str) and not _is_of_keras(module):
+        yield _to_find(module, str(config.get("registered_name") or kind))
+    for inside in config.values():
+        yield from _needed(inside)
+
+
+def _to_find(module: str | None, name: str) -> set[str]:
+    """What lets Keras find a class or function by the name that it is registered by, or has; module: where it is, if that is known."""
+    known = keras.saving.get_registered_object(name)
+    if known is not None:
+        module = known.__module__
+    elif module is None and any(hasattr(getattr(keras, part), name) for part in _WITH_FUNCTIONS):
+        return set()
+    found = set() if module is None or _is_of_keras(module) else {module}
+    return found if known is not None else {*found, f"custom_objects={name}"}
+
+
+_WITH_FUNCTIONS = ("activations", "constraints", "initializers", "losses", "metrics", "regularizers")
+
+
+def _is_of_keras(module: str) -> bool:
+    return module.partition(".")[0] in ("keras", "builtins")
 
 
 def _copied(layer: keras.layers.Layer, inputs: keras.KerasTensor) -> keras.KerasTensor:

@@ -4,6 +4,8 @@ A trial reports its validation accuracy after every epoch, as for any pruner of 
 the trial's user attributes, so that it lies in the study's storage and a study that was killed goes on with it.
 """
 
+import hashlib
+import json
 import math
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import optuna
 
 from ncap.arguments import rate, whole_number
+from ncap.ranking.doubts import is_dead
 from ncap.rules import resolve
 from ncap.rules.contract import HORIZON, Curve, Prediction, Rule, checked_horizon
 
@@ -89,7 +92,7 @@ class RulePruner(optuna.pruners.BasePruner):
         self.keep = rate("keep", keep)
         if not self.keep:
             raise ValueError(f"keep must lie in (0, 1), got {keep!r}")
-        self._complete: dict[tuple[str, int, int], Prediction] = {}  # of trials that no longer change
+        self._complete: dict[tuple[int, bytes], Prediction] = {}  # of trials that no longer change, by number and curve
 
     def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
         """Whether to end the trial at its last step."""
@@ -104,26 +107,43 @@ class RulePruner(optuna.pruners.BasePruner):
         own = self.predicted(trial, step)
         if math.isnan(own.order):
             return True
-        others = [self._of_complete(study, one, step) for one in complete if step in one.intermediate_values]
+        others = [self._of_complete(one, step) for one in complete if step in one.intermediate_values]
         orders = [one.order for one in others if one.is_accuracy == own.is_accuracy and not math.isnan(one.order)]
         return bool(orders) and own.order < float(np.quantile(orders, 1 - self.keep))
 
     def predicted(self, trial: optuna.trial.FrozenTrial, step: int) -> Prediction:
         """What the rule predicts of a trial from its steps up to `step`."""
-        steps = [one for one in sorted(trial.intermediate_values) if one <= step]
-        columns: dict[str, Any] = {
-            column: [values.get(str(one), math.nan) for one in steps]
-            for column, values in trial.user_attrs.get(KEY, {}).items()
-        }
-        columns |= {
-            "val_accuracy": [trial.intermediate_values[one] for one in steps],
-            "epoch": [one + 1 for one in steps],
-        }
-        ticks = np.arange(1, len(steps) + 1)
-        return self.rule.predict(Curve.of(f"trial {trial.number}", horizon=self.horizon, tick=ticks, **columns), {})
+        columns, steps = _columns(trial, step), np.arange(1, sum(one <= step for one in trial.intermediate_values) + 1)
+        return self.rule.predict(Curve.of(f"trial {trial.number}", horizon=self.horizon, tick=steps, **columns), {})
 
-    def _of_complete(self, study: optuna.Study, trial: optuna.trial.FrozenTrial, step: int) -> Prediction:
-        key = study.study_name, trial.number, step
+    def _of_complete(self, trial: optuna.trial.FrozenTrial, step: int) -> Prediction:
+        """The prediction of a complete trial, made once: studies of one name in two storages have trials of the same numbers."""
+        curve = json.dumps(_columns(trial, step), sort_keys=True).encode()
+        key = trial.number, hashlib.sha256(curve).digest()
         if key not in self._complete:
             self._complete[key] = self.predicted(trial, step)
         return self._complete[key]
+
+
+def _columns(trial: optuna.trial.FrozenTrial, step: int) -> dict[str, Any]:
+    """What was reported of a trial up to a step: column -> a value per step, NaN where none was reported."""
+    steps = [one for one in sorted(trial.intermediate_values) if one <= step]
+    columns: dict[str, Any] = {
+        column: [values.get(str(one), math.nan) for one in steps]
+        for column, values in trial.user_attrs.get(KEY, {}).items()
+    }
+    columns |= {
+        "val_accuracy": [trial.intermediate_values[one] for one in steps],
+        "epoch": [one + 1 for one in steps],
+    }
+    return columns | {"beta_eff": _living(columns)} if 0 in columns.get("beta_eff", ()) else columns
+
+
+def _living(columns: dict[str, list[float]]) -> list[float]:
+    """The readings without those of a network whose features have died, of which a ranking reads nothing either."""
+    import pandas as pd
+
+    beta, nothing = columns["beta_eff"], [math.nan] * len(columns["beta_eff"])
+    rows = {name: columns.get(name, nothing) for name in ("train_accuracy", "val_accuracy")}
+    dead = is_dead(pd.DataFrame(rows | {"reason": ["zero" if value == 0 else "" for value in beta]}))
+    return [math.nan if died else value for died, value in zip(dead, beta, strict=True)]

@@ -135,7 +135,8 @@ class CapacitanceCallback(keras.callbacks.Callback):
         beta, error = (math.nan, math.nan) if self.last is None else (self.last.beta_eff, self.last.standard_error)
         logs[own[0]], logs[own[1]] = float(beta), float(error)
         if self.accuracy in logs:
-            self._see(epoch, logs, {"beta_eff": float(beta), "beta_eff_error": float(error)})
+            read = math.nan if self._is_dead(logs) else float(beta)
+            self._see(epoch, logs, {"beta_eff": read, "beta_eff_error": float(error)})
             logs[own[2]] = self._predicted()
 
     def _see(self, epoch: int, logs: dict[str, Any], reading: dict[str, float]) -> None:
@@ -148,6 +149,17 @@ class CapacitanceCallback(keras.callbacks.Callback):
             )
         for column, value in seen.items():
             self._seen[column].append(value)
+
+    def _is_dead(self, logs: dict[str, Any]) -> bool:
+        """Whether the features have died, so that the 0 of this epoch is no reading for a rule, as in a ranking."""
+        if self.last is None or self.last.reason != "zero":
+            return False
+        import pandas as pd
+
+        from ncap.ranking.doubts import is_dead
+
+        seen = {"train_accuracy": float(logs.get("accuracy", math.nan)), "val_accuracy": float(logs[self.accuracy])}
+        return bool(is_dead(pd.DataFrame([{"reason": self.last.reason, **seen}])).all())
 
     def _predicted(self) -> float:
         columns: dict[str, Any] = dict(self._seen)

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x6E636170  # "ncap"
 SCHEMA_VERSION = 2
 
+# How a job was asked for last: the settings of the job that it was trained as a part of, with smaller batches; the seconds of a candidate
+# and of a run, where they ended the training; the wanted error of its readings.
+ASKED = ("halved_from", "budget", "seconds_per_run", "error")
+
 _HEADER = b"SQLite format 3\x00"
 _PATIENCE = 60  # seconds that another program may hold the file
 _LOOK = 0.5  # seconds between two looks whether it still does, and whether Ctrl-C was pressed
@@ -206,6 +210,22 @@ class Store:
             )
         return settings
 
+    def ask(self, settings: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep how a job has been asked for this time, and return how it was the time before: the names in ASKED that applied.
+
+        None stands for what does not apply. Nothing of it changes what training does, and it may differ from call to call.
+        """
+        query = f"SELECT {', '.join(SETTINGS.names)} FROM settings WHERE hash = ?"
+        now = {name: value for name, value in asked.items() if value is not None}
+        with self._transaction() as db:
+            row = dict(zip(SETTINGS.names, db.execute(query, (settings,)).fetchone(), strict=True))
+            environment = json.loads(row["environment"])
+            before = {name: environment.pop(name) for name in ASKED if name in environment}
+            if now != before:
+                text = json.dumps(environment | now, sort_keys=True)
+                db.execute(insert(SETTINGS, replace=True), storable(SETTINGS, row | {"environment": text}))
+        return before
+
     def candidate_facts(self, settings: str) -> dict[str, Any]:
         """What is known of the candidates of a job, as `CandidateFacts.values` gives it; {} for a job of an older version."""
         rows = self._query("SELECT environment FROM settings WHERE hash = ?", (settings,))
@@ -217,14 +237,17 @@ class Store:
             _add_facts(db, settings, facts)
 
     def jobs(self) -> list[dict[str, Any]]:
-        """The jobs that have any rows, the last written last: settings, target, parameters, environment, first_used."""
+        """The jobs that have any rows, the last written last: settings, target, parameters, environment, first_used.
+
+        Those that were trained as a part of another, with smaller batches, come before all others: nobody has asked for them.
+        """
         rows = self._query(
             "SELECT hash, target, parameters, environment, first_used FROM settings JOIN ("
             "  SELECT settings, target, max(rowid) AS written, 1 AS seen FROM observations GROUP BY settings, target"
             "  UNION ALL SELECT settings, target, 0, 0 FROM failures GROUP BY settings, target"
             ") ON hash = settings GROUP BY hash, target ORDER BY max(seen), max(written)"
         )
-        return [
+        jobs = [
             {
                 "settings": settings,
                 "target": target,
@@ -234,6 +257,7 @@ class Store:
             }
             for settings, target, parameters, environment, first_used in rows
         ]
+        return sorted(jobs, key=lambda job: "halved_from" not in job["environment"])
 
     def summary(self) -> "pd.DataFrame":
         """One row per job, the last written last: which it is, what the store holds of it, and how its parameters differ.
@@ -589,7 +613,7 @@ def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return "; ".join(
         f"{name} {before.get(name)} -> {value}"
         for name, value in now.items()
-        if before.get(name) != value and name != CANDIDATES
+        if before.get(name) != value and name not in (CANDIDATES, *ASKED)
     )
 
 

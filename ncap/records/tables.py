@@ -1,6 +1,7 @@
 """The checked tables of one job, which every rule, ranking and report reads."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -103,6 +104,19 @@ class Records:
             scores=scores.reset_index(drop=True),
             failures=failures.reset_index(drop=True),
         )
+
+    def upto(self, ticks: Mapping[RunKey, int]) -> "Records":
+        """The first ticks of every run, so many as are given for it; a failure that a run had only after them is left out."""
+        run = list(RunKey._fields)
+        keys = [RunKey(*row) for row in self.observations[run].itertuples(index=False, name=None)]
+        kept = self.observations.groupby(run).cumcount().to_numpy() < [ticks.get(key, 0) for key in keys]
+        ends = self.observations[kept].groupby(run)["epoch"].max().to_dict()
+        cut = {key for key, one in zip(keys, kept, strict=True) if not one}
+        within = [
+            RunKey(*key) not in cut or epoch <= ends.get(tuple(key), 0)
+            for *key, epoch in self.failures[[*run, "epoch"]].itertuples(index=False, name=None)
+        ]
+        return replace(self, observations=self.observations[kept], failures=self.failures.loc[within]).of()
 
 
 def _unequal(least: "pd.Series[float]", most: "pd.Series[float]") -> str:

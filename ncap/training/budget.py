@@ -1,6 +1,7 @@
 """The seconds that a run may take where they, and not a number of epochs, end it."""
 
 import math
+from collections.abc import Sequence
 
 
 class Budget:
@@ -26,6 +27,19 @@ class Budget:
     def has_room(self) -> bool:
         """Whether another tick may begin."""
         return self._spent == 0 or self._spent + self._longest <= self.seconds
+
+    def fitting(self, ticks: Sequence[float]) -> int:
+        """How many of some ticks, which took so many seconds each, would have been begun; what is left afterwards is not told.
+
+        >>> Budget(6.0).fitting([3.0, 2.0, 2.0]), Budget(None).fitting([3.0, 2.0, 2.0])
+        (2, 3)
+        """
+        left = Budget(self.seconds)
+        for count, seconds in enumerate(ticks):
+            if not left.has_room():
+                return count
+            left.spend(seconds)
+        return len(ticks)
 
     @property
     def left(self) -> float:

@@ -63,7 +63,7 @@ def train(
         training = (kind or Training)(job, candidate, target, run)
         training.check_body(start.body)
         places, done, left = job.places(), 0, Budget(job.seconds_per_run)
-        if start.done >= len(places):
+        if start.done >= len(places) or left.fitting((*start.seconds, 0.0)) <= len(start.seconds):
             return
         if start.last is not None and training.begins(start.last.state):
             training.set_state(start.last.state)

@@ -125,6 +125,32 @@ def test_a_layer_that_is_not_keras_own_is_named_by_the_card(tmp_path):
     assert card_of(tmp_path / "own.keras")["needs"] == [__name__]
 
 
+@keras.saving.register_keras_serializable(package="tests")
+def registered(x):
+    return keras.ops.relu(x)
+
+
+def unregistered(x):
+    return keras.ops.relu(x)
+
+
+def test_functions_that_are_not_keras_own_are_named_and_with_them_the_model_loads(tmp_path):
+    def body():
+        inside = [tiny.body(), keras.layers.Dense(4, registered), keras.layers.Dense(4, activation=unregistered)]
+        return keras.Sequential([*inside, keras.layers.Lambda(lambda x: 2 * x, output_shape=(4,))])
+
+    model = tiny.ranked(tmp_path / "runs.db", {"own": body}, runs=1, epochs=1).model(path=tmp_path / "own.keras")
+    needed = sorted([__name__, "custom_objects=unregistered", "safe_mode=False"])
+    assert card_of(tmp_path / "own.keras")["needs"] == needed
+    given = {"custom_objects": {"unregistered": unregistered}, "safe_mode": False}
+    for missing in given:
+        with pytest.raises((TypeError, ValueError)):
+            keras.models.load_model(tmp_path / "own.keras", **{name: given[name] for name in given if name != missing})
+    loaded = keras.models.load_model(tmp_path / "own.keras", **given)
+    x, _ = tiny.target().read("val", np.arange(4))
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
 def test_what_cannot_be_made_is_said(job, tmp_path):
     folder, ranking = job
     for given, message in [
@@ -150,6 +176,22 @@ def test_a_state_whose_checkpoint_was_pruned_is_gone_and_its_start_is_not(tmp_pa
     with pytest.raises(ValueError, match=r"no checkpoint of it is there; train it again.*start='pretrained'"):
         ranking.model()
     assert ranking.model(start="pretrained").output_shape == (None, 10)
+
+
+def test_a_state_that_is_later_than_what_was_ranked_is_said(tmp_path):
+    given = {"runs": 1, "rule": "last_seen"}
+    later = tiny.ranked(tmp_path / "runs.db", epochs=2, **given)
+    later.model()  # without a warning
+    earlier = tiny.ranked(tmp_path / "runs.db", epochs=1, **given)
+    said = "candidate 'tiny' is handed over as it is after 2 epochs, and the ranking has seen 1: the store keeps the newest"
+    with pytest.warns(UserWarning, match=said):
+        earlier.model(path=tmp_path / "later.keras")
+    assert card_of(tmp_path / "later.keras")["made"]["epochs"] == 2
+    with pytest.warns(UserWarning, match=said):
+        ncap.select(
+            {"tiny": tiny.body}, tiny.target(), store=tmp_path / "runs.db", out=tmp_path / "out", epochs=1, final_epochs=1, runs=1,
+            hidden=(8, 6), frozen=False, progress=False,
+        )  # fmt: skip
 
 
 @pytest.mark.filterwarnings(tiny.RAW)

@@ -40,7 +40,8 @@ def run(storage, rule):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)  # killed
     for rate in RATES:
         if rate not in [trial.params["rate"] for trial in study.get_trials(states=FINISHED)]:
-            study.enqueue_trial({"rate": rate})
+            if not study.get_trials(states=(optuna.trial.TrialState.WAITING,)):  # of this rate: killed before it began
+                study.enqueue_trial({"rate": rate})
             study.optimize(objective, n_trials=1)
     return study
 

@@ -98,6 +98,22 @@ def test_the_pruner_keeps_a_share_warms_up_and_drops_what_has_diverged():
     assert replayed(RulePruner("last_seen", 2), [[0.5] * 3, [0.6] * 3, [float("nan")] * 3]) == [3, 3, 1]
 
 
+def test_studies_of_one_name_in_two_storages_share_a_pruner_and_nothing_else():
+    pruner = RulePruner("last_seen", n_startup_trials=2)
+    for good, expected in ((0.9, "PRUNED"), (0.1, "COMPLETE")):
+        study = optuna.create_study(study_name="same", direction="maximize", pruner=pruner)
+
+        def objective(trial, good=good):
+            accuracy = 0.5 if trial.number == 2 else good
+            report(trial, 0, accuracy)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+            return accuracy
+
+        study.optimize(objective, n_trials=3)
+        assert study.trials[2].state.name == expected
+
+
 class Extrapolating(Rule):
     """The accuracy at beta_eff 0 on the straight line through the last two epochs; a score where there are none."""
 
@@ -130,6 +146,20 @@ def test_a_rule_reads_what_was_reported_with_the_accuracy_and_decides_by_it():
     ]
     assert study.pruner.predicted(study.trials[2], 1).value == pytest.approx(0.6)
     assert study.pruner.predicted(study.trials[0], 1).value == pytest.approx(0.8)
+
+
+def test_a_reading_of_0_of_a_network_whose_features_have_died_is_none():
+    study = optuna.create_study(direction="maximize", pruner=RulePruner(Extrapolating()))
+
+    def objective(trial):
+        for step, (beta, right, accuracy) in enumerate([(0.0, 0.1, 0.1), (2.0, 0.2, 0.2), (0.0, 1.0, 0.3)]):
+            report(trial, step, accuracy, beta_eff=beta, train_accuracy=right)
+        return 0.3
+
+    study.optimize(objective, n_trials=1)
+    (trial,) = study.trials
+    assert np.isnan(study.pruner.predicted(trial, 1).order)  # the line of the first two steps has one end
+    assert study.pruner.predicted(trial, 2).value == pytest.approx(0.3)  # converged: 0 is a reading
 
 
 def test_bad_arguments_and_studies_are_refused():

@@ -10,7 +10,7 @@ import tiny
 
 import ncap
 from ncap.rules import resolve
-from ncap.rules.contract import Curve
+from ncap.rules.contract import Curve, Prediction, Rule
 
 
 @pytest.fixture(name="model")
@@ -232,6 +232,31 @@ def test_without_a_validation_accuracy_there_is_no_prediction(model):
     history = with_accuracy(model).fit(x, y, epochs=2, verbose=0, callbacks=callbacks).history
     assert "beta_eff_prediction" not in history
     assert history["beta_prediction"] == history["accuracy"]  # the last seen, as long as nothing can be fitted
+
+
+def test_a_rule_reads_nothing_of_a_network_whose_features_have_died():
+    class Watching(Rule):
+        """The last accuracy, and a look at what there is to read."""
+
+        name, summary, needs, source = "watching", "A test.", ("val_accuracy", "beta_eff"), "this test"
+        seen = None
+
+        def predict(self, curve, scores):
+            self.seen = curve.beta_eff.tolist()
+            return Prediction.of_accuracy(curve.val_accuracy[-1], curve)
+
+    target, rule = tiny.target(), Watching()
+    dead = keras.layers.Dense(6, activation="relu", bias_initializer=keras.initializers.Constant(-1e6))
+    body = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), dead])
+    model = ncap.attach_probe(body, classes=10, hidden=(8, 6), frozen=False)
+    callback = ncap.CapacitanceCallback(target.x_train, target.y_train, rule=rule)
+    val = target.read("val", np.arange(60))
+    with pytest.warns(ncap.reference.CapacitanceWarning, match="every interaction is 0"):
+        history = with_accuracy(model).fit(
+            target.x_train, target.y_train, validation_data=val, epochs=2, verbose=0, callbacks=[callback]
+        )
+    assert history.history["beta_eff"] == [0.0, 0.0]
+    assert np.isnan(rule.seen).tolist() == [True, True]
 
 
 def test_a_validation_accuracy_that_is_no_fraction_is_refused(model):
