@@ -111,8 +111,7 @@ def summary(value):
 def page_of_name(full, value):
     """The page of one name, whose docstring Sphinx reads."""
     kind = "autoclass" if inspect.isclass(value) else "autofunction" if callable(value) else "autodata"
-    title = full.rpartition(".")[2]
-    return f"{title}\n{'=' * len(title)}\n\n.. {kind}:: {full}\n"
+    return f"{full}\n{'=' * len(full)}\n\n.. {kind}:: {full}\n"
 
 
 def page_of_names(title, remark, grouped, named):
@@ -125,7 +124,7 @@ def page_of_names(title, remark, grouped, named):
         lines += [heading, "-" * len(heading), ""] if heading else []
         for full, value in names.items():
             lines += [f":py:obj:`{full} <{full}>`", f"    {restructured(summary(value)).strip()}", ""]
-        own = [f"    {full}" for full in names if full in named]
+        own = [f"    {full.rpartition('.')[2]} <{full}>" for full in names if full in named]
         lines += [".. toctree::", "    :hidden:", "", *own, ""] if own else []
     return "\n".join(lines)
 
