@@ -53,6 +53,7 @@ def main() -> None:
 
 def show(given: argparse.Namespace, everything: pd.DataFrame) -> None:
     """Print the tables."""
+    print(f"all {len(everything)} cells\n{table.of_sizes(everything).to_string(index=False)}\n")
     values = pd.read_csv(given.proxies)
     print(table.of_proxies(values, everything).to_string(index=False))
     if given.store:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
-from benchmarks.nas.cells import DATA_SETS
+from benchmarks.nas.cells import DATA_SETS, cell_of
 
 # Kendall's tau on CIFAR-100 over 500 cells, as this benchmark was asked to stand beside them; their source was not given.
 PUBLISHED = {"multiply_adds": 0.567, "jacob_cov": 0.561, "synflow": 0.548, "zico": 0.538, "parameters": 0.531}
@@ -38,6 +38,17 @@ def _tau(score: np.ndarray, accuracy: np.ndarray) -> tuple[float, float, float]:
     taus = [kendalltau(score[rows], accuracy[rows]).statistic for rows in samples]
     low, high = np.quantile(taus, [0.025, 0.975])
     return float(kendalltau(score, accuracy).statistic), float(low), float(high)
+
+
+def of_sizes(published: pd.DataFrame) -> pd.DataFrame:
+    """Kendall's tau-b of the two sizes, which take no network, over the whole table."""
+    cells = [cell_of(name) for name in published["candidate"]]
+    sizes = {"parameters": [one.parameters() for one in cells], "multiply_adds": [one.multiply_adds() for one in cells]}
+    rows = [
+        {"score": name} | {data_set: kendalltau(size, published[data_set]).statistic for data_set in DATA_SETS}
+        for name, size in sizes.items()
+    ]
+    return pd.DataFrame(rows).round(3)
 
 
 def of_rules(store: Path, published: pd.DataFrame, ticks: list[int]) -> pd.DataFrame:
