@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ncap.reference.arguments import Array, choose
+from ncap.reference.arguments import Array, as_array, choose
 from ncap.reference.loss import LOSSES
 from ncap.reference.mlp.perceptron import MLP
 from ncap.reference.shared_weights.cnn import CNN
@@ -19,7 +19,7 @@ from ncap.reference.shared_weights.convolution import Conv2D, Dense, DepthwiseCo
 from ncap.reference.shared_weights.pooling import AveragePooling2D, Flatten, GlobalAveragePooling2D, MaxPooling2D
 
 if TYPE_CHECKING:
-    import keras  # type: ignore[import-untyped, unused-ignore]
+    import keras
 
 WEIGHTS = ("Dense", "Conv2D", "DepthwiseConv2D")
 SLIDING = {"AveragePooling2D": AveragePooling2D, "MaxPooling2D": MaxPooling2D}
@@ -90,7 +90,7 @@ def keras_inputs(model: "keras.Model", x: ArrayLike) -> Array:
     Args:
         model: as for from_keras, but no probe alone, which knows no body. x: the model's inputs.
 
-    Raises: as from_keras.
+    Raises: as from_keras, and ValueError for x of another shape.
 
     >>> import keras
     >>> layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(3, "relu"), keras.layers.Dense(2)]
@@ -106,7 +106,11 @@ def keras_inputs(model: "keras.Model", x: ArrayLike) -> Array:
         before = [body, probe.features]
     else:
         before = [step.layer for step in _network(steps)[0]]
-    values, parts = np.asarray(x), []
+    values, parts, shape = as_array("x", x), [], tuple(model.inputs[0].shape[1:])
+    fits = values.ndim == len(shape) + 1 and all(n in (None, m) for n, m in zip(shape, values.shape[1:], strict=True))
+    if not fits or not len(values):
+        wanted = ", ".join(map(str, ("N", *shape)))
+        raise ValueError(f"x must have shape ({wanted}), as the model takes it, N at least 1; got {values.shape}")
     for start in range(0, len(values), CHUNK):
         passed = ops.convert_to_tensor(values[start : start + CHUNK], dtype=model.inputs[0].dtype)
         for layer in before:
@@ -363,7 +367,8 @@ def _compiled_loss(model: Any, softmax: bool) -> str:
             f"model {model.name!r} is compiled with the loss {compiled!r:.80}, and the oracle knows cross_entropy and squared_error; pass "
             "one as loss=, if that is what it minimises"
         )
-    logits = not isinstance(compiled, str) and bool(getattr(compiled, "get_config", dict)().get("from_logits", False))
+    settings = compiled.get_config() if hasattr(compiled, "get_config") else {}
+    logits = bool(settings.get("from_logits", False))
     if logits == softmax:
         ends = "a softmax, and its loss takes logits" if softmax else "logits, and its loss takes probabilities"
         raise ValueError(

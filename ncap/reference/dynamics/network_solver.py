@@ -75,7 +75,7 @@ def solve_network(rates: LinkRates, x_0: States, times: States, rtol: Any, metho
     """
     choose("method", method, METHODS)
     small = len(x_0) <= WHOLE_JACOBIAN
-    chosen = ("DOP853" if small else "LSODA") if method == "auto" else method
+    chosen = ("DOP853" if small else "BDF") if method == "auto" else method
     options: dict[str, Any] = {"method": chosen}
     if chosen in IMPLICIT and small:
         options["jac"] = lambda _, x: rates.jacobian(x)

@@ -62,7 +62,7 @@ def simulate(
         dynamics: mutualistic(), epidemic(), regulatory() or any Dynamics.
         x_0: (n,), the states at times[0], or one number for all nodes. times: (T,), ascending, at least two.
         rtol: relative tolerance of a step; the absolute one is rtol / 1000.
-        method: "auto", which is "DOP853" up to 1,000 nodes and "LSODA" beyond; or one of solve_ivp's names.
+        method: "auto", which is "DOP853" up to 1,000 nodes and "BDF" beyond; or one of solve_ivp's names.
         weight: the attribute of a networkx graph's edges that holds their weights; None to count every edge as 1.
         progress: whether what takes longer than ten seconds says on stderr how far it is.
 
@@ -131,9 +131,24 @@ def reduction_error(
 
     Both start at the same average of x_0, so it is 0 at first. The solutions hold to within rtol, so an error of a few rtol is rounding.
 
-    Cost: COST
+    Cost: almost all of it is the full system, whose hubs come to rest the faster the more links they have and keep the steps of an explicit
+    method short. Mutualistic from 10 until t = 20, on networks of Barabasi and Albert with ten links to a node, one core: of 10^4 nodes
+    "DOP853" takes 13,944 evaluations and "BDF" 648; of 10^5 nodes, the largest hub having 1,141 links, "BDF" takes 752 evaluations, 7 s in
+    all, where "DOP853" took 412 s.
 
-    Which is better: WHICH
+    Which reduction is better depends on where the system rests. At rest, on eight real mutualistic networks, each error against its own
+    average, smallest to largest, in percent:
+
+                                                          degree           spectral
+        mutualistic(), from 10                            1.3 to 9.6       2.3 to 15.3
+        regulatory(), from 10                             0.8 to 5.4       0.8 to 5.4
+        epidemic(B=1), far above its threshold            1.6 to 9.2       6.1 to 36.6
+        epidemic(B=alpha / 2)                             5.6 to 45        2.4 to 17.2
+        epidemic(B=0.9 alpha), just above it              4.8 to 103       0.0 to 4.9
+
+    The threshold of an epidemic is alpha itself, so the spectral reduction is the better one near it and wherever small perturbations grow
+    or die out; for anemone_fish_B, mutualists that start from nothing, it is 5 % off where that by the degrees rests in the wrong state.
+    Where most nodes are saturated, the average by the degrees is the better one.
 
     Args:
         P, dynamics, x_0, times, rtol, method, weight, progress: as for simulate. reduction: "degree" or "spectral".

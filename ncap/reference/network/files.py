@@ -50,12 +50,15 @@ def read_edges(path: "str | PathLike[str]", directed: bool = True, weight: str |
     >>> nodes, P.toarray()[:, nodes.index("bee")].tolist()     # what the bee sends
     (['bee', 'sage', 'thyme'], [0.0, 5.0, 2.0])
     """
-    lines = _rows_of(path)
-    (first, heading), position = next(lines, (0, [])), dict[str, int]()
-    column = _weight_column(path, heading, weight)
+    if not isinstance(directed, bool):
+        raise TypeError(f"directed must be True or False, got {directed!r:.80}")
+    lines, position = list(_rows_of(path)), dict[str, int]()
+    headed = bool(lines) and _is_heading(lines[0][1])
+    if len(lines) == headed:
+        raise ValueError(f"path {path} lists no edge; write one a line, such as a,b or a,b,2.5")
+    column = _weight_column(path, lines[0][1], weight)
     senders, receiving, weights = [], [], []
-    rows = lines if _is_heading(heading) else _chained((first, heading), lines)
-    for number, cells in rows:
+    for number, cells in lines[headed:]:
         if len(cells) < 2 or "" in cells[:2]:
             raise ValueError(f"path {path}, line {number}: an edge needs a sender and a receiver, got {cells!r:.80}")
         senders.append(position.setdefault(cells[0], len(position)))
@@ -66,8 +69,6 @@ def read_edges(path: "str | PathLike[str]", directed: bool = True, weight: str |
         back = ends[0] != ends[1]
         ends, data = np.hstack([ends, ends[::-1, back]]), np.concatenate([data, data[back]])
     n = len(position)
-    if not n:
-        raise ValueError(f"path {path} lists no edge; one a line, such as a,b or a,b,2.5")
     return NamedNetwork(as_links(sparse.coo_array((data, tuple(ends)), shape=(n, n))), list(position))
 
 
@@ -118,7 +119,7 @@ def read_adjacency(path: "str | PathLike[str]", rows: str | None = None) -> Name
         matrix[i] = [
             _number(path, number, cells, column) if cells[column] else 0 for column in range(beside, n + beside)
         ]
-    if rows is None and not np.array_equal(matrix, matrix.T):
+    if rows is None and not np.allclose(matrix, matrix.T, rtol=1e-9, atol=0):  # symmetric but for rounding will do
         raise ValueError(
             f"the table in path {path} is not symmetric: pass rows='send' (row i lists what i sends, as in networkx and most files) or "
             "rows='receive' (as in P)"
@@ -145,12 +146,6 @@ def _splitter(line: str) -> Callable[[str], list[str]]:
     if separator is None:
         return str.split
     return lambda text: next(csv.reader([text], delimiter=separator))
-
-
-def _chained(first: tuple[int, list[str]], rest: Iterator[Any]) -> Iterator[tuple[int, list[str]]]:
-    if first[1]:
-        yield first
-    yield from rest
 
 
 def _is_heading(cells: list[str]) -> bool:
