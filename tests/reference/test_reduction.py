@@ -169,6 +169,16 @@ def test_far_from_the_threshold_degrees_are_better_and_near_it_the_eigenvector(s
             assert errors[0] < errors[1], (name, share, errors)
             worst[worse] = max(worst.get(worse, 0), errors[1])
     assert worst["spectral"] < 0.4 < 1 <= worst["degree"]
+    start = (
+        networks["anemone_fish_B"],
+        ref.mutualistic(),
+        0.0,
+        [0, 20],
+        1e-6,
+    )  # below the threshold by degrees, above it in truth
+    by_degree, spectral = (ref.reduction_error(*start, reduction=reduction)[-1] for reduction in ("degree", "spectral"))
+    assert by_degree > 0.9
+    assert spectral < 0.1
 
 
 # Where it breaks
