@@ -131,24 +131,24 @@ def reduction_error(
 
     Both start at the same average of x_0, so it is 0 at first. The solutions hold to within rtol, so an error of a few rtol is rounding.
 
-    Cost: almost all of it is the full system, whose hubs come to rest the faster the more links they have and keep the steps of an explicit
-    method short. Mutualistic from 10 until t = 20, on networks of Barabasi and Albert with ten links to a node, one core: of 10^4 nodes
-    "DOP853" takes 13,944 evaluations and "BDF" 648; of 10^5 nodes, the largest hub having 1,141 links, "BDF" takes 752 evaluations, 7 s in
-    all, where "DOP853" took 412 s.
+    Cost: nearly all of it is the full system. A hub comes to rest the faster the more links it has, and forces short steps on an
+    explicit method. Mutualistic, from 10 until t = 20, on networks of Barabasi and Albert with ten links to a node: with 10^4 nodes
+    "DOP853" takes 13,944 evaluations and "BDF" 648. With 10^5 nodes, where the largest hub has 1,141 links, "DOP853" would take some
+    34,000, minutes of work; "BDF" takes 752, 7 s on one core.
 
-    Which reduction is better depends on where the system rests. At rest, on eight real mutualistic networks, each error against its own
-    average, smallest to largest, in percent:
+    Which reduction is better depends on where the system comes to rest. The errors there, in percent, on eight real mutualistic
+    networks, from the smallest to the largest, each reduction being compared with its own average:
 
-                                                          degree           spectral
-        mutualistic(), from 10                            1.3 to 9.6       2.3 to 15.3
-        regulatory(), from 10                             0.8 to 5.4       0.8 to 5.4
-        epidemic(B=1), far above its threshold            1.6 to 9.2       6.1 to 36.6
-        epidemic(B=alpha / 2)                             5.6 to 45        2.4 to 17.2
-        epidemic(B=0.9 alpha), just above it              4.8 to 103       0.0 to 4.9
+                                                   degree          spectral
+        mutualistic(), from 10                     1.3 to 9.6      2.3 to 15.3
+        regulatory(), from 10                      0.8 to 5.4      0.8 to 5.4
+        epidemic(B=1), far above the threshold     1.6 to 9.2      6.1 to 36.6
+        epidemic(B=alpha / 2)                      5.6 to 45       2.4 to 17.2
+        epidemic(B=0.9 alpha), just above it       4.8 to 103      0.0 to 4.9
 
-    The threshold of an epidemic is alpha itself, so the spectral reduction is the better one near it and wherever small perturbations grow
-    or die out; for anemone_fish_B, mutualists that start from nothing, it is 5 % off where that by the degrees rests in the wrong state.
-    Where most nodes are saturated, the average by the degrees is the better one.
+    The threshold of an epidemic is alpha itself. So the spectral reduction is better close to a threshold, where a small perturbation
+    either grows or dies out: for mutualists that start from nothing on the network anemone_fish_B it is 5 % off, while the reduction by
+    degrees comes to rest in the wrong state. Where most nodes are saturated, the reduction by degrees is better.
 
     Args:
         P, dynamics, x_0, times, rtol, method, weight, progress: as for simulate. reduction: "degree" or "spectral".
