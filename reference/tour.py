@@ -12,7 +12,7 @@
 #
 # - Draw the line graph of a small network, and work out its interaction matrix, its degrees and $\beta_{\mathrm{eff}}$ by hand (sections 1
 #   to 4).
-# - Compute the same number for networks whose matrix would fit in no memory (5 to 7).
+# - Compute the same number for networks whose matrix is far too large to store (5 to 7).
 # - Tell which definitions of $\beta_{\mathrm{eff}}$ are always 0, which have poles, and which vanish when training has converged (8 to
 #   10, 13).
 # - Read $\beta_{\mathrm{eff}}$ during training, predict an accuracy from it, and say how far to trust the prediction (11, 12).
@@ -71,7 +71,9 @@ PHONE = False  # every drawing is made twice, once for screens as narrow as a ph
 def canvas(wide, narrow, rows=1, columns=1, ratios=None, **options):
     """A figure and its panels, of `wide` or `narrow` inches; on a phone the panels stand below one another."""
     if PHONE:
-        return plt.subplots(rows * columns, 1, figsize=narrow, height_ratios=ratios, **options)
+        figure, panels = plt.subplots(rows * columns, 1, figsize=narrow, height_ratios=ratios, **options)
+        figure.get_layout_engine().set(h_pad=0.15)
+        return figure, panels
     return plt.subplots(rows, columns, figsize=wide, width_ratios=ratios, **options)
 
 
@@ -223,7 +225,8 @@ assert np.flatnonzero(exercise.sum(axis=0) == 0).tolist() == list(range(12))  # 
 # How strong is a link? Hold activations, slopes and errors fixed, and ask how much the receiver's gradient changes with the sender
 # (Eq. 7, in the reading called *explicit*):
 #
-# $$P[(l;\,j \to i),\ (l{+}1;\,i \to k)] \;=\; \mathrm{mean}_n\;\; s_l[n,i]\; z_{l-1}[n,j]\; g_{l+1}[n,k]$$
+# $$P[(l;\,j \to i),\ (l{+}1;\,i \to k)]$$
+# $$=\ \mathrm{mean}_n\;\; s_l[n,i]\; z_{l-1}[n,j]\; g_{l+1}[n,k]$$
 #
 # First the definition in loops, then the library:
 
@@ -328,7 +331,8 @@ assert np.average(delta_in, weights=delta_out) == A / D
 print(f"beta_eff = A / D = {A:.0f} / {D:.0f} = {A / D}")
 
 # %% [markdown]
-# Only $W_2$ has both degrees: the first layer sends nothing, and the last receives nothing. So a network needs at least three kernels.
+# Only $W_2$ has both degrees: the first layer sends nothing, and the last receives nothing. So $\beta_{\mathrm{eff}}$ takes at least
+# three kernels to be anything but 0.
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 2.** Move the targets so that every error doubles. What happens to $P$, to $A$, to $D$ and to $\beta_{\mathrm{eff}}$?
@@ -373,8 +377,9 @@ assert set(routes.values()) == {A / D}
 # To take this route with a model of your own, or to see its line graph, let `ref.from_keras` read it:
 
 # %%
-assert ref.from_keras(model, loss="squared_error").widths == net.widths
-assert ref.capacitance(ref.from_keras(model, loss="squared_error"), ref.keras_inputs(model, x), y).beta_eff == A / D
+read = ref.from_keras(model, loss="squared_error")
+assert (ref.line_graph(read) != B).nnz == 0
+assert ref.capacitance(read, ref.keras_inputs(model, x), y).beta_eff == A / D
 
 # %% [markdown]
 # ## 6 · P of larger networks
@@ -446,7 +451,8 @@ images_on = [np.einsum("nj,ni,nk->jik", *three) for three in zip(on, on[1:], on[
 assert size.links - P_larger.nnz == sum((count == 0).sum() for count in images_on)
 
 # %% [markdown]
-# For the paper's probe, the picture would be too large. The degrees are not: $P$ times a vector costs about as much as a gradient.
+# For the paper's probe, the picture would be too large. Its degrees are within reach, since $P$ times a vector costs about as much as a
+# gradient.
 
 # %%
 probe = ref.line_graph_size((1280, 256, 128, 10))
@@ -529,8 +535,8 @@ figure.colorbar(
 plt.show()
 
 # %% [markdown]
-# Shown are the rows that receive and the columns that send. A weight meets every weight that reads its channel, wherever windows overlap.
-# Again $P$ need not be built: the closed form does with convolutions what it did with matrix products.
+# The picture leaves out the rows that receive nothing and the columns that send nothing. A weight meets every weight that reads its
+# channel, wherever windows overlap. Again $P$ need not be built: the closed form does with convolutions what it did with matrix products.
 
 # %%
 found = ref.capacitance(cnn, *pictures, strength="magnitude").beta_eff
@@ -839,7 +845,7 @@ for axes, (l, direction, deltas) in zip(panels, shown, strict=True):
 panels[1].plot(moments, beta, color="black", lw=3.5, label="$\\beta_{\\mathrm{eff}}$")
 panels[1].legend(frameon=False, loc="lower left")
 panels[0].set(xscale="log", yscale="log", ylim=(1e-3, None))
-for axes in panels[1::2]:
+for axes in panels[-1:] if PHONE else panels[1::2]:
     axes.set_xlabel("gradient step")
 plt.show()
 
@@ -1245,7 +1251,7 @@ for leaves in (1, 4, 9, 25):
 assert ref.simulate_reduced(star, epidemic, 0.5, [0, 30], reduction="spectral")[-1] < 1e-6  # it dies out, as in truth
 
 # %% [markdown]
-# ## 16 · The weights as such a network
+# ## 16 · The weights as a network of this kind
 #
 # Training is a dynamical system too. Its nodes are the weights, which follow the gradient downhill, $dW_l/dt = -F_l$ (Eq. 6); gradient
 # descent takes steps along that path. Hold activations, slopes and errors as they are at the start $w^\ast$, and what is left has the form
