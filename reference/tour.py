@@ -205,7 +205,7 @@ assert B.nnz == 2 * 3 * 2 + 3 * 2 * 2
 print(f"{len(nodes)} weights, {B.nnz} links")
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 1.** How many nodes and links has the line graph of a 3-4-2-5 network? Which of its nodes receive nothing, and which send
+# **Exercise 1.** How many nodes and links does the line graph of a 3-4-2-5 network have? Which nodes receive nothing, and which send
 # nothing?
 
 # %% [markdown] tags=["answer"]
