@@ -3,8 +3,30 @@
 #
 # While a network is trained, its weights act on one another: change a weight in one layer, and the gradient of the layer below changes.
 # Draw these interactions as a network of their own, the *line graph*, and ask how strong it is overall: that number is neural
-# capacitance, $\beta_{\mathrm{eff}}$. We start with a network small enough to follow with a pencil, then turn to real ones. The last
-# three sections return to where the idea comes from: dynamics on any network.
+# capacitance, $\beta_{\mathrm{eff}}$. C. Jiang, Z. Huang, T. Pedapati, P.-Y. Chen, Y. Sun and J. Gao introduced it in
+# [Network properties determine neural network performance](https://doi.org/10.1038/s41467-024-48069-8) (Nature Communications 15, 5718,
+# 2024) to predict early in training how well a network will do. We start with a network small enough to follow with a pencil, then turn
+# to real ones. The last three sections return to where the idea comes from: dynamics on any network.
+#
+# ### What you will be able to do
+#
+# - Draw the line graph of a small network, and work out its interaction matrix, its degrees and $\beta_{\mathrm{eff}}$ by hand (sections 1
+#   to 4).
+# - Compute the same number for networks whose matrix is far too large to store (5 to 7).
+# - Tell which definitions of $\beta_{\mathrm{eff}}$ are always 0, which have poles, and which vanish when training has converged (8 to
+#   10, 13).
+# - Read $\beta_{\mathrm{eff}}$ during training, predict an accuracy from it, and say how far to trust the prediction (11, 12).
+# - Judge for which networks one number can stand for many states (14 to 16).
+#
+# Ten framed statements, T0 to T9, carry the argument. Nine of them are theorems with machine-checked proofs; T6 is a test against published
+# numbers. Everything else that is claimed here was checked when this page was made: had a claim been wrong, there would be no page. Five
+# exercises have their answers folded away.
+
+# %% [markdown] tags=["contents"]
+# ### Contents
+
+# %% [markdown]
+# ### Symbols
 #
 # | symbol | what it is | shape |
 # |---|---|---|
@@ -21,7 +43,7 @@
 import json
 import warnings
 from fractions import Fraction
-from itertools import pairwise
+from itertools import combinations, pairwise
 from math import prod
 from pathlib import Path
 from textwrap import fill
@@ -42,6 +64,17 @@ plt.rcParams.update(
     {"font.size": 17, "figure.constrained_layout.use": True, "axes.spines.top": False, "axes.spines.right": False}
 )
 warnings.simplefilter("ignore", ref.CapacitanceWarning)  # section 8 shows one
+
+PHONE = False  # every drawing is made twice, once for screens as narrow as a phone's
+
+
+def canvas(wide, narrow, rows=1, columns=1, ratios=None, **options):
+    """A figure and its panels, of `wide` or `narrow` inches; on a phone the panels stand below one another."""
+    if PHONE:
+        figure, panels = plt.subplots(rows * columns, 1, figsize=narrow, height_ratios=ratios, **options)
+        figure.get_layout_engine().set(h_pad=0.15)
+        return figure, panels
+    return plt.subplots(rows, columns, figsize=wide, width_ratios=ratios, **options)
 
 
 # %% [markdown]
@@ -78,7 +111,7 @@ gradient = {l: z[l - 1].T @ g[l] / len(x) for l in W}
 assert all((gradient[l] == of_ref).all() for l, of_ref in zip(W, ref.gradients(net, x, y), strict=True))
 
 # %% tags=["folded"] alt="The network for either sample: activations in the neurons, weights on the links, errors below the neurons."
-figure, panels = plt.subplots(1, 2, figsize=(15, 6.4))
+figure, panels = canvas((15, 6.4), (7, 12), columns=2)
 for n, axes in enumerate(panels):
     draw_network(axes, net.widths, size=1700)
     places = neuron_places(net.widths)
@@ -148,7 +181,7 @@ for l, j, i in nodes:
 # every matrix, **the row receives and the column sends**.
 
 # %% tags=["folded"] alt="The network and its line graph, whose nodes carry the names of the weights."
-figure, (left, right) = plt.subplots(1, 2, figsize=(15, 7), width_ratios=(2, 3))
+figure, (left, right) = canvas((15, 7), (7, 15), columns=2, ratios=(2, 3))
 draw_network(left, net.widths, size=900)
 for layer in neuron_places(net.widths):
     for i, place in enumerate(layer):
@@ -171,13 +204,29 @@ for row, column in zip(*B.nonzero(), strict=True):
 assert B.nnz == 2 * 3 * 2 + 3 * 2 * 2
 print(f"{len(nodes)} weights, {B.nnz} links")
 
+# %% [markdown] tags=["exercise"]
+# **Exercise 1.** How many nodes and links does the line graph of a 3-4-2-5 network have? Which nodes receive nothing, and which send
+# nothing?
+
+# %% [markdown] tags=["answer"]
+# There are $3 \cdot 4 + 4 \cdot 2 + 2 \cdot 5 = 30$ nodes. Every neuron of a hidden layer joins each weight that enters it to each weight
+# that leaves it: $3 \cdot 4 \cdot 2 + 4 \cdot 2 \cdot 5 = 64$ links. The ten weights of the last layer receive nothing, and the twelve of
+# the first send nothing.
+
+# %% tags=["folded"]
+exercise = ref.line_graph((3, 4, 2, 5)).astype(int)
+assert (exercise.shape[0], exercise.nnz) == (30, 64)
+assert np.flatnonzero(exercise.sum(axis=1) == 0).tolist() == list(range(20, 30))  # W_3
+assert np.flatnonzero(exercise.sum(axis=0) == 0).tolist() == list(range(12))  # W_1
+
 # %% [markdown]
 # ## 3 · P as a picture
 #
 # How strong is a link? Hold activations, slopes and errors fixed, and ask how much the receiver's gradient changes with the sender
 # (Eq. 7, in the reading called *explicit*):
 #
-# $$P[(l;\,j \to i),\ (l{+}1;\,i \to k)] \;=\; \mathrm{mean}_n\;\; s_l[n,i]\; z_{l-1}[n,j]\; g_{l+1}[n,k]$$
+# $$P[(l;\,j \to i),\ (l{+}1;\,i \to k)]$$
+# $$=\ \mathrm{mean}_n\;\; s_l[n,i]\; z_{l-1}[n,j]\; g_{l+1}[n,k]$$
 #
 # First the definition in loops, then the library:
 
@@ -194,9 +243,9 @@ assert (by_loops == P).all()
 # %% tags=["folded"] alt="The interaction matrix with its values, and nothing outside the two blocks of the line graph."
 
 
-def draw_matrix(axes, values, rows, columns, shown):
+def draw_matrix(axes, values, rows, columns, shown, largest=None):
     """Values as colours and numbers, where `shown`; red is positive, blue negative."""
-    largest = np.abs(values).max()
+    largest = largest or np.abs(values).max()
     axes.imshow(np.where(shown, values, np.nan), cmap="RdBu_r", vmin=-1.4 * largest, vmax=1.4 * largest, aspect="auto")
     for row, column in zip(*np.nonzero(shown), strict=True):
         axes.text(column, row, f"{values[row, column]:.3g}", ha="center", va="center")
@@ -214,20 +263,31 @@ def colour_names(axes):
         label.set_color(COLOURS["₁₂₃".index(label.get_text()[1])])
 
 
-figure, axes = plt.subplots(figsize=(14, 9))
-draw_matrix(axes, P, names, names, shown=B.toarray())
-colour_names(axes)
-for edge in (5.5, 11.5):
-    axes.axhline(edge, color="0.6", lw=1)
-    axes.axvline(edge, color="0.6", lw=1)
-axes.set(xlabel="sends", ylabel="receives")
+def draw_block(axes, rows, columns):
+    """Some rows and columns of P, in colours that are the same for all."""
+    draw_matrix(axes, P[rows, columns], names[rows], names[columns], B.toarray()[rows, columns], np.abs(P).max())
+    colour_names(axes)
+    axes.set(xlabel="sends", ylabel="receives")
+
+
+W_1, W_2, W_3 = slice(0, 6), slice(6, 12), slice(12, 16)
+if PHONE:  # the two blocks alone
+    figure, panels = plt.subplots(2, 1, figsize=(7, 11))
+    for axes, block in zip(panels, ((W_1, W_2), (W_2, W_3)), strict=True):
+        draw_block(axes, *block)
+else:
+    figure, axes = plt.subplots(figsize=(14, 9))
+    draw_block(axes, slice(16), slice(16))
+    for edge in (5.5, 11.5):
+        axes.axhline(edge, color="0.6", lw=1)
+        axes.axvline(edge, color="0.6", lw=1)
 plt.show()
 
 # %% [markdown]
 # Only the cells of the line graph are filled. Some hold 0, because on each of the samples a unit is off. The same values on the line graph:
 
 # %% tags=["folded"] alt="The line graph, its links as wide as their entries of P, red where positive, blue where negative, dotted where 0."
-figure, axes = plt.subplots(figsize=(14, 9))
+figure, axes = canvas((14, 9), (7, 10))
 draw_line_graph(axes, net.widths, names, P=P)
 axes.set_title("")
 axes.set_axis_off()
@@ -237,7 +297,11 @@ plt.show()
 # %% [markdown]
 # The wider a link, the larger its entry. Red is positive, blue negative, dotted 0.
 #
-# A check anyone can make: multiply by the weights, and the gradient of every layer but the last comes back (Euler's identity, T5).
+# Here is a check that anyone can make. Multiply by the weights, and the gradient of every layer but the last comes back.
+#
+# > **T5, Euler's identity.** On every layer but the last, $P w$ is the gradient: $\sum_k P[(l;\,j \to i),\ (l{+}1;\,i \to k)]$
+# > $W_{l+1}[i,k]$ $=\ \partial C / \partial W_l[j,i]$. Without biases, $w^\top P$ is the gradient on every layer but the first. And
+# > errors $t$ times as large make both $P$ and $\beta_{\mathrm{eff}}$ $t$ times as large.
 
 # %%
 assert ((P @ weights)[:-4] == slopes[:-4]).all()  # the last four are W_3's
@@ -267,14 +331,33 @@ assert np.average(delta_in, weights=delta_out) == A / D
 print(f"beta_eff = A / D = {A:.0f} / {D:.0f} = {A / D}")
 
 # %% [markdown]
-# Only $W_2$ has both degrees: the first layer sends nothing, and the last receives nothing. So a network needs at least three kernels.
+# Only $W_2$ has both degrees: the first layer sends nothing, and the last receives nothing. So $\beta_{\mathrm{eff}}$ takes at least
+# three kernels to be anything but 0.
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 2.** Move the targets so that every error doubles. What happens to $P$, to $A$, to $D$ and to $\beta_{\mathrm{eff}}$?
+
+# %% [markdown] tags=["answer"]
+# Activations and slopes stay, and $P$ is linear in the errors: $P$ and $D$ double, $A = 1^\top P P 1$ becomes four times as large, and
+# $\beta_{\mathrm{eff}} = A / D$ doubles (T5).
+
+# %% tags=["folded"]
+P_double = ref.interaction_matrix(net, x, p - 2 * (p - y)).toarray()
+assert (P_double == 2 * P).all()
+assert ref.beta_eff(P_double) == 2 * ref.beta_eff(P)
 
 # %% [markdown]
 # ## 5 · Three routes to one number
 #
 # The size of $P$ grows with the square of the number of weights. But $P$ need not be built: the degrees are products of matrices that
-# training has at hand anyway (T0, the closed form). Automatic differentiation through a Keras model knows neither $P$ nor a formula.
-# All three must agree.
+# training has at hand anyway.
+#
+# > **T0, the closed form.** Whatever activations, slopes and errors are,
+# > $\delta_{\mathrm{in}}(l;\,j \to i)$ $=\ \mathrm{mean}_n\ s_l[n,i]\ z_{l-1}[n,j]$ $\sum_k g_{l+1}[n,k]$ and
+# > $\delta_{\mathrm{out}}(l{+}1;\,i \to k)$ $=\ \mathrm{mean}_n\ s_l[n,i]\ g_{l+1}[n,k]$ $\sum_j z_{l-1}[n,j]$.
+# > So $\beta_{\mathrm{eff}}$ takes a few products of matrices, and never $P$.
+#
+# A third route, automatic differentiation through a Keras model, knows neither $P$ nor a formula. All three must agree.
 
 # %%
 body = keras.Sequential([keras.Input((2,)), keras.layers.Identity()])
@@ -289,6 +372,14 @@ routes = {
 }
 display(pd.DataFrame({"beta_eff": [repr(value) for value in routes.values()]}, index=list(routes)))
 assert set(routes.values()) == {A / D}
+
+# %% [markdown]
+# To take this route with a model of your own, or to see its line graph, let `ref.from_keras` read it:
+
+# %%
+read = ref.from_keras(model, loss="squared_error")
+assert (ref.line_graph(read) != B).nnz == 0
+assert ref.capacitance(read, ref.keras_inputs(model, x), y).beta_eff == A / D
 
 # %% [markdown]
 # ## 6 · P of larger networks
@@ -335,7 +426,7 @@ def draw_sparsity(axes, P, links, offsets):
     return shown
 
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(15, 9.4), width_ratios=(9, 4))
+figure, (left, right) = canvas((15, 9.4), (7, 16), columns=2, ratios=None if PHONE else (9, 4))
 offsets = ref.weight_offsets(larger)
 for axes in (left, right):
     shown = draw_sparsity(axes, P_larger, links, offsets)
@@ -360,7 +451,8 @@ images_on = [np.einsum("nj,ni,nk->jik", *three) for three in zip(on, on[1:], on[
 assert size.links - P_larger.nnz == sum((count == 0).sum() for count in images_on)
 
 # %% [markdown]
-# For the paper's probe, the picture would be too large. The degrees are not: $P$ times a vector costs about as much as a gradient.
+# For the paper's probe, the picture would be too large. Its degrees are within reach, since $P$ times a vector costs about as much as a
+# gradient.
 
 # %%
 probe = ref.line_graph_size((1280, 256, 128, 10))
@@ -389,7 +481,7 @@ unshared = {"nodes": size.connections, "links": size.paths}
 display(pd.DataFrame({"weights shared": shared, "as if none were": unshared}))
 
 # %% tags=["folded"] alt="One weight of the first convolution joins nine pixels to nine neurons."
-figure, axes = plt.subplots(figsize=(14, 8.6))
+figure, axes = canvas((14, 8.6), (7, 4.8))
 outputs = np.maximum(layers[0].apply(K1, pictures[0][:1]), 0)[0, :, :, 0]
 planes = {"pixels": (images[0].reshape(8, 8), 0, 0, 1, 3), "neurons of channel 0": (outputs, 11, 4, 2, 2)}
 for name, (values, first, top, step, window) in planes.items():
@@ -397,7 +489,7 @@ for name, (values, first, top, step, window) in planes.items():
     axes.imshow(values, cmap="Greys", vmax=1.6 * values.max(), extent=(first, last, bottom, top))
     axes.vlines(np.arange(first, last + 1, step), top, bottom, color="0.7", lw=1)
     axes.hlines(np.arange(top, bottom + 1, step), first, last, color="0.7", lw=1)
-    axes.text((first + last) / 2, bottom + 0.3, name, ha="center", va="top")
+    axes.text((first + last) / 2, bottom + 0.3, name, ha="center", va="top", fontsize=14 if PHONE else 17)
     axes.add_patch(plt.Rectangle((first, top), window, window, fill=False, ec=COLOURS[1], lw=4))
 for row, column in np.ndindex(3, 3):
     pixel, neuron = (2 * column + 1.5, 2 * row + 1.5), (2 * column + 12, 2 * row + 5)
@@ -433,16 +525,18 @@ assert joined[0][8].sum() == 9  # W_1[1, 1, 0, 0], the blue weight
 assert add_up.sum() == size.connections
 
 # %% tags=["folded"] alt="P of the convolutional network: every weight of a channel meets every weight that reads this channel."
-figure, axes = plt.subplots(figsize=(15, 6.2))
+figure, axes = canvas((15, 6.2), (7, 5.4))
 offsets = ref.weight_offsets(cnn)
 shown = draw_sparsity(axes, P_cnn, ref.line_graph(cnn), offsets)
 axes.set(xlim=(offsets[1] - 0.5, offsets[-1] - 0.5), ylim=(offsets[2] - 0.5, -0.5), xlabel="sends", ylabel="receives")
-figure.colorbar(shown, ax=axes, label="$\\log_{10}$ of |P| / max |P|", location="bottom", shrink=0.5, aspect=40)
+figure.colorbar(
+    shown, ax=axes, label="$\\log_{10}$ of |P| / max |P|", location="bottom", shrink=1 if PHONE else 0.5, aspect=40
+)
 plt.show()
 
 # %% [markdown]
-# Shown are the rows that receive and the columns that send. A weight meets every weight that reads its channel, wherever windows overlap.
-# Again $P$ need not be built: the closed form does with convolutions what it did with matrix products.
+# The picture leaves out the rows that receive nothing and the columns that send nothing. A weight meets every weight that reads its
+# channel, wherever windows overlap. Again $P$ need not be built: the closed form does with convolutions what it did with matrix products.
 
 # %%
 found = ref.capacitance(cnn, *pictures, strength="magnitude").beta_eff
@@ -462,15 +556,19 @@ assert np.abs(into_second).max() > 1  # its links are strong
 assert np.abs(into_second.sum(axis=1)).max() < 1e-15  # and cancel, but for rounding
 
 # %% tags=["folded"] alt="The links from the last layer into the one before it: every row holds a number and its negative."
-figure, axes = plt.subplots(figsize=(10, 5))
+figure, axes = canvas((10, 5), (7, 5))
 draw_matrix(axes, into_second[:, 12:], names[6:12], names[12:], shown=B.toarray()[6:12, 12:])
 colour_names(axes)
 axes.set(xlabel="sends", ylabel="receives")
 plt.show()
 
 # %% [markdown]
-# With three kernels nothing is left: **signed $\beta_{\mathrm{eff}}$ is 0, whatever the state of training (T3)**. The paper's probe has
-# three kernels. The library says so:
+# With three kernels nothing is left.
+#
+# > **T3.** With softmax and cross-entropy, every weight of layer $L - 1$ has the signed in-degree 0. So with at most three kernels, signed
+# > $\beta_{\mathrm{eff}}$ is 0 whatever the state of training.
+#
+# The paper's probe has three kernels. The library says so:
 
 # %%
 with warnings.catch_warnings(record=True) as caught:
@@ -508,7 +606,7 @@ for _ in range(80):  # gradient descent, in float64
 assert 0 < np.abs(noise).max() < 1e-5 * min(magnitude)
 
 # %% tags=["folded"] alt="Left, rounding noise that looks like a curve; right, the magnitude reading of the same steps."
-figure, (left, right) = plt.subplots(1, 2, figsize=(15, 5.6))
+figure, (left, right) = canvas((15, 5.6), (7.4, 10.5), columns=2)
 left.plot(1e8 * np.array(noise), color=COLOURS[1], lw=2.5)
 left.axhline(0, color="black", lw=1)
 left.set(
@@ -519,18 +617,37 @@ right.set(title="magnitude: the same network, the same steps", xlabel="gradient 
 plt.show()
 
 # %% [markdown]
-# The remedy is the reading *magnitude*: take the absolute value of every sample's $s\, z\, g$ before the mean. Nothing cancels, and
-# $\beta_{\mathrm{eff}}$ lies between 0 and the largest in-degree of the inner layers (T2).
+# The remedy is the reading *magnitude*: take the absolute value of every sample's $s\, z\, g$ before the mean, and nothing cancels.
+#
+# > **T2.** In magnitude, $\beta_{\mathrm{eff}}$ lies between 0 and the largest in-degree of the layers $2, \ldots, L - 1$. As long as
+# > weights and activations stay bounded, that is at most a constant times the mean error.
 
 # %%
 for data in ((classifier, x, labels), (learner, *few)):
     largest = ref.degrees(*data, strength="magnitude")[0][1].max()
     assert 0 < ref.capacitance(*data, strength="magnitude").beta_eff < largest
 
+# %% [markdown] tags=["exercise"]
+# **Exercise 3.** Would a fourth kernel help? Which of the in-degrees are 0 then, and is signed $\beta_{\mathrm{eff}}$?
+
+# %% [markdown] tags=["answer"]
+# By T3 the in-degrees of $W_3$ are 0, but those of $W_2$ are not: the errors that reach it have passed through $W_4$, whose rows do not sum
+# to 0 with them. $W_2$ sends as well, so signed $\beta_{\mathrm{eff}}$ is no longer 0. It may still have poles, as section 13 shows.
+
+# %% tags=["folded"]
+deeper = ref.MLP([W[1], W[2], np.array([[1, -1], [1, 2]]), np.array([[2, 1], [-1, 1]])])
+received_by = ref.degrees(deeper, x, labels)[0]
+assert np.abs(received_by[2]).max() < 1e-15
+assert np.abs(received_by[1]).max() > 1e-3
+assert abs(ref.capacitance(deeper, x, labels).beta_eff) > 1e-3
+
 # %% [markdown]
 # ## 9 · When training has converged
 #
-# With no error on any sample there are no links: $P = 0$ and $\beta_{\mathrm{eff}} = 0$ (T1).
+# With no error on any sample there are no links.
+#
+# > **T1.** If no sample has an error, $P = 0$ and $\beta_{\mathrm{eff}} = 0$. The same follows where no sample has a gradient, provided
+# > that no norm shifts what leaves a relu.
 
 # %%
 assert ref.interaction_matrix(net, x, p).nnz == 0  # the targets are what the network says
@@ -576,18 +693,28 @@ columns = ["t", "largest |gradient|", "A", "D", "beta_eff"]
 display(pd.DataFrame(rows, columns=columns).astype(str).style.hide())
 
 # %% [markdown]
-# The gradient is exactly zero, and **$\beta_{\mathrm{eff}} = 2t$ (T4)**. The picture shows why the weights stay where they are. It gives
-# the pull of each sample on each weight for $t = 1$; every column sums to 0.
+# The gradient is exactly zero, and $\beta_{\mathrm{eff}}$ is not.
+#
+# > **T4.** A vanishing gradient does not make $\beta_{\mathrm{eff}}$ vanish: for this network and these samples the gradient is 0 and
+# > $\beta_{\mathrm{eff}} = 2t$, whatever the scale $t$ of the errors. The same happens with softmax and cross-entropy.
+#
+# The picture shows why the weights stay where they are. It gives the pull of each sample on each weight for $t = 1$; the pulls on any
+# one weight sum to 0.
 
-# %% tags=["folded"] alt="The pull of six samples on twelve weights; every column sums to zero."
+# %% tags=["folded"] alt="The pull of six samples on twelve weights; the pulls on each weight sum to zero."
 errors = converged(Fraction(1))[0]
 pulls = np.hstack([np.einsum("nj,ni->nji", a, b).reshape(6, 4) for a, b in zip((z0, z1, z2), errors, strict=True)])
 pulls = np.vstack([pulls, pulls.sum(axis=0)]).astype(float)
 assert (pulls[-1] == 0).all()
-figure, axes = plt.subplots(figsize=(15, 5.6))
+figure, axes = canvas((15, 5.6), (7, 8.5))
 columns = [f"W{'₁₂₃'[l]}[{j},{i}]" for l in range(3) for j, i in np.ndindex(2, 2)]
-draw_matrix(axes, pulls, [*(f"sample {n}" for n in range(6)), "sum"], columns, shown=np.ones(pulls.shape, bool))
-axes.axhline(5.5, color="black", lw=2)
+rows = [*(f"sample {n}" for n in range(6)), "sum"]
+if PHONE:
+    draw_matrix(axes, pulls.T, columns, rows, shown=np.ones(pulls.T.shape, bool))
+    axes.axvline(5.5, color="black", lw=2)
+else:
+    draw_matrix(axes, pulls, rows, columns, shown=np.ones(pulls.shape, bool))
+    axes.axhline(5.5, color="black", lw=2)
 plt.show()
 
 # %% [markdown]
@@ -601,14 +728,35 @@ P_rest = ref.interaction_matrix(*at_rest).toarray()
 assert np.abs(P_rest @ np.concatenate([kernel.ravel() for kernel in V])).max() < 1e-14  # sixths are rounded
 assert abs(ref.beta_eff(P_rest) - 1) < 1e-14
 
+# %% [markdown] tags=["exercise"]
+# **Exercise 4.** Train on these six samples in two batches, each holding all six once. Does gradient descent on either batch move the
+# weights? Does $\beta_{\mathrm{eff}}$ of all twelve samples differ from that of the six?
+
+# %% [markdown] tags=["answer"]
+# Each batch has the gradient of the six samples, which is 0: no step moves anything. Every entry of $P$ is a mean over the samples and
+# does not change when each is counted twice, so $\beta_{\mathrm{eff}}$ is still $2t$. A fixed division into batches does not save the
+# claim that $\beta_{\mathrm{eff}}$ vanishes where training rests. Batches drawn at random do: if none of them has a gradient, no sample
+# has one, and T1 applies.
+
+# %% tags=["folded"]
+twice = at_rest[0], *(np.concatenate([part, part]) for part in at_rest[1:])
+assert np.allclose(ref.interaction_matrix(*twice).toarray(), P_rest, atol=1e-15)
+assert abs(ref.capacitance(*twice).beta_eff - 1) < 1e-14
+assert max(np.abs(dW).max() for dW in ref.gradients(*at_rest)) < 1e-14
+
 # %% [markdown]
 # ## 10 · One function, many scales
 #
 # Multiply what enters a relu unit by $c > 0$ and divide what leaves it by $c$: the network computes the same function. Does
-# $\beta_{\mathrm{eff}}$ notice? It should not, but it does. Weight every link by the two weights it joins, $\mathrm{diag}(w)\, P\,
-# \mathrm{diag}(w)$, and it no longer does (T7): `weighting="relative"`. Or use the gradient alone, in the *gradient form*:
+# $\beta_{\mathrm{eff}}$ notice? It should not, but it does. It no longer does if every link is weighted by the two weights that it joins,
+# $\mathrm{diag}(w)\, P\, \mathrm{diag}(w)$; that is `weighting="relative"`. Another way is to use the gradient alone, in the *gradient
+# form*:
 #
 # $$\frac{\sum_{l=2}^{L-1} \sum\, (w \, \partial C / \partial w)^2}{\sum_{l=1}^{L-1} \sum\, |w \, \partial C / \partial w|}$$
+#
+# > **T7.** The in-degrees of $\mathrm{diag}(w)\, P\, \mathrm{diag}(w)$ are $w \, \partial C / \partial w$, and its $\beta_{\mathrm{eff}}$
+# > does not change when a relu unit is rescaled. Nor does the gradient form, which lies between 0 and the largest
+# > $|w \, \partial C / \partial w|$ and is 0 at every stationary point.
 
 
 # %%
@@ -637,7 +785,7 @@ for name, curve in curves.items():
     assert (np.ptp(curve) < 1e-12) == (name in ("magnitude, relative", "gradient form"))
 
 # %% tags=["folded"] alt="beta_eff against the scale c: the unit readings change, the relative ones are flat."
-figure, axes = plt.subplots(figsize=(13, 6))
+figure, axes = canvas((13, 6), (7.4, 6))
 for (name, curve), look in zip(curves.items(), ("o-", "s-", "o-", "s-"), strict=True):
     colour = COLOURS[0] if "relative" in name or "gradient" in name else COLOURS[1]
     axes.plot(scales, curve, look, color=colour, lw=2.5, ms=8, mfc="white" if look[0] == "s" else colour, label=name)
@@ -651,8 +799,8 @@ axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# Two of the four are blind to the scale. Of these, only the gradient form is also 0 at every stationary point (T7), as here at the one
-# from section 9:
+# Two of the four are blind to the scale. Of these, only the gradient form is also 0 at every stationary point, such as the one in
+# section 9:
 
 # %%
 found = {name: read(*at_rest).beta_eff for name, read in readings.items()}
@@ -684,19 +832,20 @@ assert degrees[-1][0][1].max() < beta[0]  # the whole distribution has moved
 assert descent.loss[-1] < 0.1 * descent.loss[0]
 
 # %% tags=["folded"] alt="Bands of in-degrees and out-degrees over the gradient steps, with beta_eff; all fall in the end."
-figure, panels = plt.subplots(2, 2, figsize=(15, 9.4), sharex=True, sharey=True)
+figure, panels = canvas((15, 9.4), (7, 16), rows=2, columns=2, sharex=True, sharey=True)
+panels = panels.T.ravel()
 received, sent = zip(*degrees, strict=True)
 shown = ((1, "in", received), (2, "in", received), (2, "out", sent), (3, "out", sent))
-for axes, (l, direction, deltas) in zip(panels.T.flat, shown, strict=True):
+for axes, (l, direction, deltas) in zip(panels, shown, strict=True):
     low, middle, high, largest = np.transpose([np.quantile(delta[l - 1], (0.25, 0.5, 0.75, 1)) for delta in deltas])
     axes.fill_between(moments, low, high, color=COLOURS[l - 1], alpha=0.25, lw=0)
     axes.plot(moments, middle, color=COLOURS[l - 1], lw=2.5)
     axes.plot(moments, largest, color=COLOURS[l - 1], lw=1.2)
     axes.set_title(f"{direction}-degrees of $W_{l}$", color=COLOURS[l - 1])
-panels[1, 0].plot(moments, beta, color="black", lw=3.5, label="$\\beta_{\\mathrm{eff}}$")
-panels[1, 0].legend(frameon=False, loc="lower left")
-panels[0, 0].set(xscale="log", yscale="log", ylim=(1e-3, None))
-for axes in panels[1]:
+panels[1].plot(moments, beta, color="black", lw=3.5, label="$\\beta_{\\mathrm{eff}}$")
+panels[1].legend(frameon=False, loc="lower left")
+panels[0].set(xscale="log", yscale="log", ylim=(1e-3, None))
+for axes in panels[-1:] if PHONE else panels[1::2]:
     axes.set_xlabel("gradient step")
 plt.show()
 
@@ -740,7 +889,7 @@ assert history["loss"][-1] < history["loss"][SEEN - 1] < history["loss"][0]
 predictor = ncap.CapacitancePredictor().fit(beta[:SEEN, None], accuracy[:SEEN])
 
 # %% tags=["folded"] alt="Left, beta_eff over the epochs; right, accuracy against beta_eff with the fitted line and its value at 0."
-figure, (left, right) = plt.subplots(1, 2, figsize=(15, 6.4))
+figure, (left, right) = canvas((15, 6.4), (7.4, 13), columns=2)
 epochs = np.arange(1, ALL + 1)
 left.plot(epochs[SEEN - 1 :], beta[SEEN - 1 :], "o-", color="0.65", lw=2, label="not yet seen")
 left.plot(epochs[:SEEN], beta[:SEEN], "o-", color=COLOURS[0], lw=2.5, ms=8, label="seen")
@@ -778,7 +927,30 @@ display(
 
 # %% [markdown]
 # One run shows how it works, not how well. To find that out, rank your own candidates (`ncap rank`) and compare with the last
-# accuracy seen.
+# accuracy seen. What can be said of any run is this:
+#
+# > **T8.** Let the accuracies follow a line of slope $-\kappa$ up to errors of at most $\eta$, and let $\bar\beta$ be the mean of the
+# > $\beta_t$ that were seen, $S = \sum_t (\beta_t - \bar\beta)^2$, and $\lambda$ the penalty of the ridge. Then $h(0)$ differs from the
+# > line's value at 0 by at most $\eta\, (1 + |\bar\beta| \sum_t |\beta_t - \bar\beta| / (S + \lambda))$
+# > $+\ |\kappa\, \bar\beta|\, \lambda / (S + \lambda)$.
+#
+# The farther 0 lies from what was seen, compared with its spread, the less $h(0)$ says. And it is a statement about the line: whether the
+# accuracies go on along it is another question.
+#
+# Large training sets need not be read whole.
+#
+# > **T9.** Over all subsets of $m$ of $N$ samples, the mean squared difference between a subset's mean and the mean of all is
+# > $\frac{N - m}{m (N - 1)}\, \sigma^2$, where $\sigma^2$ is the variance over the $N$ samples.
+#
+# As $A$ and $D$ are built from means over samples, this tells how many are enough: `ncap.capacitance(..., error=0.01)` draws that many.
+# Here T9 is checked in exact fractions, with all subsets of three of seven numbers:
+
+# %%
+numbers, m = exactly([3, -1, 4, 1, -5, 9, 2]), 3
+mean, N = numbers.mean(), len(numbers)
+subsets = [numbers[list(chosen)].mean() for chosen in combinations(range(N), m)]
+variance = ((numbers - mean) ** 2).mean()
+assert np.mean([(of_subset - mean) ** 2 for of_subset in subsets]) == Fraction(N - m, m * (N - 1)) * variance
 
 # %% [markdown]
 # ## 13 · One training, eleven readings
@@ -927,6 +1099,9 @@ with plt.rc_context({"font.size": 10, "xtick.labelsize": 9, "ytick.labelsize": 9
 #
 # $$\frac{dx_{\mathrm{eff}}}{dt} = f(x_{\mathrm{eff}}) + \beta_{\mathrm{eff}}\, h(x_{\mathrm{eff}}, x_{\mathrm{eff}})$$
 #
+# > **T6.** Eq. 2 gives the values of $\beta_{\mathrm{eff}}$ that J. Gao, B. Barzel and A.-L. Barabási published for real ecological
+# > networks ([Nature 530, 307, 2016](https://doi.org/10.1038/nature16948)). This one is a test, not a theorem.
+#
 # | system | state of a node | by itself, $f(x)$ | from a neighbour, $h(x_i, x_j)$ |
 # |---|---|---|---|
 # | mutualistic | abundance of a species | $B + x (1 - x/K)(x/C - 1)$ | $x_i x_j \,/\, (D + E x_i + H x_j)$ |
@@ -961,11 +1136,13 @@ def draw_reduction(axes, title, P, dynamics, x_0, times):
     axes.set(title=f"{title}\noff by {error:,.0%} in the end", xlabel="time", xlim=(times[0], times[-1]))
 
 
-figure, panels = plt.subplots(1, 3, figsize=(17, 6.4))
+figure, panels = canvas((17, 6.4), (7.4, 17), columns=3)
 for axes, system in zip(panels, systems, strict=True):
     draw_reduction(axes, system[0].name, random_network, *system)
 panels[0].set_ylabel("state")
-figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+figure.legend(
+    *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=1 if PHONE else 3, frameon=False
+)
 plt.show()
 
 # %% [markdown]
@@ -998,7 +1175,7 @@ for remove in ("nodes", "links", "weights"):
     assert (rest > 0.75 * promise)[beta > 3].all()
 
 # %% tags=["folded"] alt="The state at rest against beta_eff: one curve that ends at a threshold, and the damaged networks near it."
-figure, axes = plt.subplots(figsize=(13, 6.4))
+figure, axes = canvas((13, 6.4), (7.4, 6.4))
 axes.plot(curve, promised, color=COLOURS[1], lw=3.5, ls="--", label="reduction")
 looks = {"nodes fail": "o", "links fail": "s", "all links weaken": "^"}
 for points, (damage, marker) in zip(damaged.values(), looks.items(), strict=True):
@@ -1039,11 +1216,13 @@ breaks = {
 assert min(ref.reduction_error(*system)[-1] for system in breaks.values()) > 0.1
 
 # %% tags=["folded"] alt="Three networks where the dashed reduction leaves the bold average of the nodes."
-figure, panels = plt.subplots(1, 3, figsize=(17, 6.8))
+figure, panels = canvas((17, 6.8), (7.4, 17), columns=3)
 for axes, (title, system) in zip(panels, breaks.items(), strict=True):
     draw_reduction(axes, title, *system)
 panels[0].set_ylabel("state")
-figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+figure.legend(
+    *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=1 if PHONE else 3, frameon=False
+)
 plt.show()
 
 # %% [markdown]
@@ -1053,8 +1232,26 @@ plt.show()
 #
 # The signed $P$ of a neural network has negative entries too. With magnitude, $L_P$ is an average.
 
+# %% [markdown] tags=["exercise"]
+# **Exercise 5.** A star has $n$ leaves. What is its $\beta_{\mathrm{eff}}$? Below which rate of recovery $B$ does an epidemic last in the
+# reduction, and below which in truth? For which $n$ do they agree, and which average would do better than $L_P$?
+
+# %% [markdown] tags=["answer"]
+# The in-degrees are $n$ at the hub and 1 at the leaves, and so are the out-degrees: $\beta_{\mathrm{eff}} = (n \cdot n + n \cdot 1) / 2n
+# = (n + 1)/2$, which is also the threshold of the reduction. The true one is the largest eigenvalue of $P$, which is $\sqrt n$, and they
+# agree for $n = 1$ alone. An average along the dominant eigenvector has the true threshold: `reduction="spectral"`, after Laurence et al.
+# ([Physical Review X 9, 011042, 2019](https://doi.org/10.1103/PhysRevX.9.011042)). Far from a threshold, $L_P$ is the better average.
+
+# %% tags=["folded"]
+for leaves in (1, 4, 9, 25):
+    P_star = np.zeros((leaves + 1, leaves + 1))
+    P_star[0, 1:] = P_star[1:, 0] = 1
+    assert np.isclose(ref.beta_eff(P_star), (leaves + 1) / 2)
+    assert np.isclose(ref.spectral_reduction(P_star).alpha, np.sqrt(leaves))
+assert ref.simulate_reduced(star, epidemic, 0.5, [0, 30], reduction="spectral")[-1] < 1e-6  # it dies out, as in truth
+
 # %% [markdown]
-# ## 16 · The weights as such a network
+# ## 16 · The weights as a network of this kind
 #
 # Training is a dynamical system too. Its nodes are the weights, which follow the gradient downhill, $dW_l/dt = -F_l$ (Eq. 6); gradient
 # descent takes steps along that path. Hold activations, slopes and errors as they are at the start $w^\ast$, and what is left has the form
@@ -1084,7 +1281,7 @@ straight = linear._replace(kernels=[w - t[:, :, None] * gradient[l] for l, w in 
 assert 0 < ref.trusted_until(flow, straight, tolerance=0.1) < trusted < times[-1]
 
 # %% tags=["folded"] alt="Left, sixteen weights in the flow and linearised; right, the error over time with the end of trust."
-figure, (left, right) = plt.subplots(1, 2, figsize=(15, 6.8))
+figure, (left, right) = canvas((15, 6.8), (7.4, 13.5), columns=2)
 for l, (full, frozen) in enumerate(zip(flow.kernels, linear.kernels, strict=True)):
     moved, guessed = ((kernel - kernel[0]).reshape(len(times), -1) for kernel in (full, frozen))
     left.plot(times, moved, color=COLOURS[l], lw=2.5)

@@ -6,6 +6,7 @@ python reference/tour_page.py build/tour.html
 import os
 import re
 import sys
+from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +18,7 @@ from nbconvert import HTMLExporter
 from traitlets.config import Config
 
 NOTEBOOK, TEMPLATE = (Path(__file__).with_name(name) for name in ("tour.py", "tour_page.html.j2"))
+DRAWS, SVG = "plt.show()", "image/svg+xml"
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 FIGURES = "--InlineBackend.figure_formats=svg"  # sharp at any size
 NO_HISTORY = "--HistoryManager.enabled=False"  # keep the tour out of the user's IPython history
@@ -35,6 +37,34 @@ def _mathml(formula):
     return convert(displayed or inline, display="block" if displayed else "inline")
 
 
+def drawn_twice(notebook):
+    """The notebook with each drawing once more in the layout of a phone, which `canvas` in the tour chooses by PHONE."""
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if DRAWS in cell.source:
+            again = deepcopy(cell)
+            again.source = f"PHONE = True\n{cell.source}\nPHONE = False"
+            again.metadata["for_phones"] = True
+            cells.append(again)
+    notebook.cells = cells
+    return notebook
+
+
+def drawn_once(notebook):
+    """The notebook without the second drawings, which the outputs of the first then hold beside their own."""
+    kept = []
+    for cell in notebook.cells:
+        if not cell.metadata.get("for_phones"):
+            kept.append(cell)
+            continue
+        pictures = [[output for output in one.outputs if SVG in output.get("data", {})] for one in (kept[-1], cell)]
+        for output, narrow in zip(*pictures, strict=True):
+            output.metadata["phone"] = narrow.data[SVG]
+    notebook.cells = kept
+    return notebook
+
+
 def executed(path):
     """The notebook at `path` with its outputs. Raises CellExecutionError if a cell raises."""
     # The kernel inherits these. Matrices this small gain nothing from threads, which would only spin while they wait.
@@ -43,14 +73,14 @@ def executed(path):
     with TemporaryDirectory() as folder:
         sockets = {"transport": "ipc", "ip": str(Path(folder, "kernel"))}  # files: nothing listens on the network
         client = NotebookClient(
-            jupytext.read(path),
+            drawn_twice(jupytext.read(path)),
             kernel_name="python3",
             extra_arguments=[FIGURES, NO_HISTORY],
             config=Config({"KernelManager": sockets}),
             resources={"metadata": {"path": path.parent}},  # the cells run here, so that they can import line_graph
             timeout=300,
         )
-        return client.execute()
+        return drawn_once(client.execute())
 
 
 def rendered(notebook):

@@ -1,7 +1,9 @@
 """The tour runs as its page is made, every claim in it is checked on the way, and the page needs nothing but itself."""
 
+import re
 import subprocess
 import sys
+from base64 import b64decode
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -60,18 +62,28 @@ def headings(notebook):
 
 def test_the_page_has_every_section_and_a_link_to_it(page, notebook):
     assert page.texts["h2"] == headings(notebook)
-    assert [heading.split()[0] for heading in page.texts["h2"]] == page.texts[
-        "a"
-    ]  # numbered, so that a lecturer finds them
+    numbers, titles = zip(*(heading.split(" · ", 1) for heading in page.texts["h2"]), strict=True)
+    assert tuple(page.texts["b"]) == numbers  # in the menu, so that a lecturer finds them
+    assert tuple(title.strip() for title in page.texts["span"]) == titles
+    assert [text for text in page.texts["a"] if text in titles] == list(titles)  # in the table of contents
     ids = [attributes.get("id") for _, attributes in page.tags]
-    links = [attributes["href"] for tag, attributes in page.tags if tag == "a" and "href" in attributes]
-    assert links == [f"#{target}" for target in ids if target and target.startswith("section-")]
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a" and attributes["href"].startswith("#")]
+    sections = [f"#{target}" for target in ids if target and target.startswith("section-")]
+    assert links == ["#contents", *sections, *sections]
+    assert "contents" in ids
 
 
 def test_the_page_loads_nothing(page):
-    values = [value for _, attributes in page.tags for name, value in attributes.items() if name in LOADS]
+    values = [
+        value for tag, attributes in page.tags for name, value in attributes.items() if name in LOADS and tag != "a"
+    ]
     assert values
     assert [value for value in values if not value.startswith(("#", "data:"))] == []
+    followed = {
+        attributes["href"] for tag, attributes in page.tags if tag == "a" and not attributes["href"].startswith("#")
+    }
+    assert followed  # what a reader may click on: papers, by their names for ever
+    assert [link for link in followed if not link.startswith("https://doi.org/")] == []
     assert not {"script", "link", "iframe", "object", "embed", "base"} & {tag for tag, _ in page.tags}
     styles = " ".join(page.texts["style"])
     assert "url(" not in styles
@@ -82,6 +94,33 @@ def test_every_drawing_is_there_with_words_for_who_cannot_see_it(page, notebook)
     described = [cell.metadata["alt"] for cell in notebook.cells if "plt.show()" in cell.source]
     assert described
     assert [attributes["alt"] for tag, attributes in page.tags if tag == "img"] == described
+
+
+def test_every_drawing_has_another_for_phones(page):
+    sources = [attributes for tag, attributes in page.tags if tag == "source"]
+    pictures = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert {attributes["media"] for attributes in sources} == {"(max-width: 700px)"}
+    assert len(sources) == len(pictures)
+    for narrow, wide in zip(sources, pictures, strict=True):
+        points = [
+            float(re.search(r'width="([\d.]+)pt"', svg(image)).group(1)) for image in (narrow["srcset"], wide["src"])
+        ]
+        # Shown in 370 pixels, it is at least two thirds of its size, and its letters of 17 points are at least 11 pixels high.
+        assert points[0] <= 560
+        assert points[0] <= points[1]
+
+
+def svg(address):
+    return b64decode(address.removeprefix("data:image/svg+xml;base64,")).decode()
+
+
+def test_every_theorem_has_its_box_and_every_exercise_its_answer(notebook):
+    cells = [(cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells if cell.cell_type == "markdown"]
+    boxes = [name for source, _ in cells for name in re.findall(r"^> \*\*(T\d)\b", source, re.MULTILINE)]
+    assert sorted(boxes) == [f"T{number}" for number in range(10)]
+    asked = [index for index, (_, tags) in enumerate(cells) if "exercise" in tags]
+    assert [re.match(r"\*\*Exercise (\d)\.\*\*", cells[index][0]).group(1) for index in asked] == list("12345")
+    assert [index - 1 for index, (_, tags) in enumerate(cells) if "answer" in tags] == asked
 
 
 def test_every_formula_is_drawn_by_the_browser(page, notebook):

@@ -5,6 +5,7 @@ shared_weights: the same for a CNN, whose weights join many pairs of neurons eac
 interaction: the line graph G_B of either network and its interaction matrix P: entries, products, degrees, beta_eff.
 network: beta_eff of any network, what it is made of, and what failures leave of it.
 dynamics: neurons, weights and networks over time, in full, linearised with P, and in one dimension.
+keras_models: either network from a Keras model or its probe.
 verdict says when beta_eff can be believed, rounding how far two correct implementations of it may differ.
 
 It imports nothing else of ncap and never a deep-learning framework; every name is loaded on first use.
@@ -47,6 +48,8 @@ if TYPE_CHECKING:  # what _HOME says below, for type checkers and editors
     from ncap.reference.interaction.interchange import write_graphml as write_graphml
     from ncap.reference.interaction.linear_operator import interaction_operator as interaction_operator
     from ncap.reference.interaction.matrix import interaction_matrix as interaction_matrix
+    from ncap.reference.keras_models import from_keras as from_keras
+    from ncap.reference.keras_models import keras_inputs as keras_inputs
     from ncap.reference.mlp.backpropagation import Families as Families
     from ncap.reference.mlp.backpropagation import families as families
     from ncap.reference.mlp.backpropagation import forward as forward
@@ -54,6 +57,9 @@ if TYPE_CHECKING:  # what _HOME says below, for type checkers and editors
     from ncap.reference.mlp.closed_form import degrees_from as degrees_from
     from ncap.reference.mlp.gradient_form import gradient_capacitance as gradient_capacitance
     from ncap.reference.mlp.perceptron import MLP as MLP
+    from ncap.reference.network.files import NamedNetwork as NamedNetwork
+    from ncap.reference.network.files import read_adjacency as read_adjacency
+    from ncap.reference.network.files import read_edges as read_edges
     from ncap.reference.network.links import giant_component as giant_component
     from ncap.reference.network.perturbation import perturb as perturb
     from ncap.reference.network.perturbation import perturbation_curve as perturbation_curve
@@ -61,6 +67,8 @@ if TYPE_CHECKING:  # what _HOME says below, for type checkers and editors
     from ncap.reference.network.resilience import beta_eff as beta_eff
     from ncap.reference.network.resilience import decompose as decompose
     from ncap.reference.network.resilience import network_average as network_average
+    from ncap.reference.network.spectral import SpectralReduction as SpectralReduction
+    from ncap.reference.network.spectral import spectral_reduction as spectral_reduction
     from ncap.reference.shared_weights.cnn import CNN as CNN
     from ncap.reference.shared_weights.convolution import Conv2D as Conv2D
     from ncap.reference.shared_weights.convolution import Dense as Dense
@@ -91,6 +99,9 @@ _HOME = {
     "Flatten": "shared_weights.pooling",
     "GlobalAveragePooling2D": "shared_weights.pooling",
     "MaxPooling2D": "shared_weights.pooling",
+    # either network, from a Keras model
+    "from_keras": "keras_models",
+    "keras_inputs": "keras_models",
     # either network: its line graph G_B, P, and beta_eff without P
     "LineGraphSize": "interaction.graph",
     "line_graph": "interaction.graph",
@@ -110,6 +121,11 @@ _HOME = {
     "decompose": "network.resilience",
     "network_average": "network.resilience",
     "giant_component": "network.links",
+    "NamedNetwork": "network.files",
+    "read_adjacency": "network.files",
+    "read_edges": "network.files",
+    "SpectralReduction": "network.spectral",
+    "spectral_reduction": "network.spectral",
     "perturb": "network.perturbation",
     "perturbation_curve": "network.perturbation",
     # dynamics: of neurons, of weights, of any network
@@ -133,7 +149,7 @@ _HOME = {
 }
 # Its modules and folders, so that ref.mlp needs no import of its own.
 _PARTS = (
-    *("arguments", "kernels", "loss", "rounding", "sums", "verdict"),
+    *("arguments", "keras_models", "kernels", "loss", "rounding", "sums", "verdict"),
     *("mlp", "shared_weights", "interaction", "network", "dynamics"),
 )
 

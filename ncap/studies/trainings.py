@@ -116,7 +116,7 @@ def _observed(
     settings, names = observe(job, candidates, target, store, progress, engine, resources=resources)
     within = {name: candidates[name] for name in names}
     for rule in asked.rules:
-        add_scores(wanted_scores(None, rule), within, target, store, settings, job.seed)
+        add_scores(wanted_scores(None, rule), within, target, store, settings, job)
     records = store.records(settings, target.name).of(names, job.runs, job.epochs)
     if not len(records.observations):
         raise NothingRankedError(rank_records(records, "last_seen"))

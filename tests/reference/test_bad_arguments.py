@@ -1,5 +1,6 @@
 """Every argument of the oracle, with what a person would really pass wrong."""
 
+import math
 from fractions import Fraction
 
 import networkx
@@ -236,7 +237,20 @@ NETWORKS = [
         ]
     ),
 ]
+WEIGHT = [
+    ("weight", 1, TypeError, "weight must be the name of an attribute of edges, or None for 1 each, got 1"),
+    ("weight", "flow", ValueError, "weight='flow' names an attribute of the edges of a networkx graph", "(ndarray)"),
+]
+FLOWS = networkx.DiGraph([(0, 1, {"flow": 2.0}), (1, 0, {"flow": 1.0, "name": "back"})])
+ORDER = "order must be one of 'random', 'degree', 'in_strength', 'out_strength', or hold each of the 2 rows of P, 0..1, once, got"
 DRAWS = [
+    *WEIGHT,
+    ("order", "hubs", ValueError, "order must be one of 'random', 'degree', 'in_strength', 'out_strength', got 'hubs'"),
+    ("order", 1, ValueError, f"{ORDER} 1"),
+    ("order", [0], ValueError, f"{ORDER} [0]"),
+    ("order", [0, 0], ValueError, f"{ORDER} [0, 0]"),
+    ("order", [0, 2], ValueError, f"{ORDER} [0, 2]"),
+    ("order", [[0], [1]], ValueError, f"{ORDER} [[0], [1]]"),
     ("remove", "hubs", ValueError, "remove must be one of 'nodes', 'links', 'weights', got 'hubs'"),
     ("seed", -1, ValueError, "seed must be a whole number of at least 0, got -1"),
     ("seed", None, ValueError, "got None"),
@@ -272,6 +286,7 @@ def unlike(what):
 
 SIMULATIONS = [
     *NETWORKS,
+    *WEIGHT,
     ("P", np.zeros((0, 0)), ValueError, "P has no nodes; pass a network of at least one"),
     (
         "dynamics",
@@ -281,7 +296,21 @@ SIMULATIONS = [
     ),
     ("dynamics", ref.epidemic, TypeError, "dynamics must be an ncap.reference.Dynamics, got <function epidemic"),
     ("dynamics", unlike({"f": lambda x: 1.0}), ValueError, "f of dynamics must return an array", "got 1.0"),
-    ("dynamics", unlike({"h": np.outer}), ValueError, "h of dynamics must return an array", "got array([[0.25]])"),
+    (
+        "dynamics",
+        unlike({"h": np.outer}),
+        ValueError,
+        "h of dynamics must return an array",
+        "(2,) here, got array([[0.25, 0.25]",
+    ),
+    ("dynamics", unlike({"f": math.sin}), TypeError, "f of dynamics must take arrays of states", "np.sin for math.sin"),
+    (
+        "dynamics",
+        unlike({"h": lambda x_i, x_j: x_j if x_j > x_i else x_i}),
+        TypeError,
+        "h of dynamics must",
+        "np.where(x > 1",
+    ),
     ("x_0", [0.5], ValueError, "x_0 must be one number, or have shape (n,) with n = 2, the nodes of P; got (1,)"),
     ("x_0", np.ones((2, 2)), ValueError, "got (2, 2)"),
     ("x_0", [np.nan, 0.5], ValueError, "x_0 holds NaN or infinity"),
@@ -298,7 +327,7 @@ SIMULATIONS = [
         "method",
         "rk45",
         ValueError,
-        "method must be one of 'RK23', 'RK45', 'DOP853', 'Radau', 'BDF', 'LSODA', got 'rk45'",
+        "method must be one of 'auto', 'RK23', 'RK45', 'DOP853', 'Radau', 'BDF', 'LSODA', got 'rk45'",
     ),
 ]
 SYSTEM = {"P": np.ones((2, 2)), "dynamics": ref.epidemic(), "x_0": 0.5, "times": [0.0, 1.0]}
@@ -309,19 +338,113 @@ ADDS_UP_TO_0 = (
     "P has no links, or its weights add up to 0",
     "pass a network with links",
 )
+GIANT = ("giant_component", "weak", TypeError, "giant_component must be True or False, got 'weak'")
+PROGRESS = ("progress", "bar", TypeError, "progress must be True or False, got 'bar'")
+REDUCTION = ("reduction", "eigen", ValueError, "reduction must be one of 'degree', 'spectral', got 'eigen'")
+
+
+def written(folder, text):
+    """A file of this text."""
+    path = folder / "network.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 TABLES |= {
     "beta_eff": Table(
         ref.beta_eff,
         {"P": np.eye(2)},
-        [*NETWORKS, ("giant_component", "weak", TypeError, "giant_component must be True or False, got 'weak'")],
+        [*NETWORKS, *WEIGHT, GIANT],
     ),
-    "decompose": Table(ref.decompose, {"P": np.eye(2)}, NETWORKS),
-    "giant_component": Table(ref.giant_component, {"P": np.eye(2)}, NETWORKS),
+    "decompose": Table(ref.decompose, {"P": np.eye(2)}, [*NETWORKS, *WEIGHT, GIANT]),
+    "giant_component": Table(ref.giant_component, {"P": np.eye(2)}, [*NETWORKS, *WEIGHT]),
+    "spectral_reduction": Table(
+        ref.spectral_reduction,
+        {"P": np.eye(2)},
+        [
+            *NETWORKS,
+            *WEIGHT,
+            (
+                "P",
+                [[1, -2], [0, 1]],
+                ValueError,
+                "P must have weights of at least 0",
+                "got -2.0",
+                "reduction='degree' takes any",
+            ),
+            ("P", [[0, 1], [0, 0]], ValueError, "P has no cycle", "use reduction='degree'"),
+            ("P", np.zeros((0, 0)), ValueError, "P has no cycle"),
+        ],
+    ),
+    "read_edges": Table(
+        ref.read_edges,
+        {"path": Made(lambda folder: written(folder, "source,target,visits,years\na,b,1,2\n")), "weight": "visits"},
+        [
+            ("path", 3, TypeError, "path must be the name of a file, got 3"),
+            ("path", Made(lambda folder: written(folder, "")), ValueError, "lists no edge"),
+            ("path", Made(lambda folder: written(folder, "from,to,visits\n# none yet\n")), ValueError, "lists no edge"),
+            (
+                "path",
+                Made(lambda folder: written(folder, "from,to,visits\na\n")),
+                ValueError,
+                "line 2: an edge needs",
+                "['a']",
+            ),
+            (
+                "path",
+                Made(lambda folder: written(folder, "from,to,visits\na,b\n")),
+                ValueError,
+                "line 2, column 3",
+                "got ''",
+            ),
+            (
+                "path",
+                Made(lambda folder: written(folder, "#\nu,v,visits\na,b,x\n")),
+                ValueError,
+                "line 3, column 3",
+                "got 'x'",
+            ),
+            ("path", Made(lambda folder: written(folder, "a,b,1,2\n")), ValueError, "4 columns and no headings"),
+            ("directed", "no", TypeError, "directed must be True or False, got 'no'"),
+            ("weight", 2, TypeError, "weight must be the heading of a column, or None for 1 each, got 2"),
+            (
+                "weight",
+                "weight",
+                ValueError,
+                "no column weight='weight' after the first two; pass one of ['visits', 'years']",
+            ),
+        ],
+    ),
+    "read_adjacency": Table(
+        ref.read_adjacency,
+        {"path": Made(lambda folder: written(folder, "0,1\n2,0\n")), "rows": "send"},
+        [
+            ("path", 3, TypeError, "path must be the name of a file, got 3"),
+            ("path", Made(lambda folder: written(folder, "# empty")), ValueError, "holds no table of numbers"),
+            (
+                "path",
+                Made(lambda folder: written(folder, "0,1,2\n1,0,2\n")),
+                ValueError,
+                "line 1: the table has 2 rows",
+                "got 3",
+            ),
+            ("path", Made(lambda folder: written(folder, "0,1\n1,nan\n")), ValueError, "line 2, column 2", "got 'nan'"),
+            (
+                "path",
+                Made(lambda folder: written(folder, ",a,b\nb,0,1\na,1,0\n")),
+                ValueError,
+                "line 2: row 'b' must be 'a'",
+            ),
+            ("rows", "columns", ValueError, "rows must be one of 'send', 'receive', got 'columns'"),
+            ("rows", None, ValueError, "is not symmetric: pass rows='send'"),
+        ],
+    ),
     "network_average": Table(
         ref.network_average,
         {"P": np.eye(2), "v": [1.0, 2.0]},
         [
             *NETWORKS,
+            *WEIGHT,
             ("v", [1.0], ValueError, "v must have shape (n,) or (n, T) with n = 2, the nodes of P; got (1,)"),
             ("v", np.ones((3, 2)), ValueError, "got (3, 2)"),
             ("v", np.ones((2, 1, 1)), ValueError, "got (2, 1, 1)"),
@@ -372,9 +495,9 @@ TABLES |= {
     "mutualistic": Table(ref.mutualistic, {}, parameters("CDK", "BEH")),
     "epidemic": Table(ref.epidemic, {}, parameters("B")),
     "regulatory": Table(ref.regulatory, {}, parameters("Bfh")),
-    "simulate": Table(ref.simulate, SYSTEM, SIMULATIONS),
-    "simulate_reduced": Table(ref.simulate_reduced, SYSTEM, [*SIMULATIONS, ADDS_UP_TO_0]),
-    "reduction_error": Table(ref.reduction_error, SYSTEM, [*SIMULATIONS, ADDS_UP_TO_0]),
+    "simulate": Table(ref.simulate, SYSTEM, [*SIMULATIONS, PROGRESS]),
+    "simulate_reduced": Table(ref.simulate_reduced, SYSTEM, [*SIMULATIONS, ADDS_UP_TO_0, REDUCTION]),
+    "reduction_error": Table(ref.reduction_error, SYSTEM, [*SIMULATIONS, ADDS_UP_TO_0, REDUCTION, PROGRESS]),
 }
 IMAGES = ref.Conv2D(np.ones((2, 2, 1, 3)))
 CNN = ref.CNN([IMAGES, ref.GlobalAveragePooling2D(), ref.Dense(np.ones((3, 2)))], (3, 4, 1))
@@ -623,6 +746,40 @@ TABLES |= {
         ],
     ),
 }
+KERAS = [
+    ("model", None, TypeError, "model must be a Keras model or an ncap probe, got NoneType"),
+    ("model", NET, TypeError, "got MLP"),
+]
+TABLES |= {
+    "from_keras": Table(
+        ref.from_keras,
+        {"model": Made(lambda _: a_model())},
+        [*KERAS, ("loss", "mse", ValueError, "loss must be one of 'cross_entropy', 'squared_error', got 'mse'")],
+    ),
+    "keras_inputs": Table(
+        ref.keras_inputs,
+        {"model": Made(lambda _: a_model()), "x": X},
+        [
+            *KERAS,
+            (
+                "x",
+                np.ones((3, 5)),
+                ValueError,
+                "x must have shape (N, 2), as the model takes it, N at least 1; got (3, 5)",
+            ),
+            ("x", np.ones((0, 2)), ValueError, "got (0, 2)"),
+            ("x", RAGGED, ValueError, f"x {ONE_ARRAY}"),
+        ],
+    ),
+}
+
+
+def a_model():
+    import keras
+
+    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+
+
 RESULTS = {
     "Capacitance",
     "CapacitanceWarning",
@@ -630,7 +787,9 @@ RESULTS = {
     "EdgeTrajectory",
     "Families",
     "LineGraphSize",
+    "NamedNetwork",
     "NodeTrajectory",
+    "SpectralReduction",
 }  # what functions return or warn with: nobody passes them arguments
 
 
@@ -669,6 +828,22 @@ def test_a_matrix_too_large_to_build_is_refused_with_what_needs_none(function):
         function(WIDE, np.ones((2, 50)), [0, 1], "hessian", "magnitude")
     with pytest.raises(ValueError, match=r"P would have 1,616,000,000 entries.*capacitance need no P"):
         ref.interaction_matrix(WIDER, np.ones((2, 200)), [0, 1], "hessian")
+
+
+@pytest.mark.parametrize("read", [ref.beta_eff, ref.decompose, ref.giant_component])
+def test_a_weight_under_another_name_is_not_passed_over_in_silence(read):
+    with pytest.warns(
+        UserWarning, match=r"no edge of P has a `weight`, and each counts as 1; they do have 'flow': pass weight="
+    ) as warned:
+        read(FLOWS)
+    assert warned[0].filename == __file__
+    with pytest.raises(
+        ValueError,
+        match="no edge of P has the attribute weight='speed'; pass one that they have, 'flow', or weight=None",
+    ):
+        read(FLOWS, weight="speed")
+    read(FLOWS, weight="flow")
+    read(FLOWS, weight=None)
 
 
 @pytest.mark.parametrize("odd", [None, "a", 1j, np.nan, np.inf], ids=str)

@@ -1,5 +1,7 @@
 """The full system against its reduction: where they are one, in closed form, and where they part, in closed form too."""
 
+import re
+
 import networkx
 import numpy as np
 import pytest
@@ -9,6 +11,9 @@ from networks import FORMS, MATRICES, ring, star
 from scipy import linalg
 
 from ncap import reference as ref
+from ncap.reference.dynamics import network_solver
+from ncap.reference.dynamics.network_solver import LinkRates
+from ncap.reference.network.links import as_links
 
 DYNAMICS = {"mutualistic": ref.mutualistic(), "epidemic": ref.epidemic(), "regulatory": ref.regulatory()}
 START = {"mutualistic": 8.0, "epidemic": 0.3, "regulatory": 3.0}
@@ -145,6 +150,37 @@ def test_published_networks_are_reduced_within_a_tenth(shared_data):
         assert 0.01 < error[-1] < 0.1, (name, error)  # measured 0.013 to 0.096
 
 
+def test_far_from_the_threshold_degrees_are_better_and_near_it_the_eigenvector(shared_data):
+    """As the docstring of reduction_error says, on all eight networks but for B = alpha / 2 on none."""
+    networks = np.load(shared_data / "networks" / "mutualistic.npz", allow_pickle=False)
+    worst = {}
+    for name in networks:
+        P, alpha = networks[name], ref.spectral_reduction(networks[name]).alpha
+        for share, (better, worse) in {
+            1 / alpha: ("degree", "spectral"),
+            0.5: ("spectral", "degree"),
+            0.9: ("spectral", "degree"),
+        }.items():
+            x_0, times = 0.5, [0, 50 / (1 - share)]
+            errors = [
+                ref.reduction_error(P, ref.epidemic(share * alpha), x_0, times, 1e-6, "BDF", reduction=reduction)[-1]
+                for reduction in (better, worse)
+            ]
+            assert errors[0] < errors[1], (name, share, errors)
+            worst[worse] = max(worst.get(worse, 0), errors[1])
+    assert worst["spectral"] < 0.4 < 1 <= worst["degree"]
+    start = (
+        networks["anemone_fish_B"],
+        ref.mutualistic(),
+        0.0,
+        [0, 20],
+        1e-6,
+    )  # below the threshold by degrees, above it in truth
+    by_degree, spectral = (ref.reduction_error(*start, reduction=reduction)[-1] for reduction in ("degree", "spectral"))
+    assert by_degree > 0.9
+    assert spectral < 0.1
+
+
 # Where it breaks
 
 
@@ -216,6 +252,124 @@ def test_close_to_a_threshold_small_differences_decide():
     reduced = ref.simulate_reduced(P, ref.regulatory(), 3.0, [0, 300])[-1]
     assert reduced == pytest.approx((beta + np.sqrt(beta**2 - 4)) / 2, rel=1e-5)  # slow near its own threshold
     assert ref.reduction_error(P, ref.regulatory(), 3.0, [0, 300])[-1] > 0.4
+
+
+# The spectral reduction
+
+
+def test_a_regular_network_has_one_reduction():
+    """Equal in-degrees: alpha = beta_eff, beta = 1, and both are exact from one state."""
+    rng = np.random.default_rng(0)
+    P = rng.random((8, 8))
+    P *= 3 / P.sum(axis=1, keepdims=True)
+    alpha, beta, a = ref.spectral_reduction(P)
+    assert (alpha, beta, a.sum()) == pytest.approx((3, 1, 1))
+    np.testing.assert_allclose(a @ P, alpha * a, atol=1e-14)
+    for name, dynamics in DYNAMICS.items():
+        assert ref.reduction_error(P, dynamics, START[name], TIMES, reduction="spectral").max() < SOLVED
+        by_degree, spectral = (
+            ref.simulate_reduced(P, dynamics, START[name], TIMES, reduction=reduction)
+            for reduction in ("degree", "spectral")
+        )
+        np.testing.assert_allclose(by_degree, spectral, rtol=SOLVED)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_star_has_the_eigenvector_of_its_leaves_and_its_hub(form):
+    """n leaves: alpha = sqrt(n), a is sqrt(n) at the hub to 1 at a leaf, beta = (n n + n) / (2 n sqrt(n)); by either solver."""
+    for n in (16, 400):
+        alpha, beta, a = ref.spectral_reduction(FORMS[form](star(n)))
+        assert alpha == pytest.approx(np.sqrt(n))
+        assert beta == pytest.approx((n + 1) / (2 * np.sqrt(n)))
+        np.testing.assert_allclose(a, np.array([np.sqrt(n)] + [1.0] * n) / (np.sqrt(n) + n))
+
+
+def test_an_epidemic_on_a_star_dies_out_in_the_spectral_reduction_too():
+    P, times = star(25), [0, 30]
+    assert ref.simulate_reduced(P, ref.epidemic(B=6), 0.5, times, reduction="spectral")[-1] < 1e-10
+    assert ref.simulate_reduced(P, ref.epidemic(B=4), 0.5, times, reduction="spectral")[-1] > 0.05
+
+
+def test_links_that_lead_to_no_cycle_are_not_seen():
+    """1 and 2 infect each other; 2 infects 3, and 0 is infected by none and infects 1: only 0, 1 and 2 lead to the cycle."""
+    P = np.zeros((4, 4))
+    P[1, 2] = P[2, 1] = P[3, 2] = P[1, 0] = 1
+    alpha, _, a = ref.spectral_reduction(P)
+    assert alpha == pytest.approx(1)
+    np.testing.assert_allclose(a, [1 / 3, 1 / 3, 1 / 3, 0], atol=1e-15)
+
+
+@given(MATRICES)
+def test_the_dominant_eigenvector_is_one_of_no_negative_entry(P):
+    P = abs(P)
+    radius = max(abs(linalg.eigvals(P)), default=0)
+    if not networkx.is_directed_acyclic_graph(FORMS["networkx"](P)):
+        alpha, beta, a = ref.spectral_reduction(P)
+        assert alpha == pytest.approx(
+            radius, rel=1e-4
+        )  # of a Jordan block's eigenvalue a quarter of the digits are left
+        assert (a >= 0).all()
+        assert a.sum() == pytest.approx(1)
+        np.testing.assert_allclose(a @ P, alpha * a, atol=1e-3)
+        assert beta >= 0
+    else:
+        with pytest.raises(ValueError, match="P has no cycle"):
+            ref.spectral_reduction(P)
+
+
+# Large networks
+
+
+@pytest.fixture(scope="module")
+def large():
+    """1,200 nodes, more than of which the whole Jacobian is formed, with hubs of degrees up to about 150."""
+    return networkx.to_scipy_sparse_array(networkx.barabasi_albert_graph(1200, 4, seed=0), dtype=float)
+
+
+@pytest.mark.parametrize("method", ["BDF", "Radau", "LSODA"])
+def test_the_diagonal_of_the_jacobian_is_enough(large, method):
+    times, rtol = [0, 0.1, 2.0], 1e-5
+    want = ref.simulate(large, ref.epidemic(B=4), 0.3, times, rtol, method="RK45")
+    got = ref.simulate(large, ref.epidemic(B=4), 0.3, times, rtol, method=method)
+    np.testing.assert_allclose(got, want, rtol=100 * rtol)
+
+
+def test_the_derivatives_are_those_of_the_equations():
+    """epidemic: df_i/dx_j = P_ij (1 - x_i), and on the diagonal -B - sum_j P_ij x_j + P_ii (1 - x_i)."""
+    rng = np.random.default_rng(0)
+    P, x = rng.random((5, 5)) * (rng.random((5, 5)) < 0.7), rng.random(5)
+    P[2] = 0  # receives nothing
+    rates = LinkRates(as_links(P), ref.epidemic(B=2))
+    want = P * (1 - x)[:, None] - np.diag(2 + P @ x)
+    np.testing.assert_allclose(rates.jacobian(x), want, atol=1e-6)  # one-sided differences
+    np.testing.assert_allclose(rates.diagonal(x), np.diag(want - np.diag(np.diag(P) * (1 - x))), atol=1e-6)
+    np.testing.assert_allclose(rates.rate(x), -2 * x + (1 - x) * (P @ x))
+
+
+def test_stiff_networks_take_far_fewer_evaluations(large, monkeypatch):
+    evaluations = {"DOP853": 0, "auto": 0}
+    for method in evaluations:
+        rate = LinkRates.rate
+
+        def counted(rates, x, rate=rate, method=method):
+            evaluations[method] += 1
+            return rate(rates, x)
+
+        monkeypatch.setattr(LinkRates, "rate", counted)
+        ref.reduction_error(large, ref.epidemic(B=4), 0.3, [0, 20], method=method)
+        monkeypatch.undo()
+    assert evaluations["auto"] < evaluations["DOP853"] / 4  # measured 3,500 and 600
+
+
+def test_a_long_solution_says_how_far_it_is(large, monkeypatch, capsys):
+    monkeypatch.setattr(network_solver, "SILENCE", 0.0)
+    for progress in (True, False):
+        ref.simulate(large, ref.epidemic(B=4), 0.3, [0, 0.1], rtol=1e-3, progress=progress)
+        said = capsys.readouterr().err
+        assert (
+            bool(re.search(r"the full system, epidemic, is at t = [\d.e-]+ of 0.1 after \d+ evaluations", said))
+            == progress
+        )
 
 
 # What cannot be solved

@@ -187,3 +187,19 @@ def test_memory_grows_with_the_links_and_no_faster(function):
     small, large = bytes_per_link(100_000), bytes_per_link(1_000_000)
     assert large < 1.1 * small  # what does not grow is spread over more links
     assert large < 30
+
+
+@given(MATRICES)
+def test_the_parts_of_the_giant_component_are_its_own(P):
+    of_all, of_giant = ref.decompose(P), ref.decompose(P, giant_component=True)
+    assert of_giant == ref.decompose(ref.giant_component(P)[0])
+    if len(ref.giant_component(P)[1]) == len(P):
+        assert of_giant == of_all
+
+
+def test_nodes_without_links_lower_the_mean_degree_and_not_beta_eff():
+    P = np.zeros((6, 6))
+    P[:3, :3] = [[0, 3, 0], [1, 0, 2], [1, 1, 0]]
+    of_all, of_giant = ref.decompose(P), ref.decompose(P, giant_component=True)
+    assert of_all.mean_degree == of_giant.mean_degree / 2 == 8 / 6
+    assert of_all.beta_eff == pytest.approx(of_giant.beta_eff) == pytest.approx(ref.beta_eff(P))

@@ -1,7 +1,8 @@
 """Eq. 1 and its one-dimensional reduction, side by side: the full system, the reduced one, and how far they part.
 
     full     dx_i/dt = f(x_i) + sum_j P_ij h(x_i, x_j)
-    reduced  dx_eff/dt = f(x_eff) + beta_eff h(x_eff, x_eff),   x_eff = L_P(x)
+    reduced  dx_eff/dt = f(x_eff) + beta_eff h(x_eff, x_eff),   x_eff = L_P(x)                  by the degrees (Eq. 2)
+             dR/dt = f(R) + alpha h(beta R, R),                 R = <a, x>, a'P = alpha a'      by the dominant eigenvector
 
 The row of P receives, the column sends. The reduction replaces L_P(f(x)) by f(L_P(x)), what node i
 receives by delta_in(i) h(x_i, x_eff), and the average of that by beta_eff h(x_eff, x_eff). All three are exact while all
@@ -23,37 +24,47 @@ the signs. Everywhere else it is an approximation, whose error reduction_error m
 
 from collections.abc import Callable
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_ivp
 
-from ncap.reference.arguments import choose, finite, relative_tolerance
+from ncap.reference.arguments import choose, finite
+from ncap.reference.dynamics.network_solver import METHODS, LinkRates, solve, solve_network
 from ncap.reference.dynamics.systems import Dynamics, States
-from ncap.reference.network.links import Links, Network, as_links, receivers
+from ncap.reference.network.links import Links, Network, as_links
 from ncap.reference.network.resilience import beta_eff, network_average
+from ncap.reference.network.spectral import spectral_reduction
 from ncap.reference.verdict import ratio
 
-METHODS = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
-ATOL_OF_RTOL = 1e-3  # states that decay to 0 are followed to a thousandth of what is allowed to those of size 1
+REDUCTIONS = ("degree", "spectral")
 
 
 def simulate(
-    P: Network, dynamics: Dynamics, x_0: ArrayLike, times: ArrayLike, rtol: float = 1e-8, method: str = "DOP853"
+    P: Network,
+    dynamics: Dynamics,
+    x_0: ArrayLike,
+    times: ArrayLike,
+    rtol: float = 1e-8,
+    method: str = "auto",
+    weight: str | None = "weight",
+    progress: bool = True,
 ) -> States:
     """States of the full system over time (Eq. 1), by scipy's solve_ivp.
 
         dx_i/dt = f(x_i) + sum_j P_ij h(x_i, x_j)
 
-    h is evaluated on the links alone: one right-hand side takes O(links) time and memory. The implicit methods ("Radau",
-    "BDF", "LSODA" where it is stiff) form a Jacobian (n, n).
+    h is evaluated on the links alone: one right-hand side takes O(links) time and memory. Of up to 1,000 nodes the implicit methods
+    ("Radau", "BDF", "LSODA" where it is stiff) form the Jacobian (n, n), of more its diagonal alone.
 
     Args:
         P: (n, n), dense, scipy.sparse or a networkx graph, of finite real weights; P[i, j] is the link j -> i.
         dynamics: mutualistic(), epidemic(), regulatory() or any Dynamics.
         x_0: (n,), the states at times[0], or one number for all nodes. times: (T,), ascending, at least two.
-        rtol: relative tolerance of a step; the absolute one is rtol / 1000. method: one of solve_ivp's names.
+        rtol: relative tolerance of a step; the absolute one is rtol / 1000.
+        method: "auto", which is "DOP853" up to 1,000 nodes and "BDF" beyond; or one of solve_ivp's names.
+        weight: the attribute of a networkx graph's edges that holds their weights; None to count every edge as 1.
+        progress: whether what takes longer than ten seconds says on stderr how far it is.
 
     Returns: (n, T).
 
@@ -64,65 +75,83 @@ def simulate(
     >>> x[:, -1].round(6).tolist()
     [0.5, 0.5]
     """
-    links, x_0, times = _start(P, dynamics, x_0, times)
-    to = receivers(links)
-
-    def rate(_: float, x: States) -> States:
-        sent = links.data * dynamics.h(x[to], x[links.indices])
-        return np.asarray(dynamics.f(x) + np.bincount(to, weights=sent, minlength=len(x)))
-
-    return _solve(f"the full system, {dynamics.name},", rate, x_0, times, rtol, method)
+    links, x_0, times = _start(P, dynamics, x_0, times, weight)
+    return solve_network(LinkRates(links, dynamics), x_0, times, rtol, method, progress)
 
 
 def simulate_reduced(
-    P: Network, dynamics: Dynamics, x_0: ArrayLike, times: ArrayLike, rtol: float = 1e-8, method: str = "DOP853"
+    P: Network,
+    dynamics: Dynamics,
+    x_0: ArrayLike,
+    times: ArrayLike,
+    rtol: float = 1e-8,
+    method: str = "auto",
+    weight: str | None = "weight",
+    reduction: str = "degree",
 ) -> States:
-    """State of the one-dimensional reduction over time, from x_eff = L_P(x_0) (Eq. 1, Eq. 2).
+    """State of a one-dimensional reduction over time: x_eff from L_P(x_0) on (Eq. 1, Eq. 2), or R from <a, x_0>.
 
-        dx_eff/dt = f(x_eff) + beta_eff h(x_eff, x_eff)
+        "degree"    dx_eff/dt = f(x_eff) + beta_eff h(x_eff, x_eff)
+        "spectral"  dR/dt = f(R) + alpha h(beta R, R),   alpha, beta and a of spectral_reduction(P)
 
     One node with a link to itself of weight beta is a network of beta_eff = beta: simulate_reduced([[beta]], dynamics, ...)
     draws the resilience function of a dynamics, without a network.
 
     Args:
-        P, dynamics, x_0, times, rtol, method: as for simulate.
+        P, dynamics, x_0, times, rtol, method, weight: as for simulate.
+        reduction: "degree" or "spectral", of which reduction_error says where each is better.
 
     Returns: (T,).
 
-    Raises: as simulate, and ValueError for weights that add up to 0, over which nothing can be averaged.
+    Raises: as simulate; ValueError for weights that add up to 0, over which nothing can be averaged, or that spectral_reduction refuses.
 
     >>> from ncap.reference import regulatory
     >>> x_eff = simulate_reduced([[4.0]], regulatory(), [2.0], [0, 50])     # (4 + sqrt(12)) / 2
     >>> float(x_eff[-1].round(6))
     3.732051
     """
-    links, x_0, times = _start(P, dynamics, x_0, times)
-    if not links.sum():
-        raise ValueError(
-            "P has no links, or its weights add up to 0, so that it has no average and no reduction; pass a network with links"
-        )
-    beta = beta_eff(links)
-
-    def rate(_: float, x: States) -> States:
-        return np.asarray(dynamics.f(x) + beta * dynamics.h(x, x))
-
-    x_eff = np.atleast_1d(network_average(links, x_0))
-    return _solve(
-        f"the reduction, {dynamics.name} with beta_eff = {beta:.6g},", rate, x_eff, times, rtol, method
-    ).ravel()
+    links, x_0, times = _start(P, dynamics, x_0, times, weight)
+    return _simulate_reduced(_reduced(links, reduction), dynamics, x_0, times, rtol, method)
 
 
 def reduction_error(
-    P: Network, dynamics: Dynamics, x_0: ArrayLike, times: ArrayLike, rtol: float = 1e-8, method: str = "DOP853"
+    P: Network,
+    dynamics: Dynamics,
+    x_0: ArrayLike,
+    times: ArrayLike,
+    rtol: float = 1e-8,
+    method: str = "auto",
+    weight: str | None = "weight",
+    progress: bool = True,
+    reduction: str = "degree",
 ) -> States:
-    """Relative error of the reduction over time, against the full system.
+    """Relative error of a reduction over time, against the same average of the full system.
 
-        error(t) = |x_eff(t) - L_P(x(t))| / |L_P(x(t))|
+        error(t) = |x_eff(t) - L_P(x(t))| / |L_P(x(t))|,   or with R and <a, x> for reduction="spectral"
 
-    Both start at L_P(x_0), so it is 0 at first. The solutions hold to within rtol, so an error of a few rtol is rounding.
+    Both start at the same average of x_0, so it is 0 at first. The solutions hold to within rtol, so an error of a few rtol is rounding.
+
+    Cost: nearly all of it is the full system. A hub comes to rest the faster the more links it has, and forces short steps on an
+    explicit method. Mutualistic, from 10 until t = 20, on networks of Barabasi and Albert with ten links to a node: with 10^4 nodes
+    "DOP853" takes 13,944 evaluations and "BDF" 648. With 10^5 nodes, where the largest hub has 1,141 links, "DOP853" would take some
+    34,000, minutes of work; "BDF" takes 752, 7 s on one core.
+
+    Which reduction is better depends on where the system comes to rest. The errors there, in percent, on eight real mutualistic
+    networks, from the smallest to the largest, each reduction being compared with its own average:
+
+                                                   degree          spectral
+        mutualistic(), from 10                     1.3 to 9.6      2.3 to 15.3
+        regulatory(), from 10                      0.8 to 5.4      0.8 to 5.4
+        epidemic(B=1), far above the threshold     1.6 to 9.2      6.1 to 36.6
+        epidemic(B=alpha / 2)                      5.6 to 45       2.4 to 17.2
+        epidemic(B=0.9 alpha), just above it       4.8 to 103      0.0 to 4.9
+
+    The threshold of an epidemic is alpha itself. So the spectral reduction is better close to a threshold, where a small perturbation
+    either grows or dies out: for mutualists that start from nothing on the network anemone_fish_B it is 5 % off, while the reduction by
+    degrees comes to rest in the wrong state. Where most nodes are saturated, the reduction by degrees is better.
 
     Args:
-        P, dynamics, x_0, times, rtol, method: as for simulate.
+        P, dynamics, x_0, times, rtol, method, weight, progress: as for simulate. reduction: "degree" or "spectral".
 
     Returns: (T,); 0 where both are 0, infinity where only the full system is 0.
 
@@ -133,13 +162,50 @@ def reduction_error(
     >>> bool(reduction_error(ring, mutualistic(), 2.0, [0, 1, 10]).max() < 1e-6)
     True
     """
-    full = network_average(P, simulate(P, dynamics, x_0, times, rtol, method))
-    reduced = simulate_reduced(P, dynamics, x_0, times, rtol, method)
+    links, x_0, times = _start(P, dynamics, x_0, times, weight)
+    equation = _reduced(links, reduction)  # what cannot be reduced is said before hours are spent on the full system
+    reduced = _simulate_reduced(equation, dynamics, x_0, times, rtol, method)
+    full = equation.average(solve_network(LinkRates(links, dynamics), x_0, times, rtol, method, progress))
     return np.array([ratio(difference, size) for difference, size in zip(abs(reduced - full), abs(full), strict=True)])
 
 
-def _start(P: Network, dynamics: Dynamics, x_0: Any, times: Any) -> tuple[Links, States, States]:
-    links = as_links(P)
+class _Reduced(NamedTuple):
+    """du/dt = f(u) + strength h(receiver u, u) for the average u of the states."""
+
+    strength: float
+    receiver: float
+    average: Callable[[States], Any]
+    name: str
+
+
+def _reduced(links: Links, reduction: Any) -> _Reduced:
+    choose("reduction", reduction, REDUCTIONS)
+    if reduction == "spectral":
+        alpha, beta, a = spectral_reduction(links)
+        return _Reduced(alpha, beta, lambda x: a @ x, f"alpha = {alpha:.6g}")
+    if not links.sum():
+        raise ValueError(
+            "P has no links, or its weights add up to 0, so that it has no average and no reduction; pass a network with links"
+        )
+    strength = beta_eff(links)
+    return _Reduced(strength, 1.0, lambda x: network_average(links, x), f"beta_eff = {strength:.6g}")
+
+
+def _simulate_reduced(
+    equation: _Reduced, dynamics: Dynamics, x_0: States, times: States, rtol: Any, method: Any
+) -> States:
+    choose("method", method, METHODS)
+    what = f"the reduction, {dynamics.name} with {equation.name},"
+
+    def rate(_: float, x: States) -> States:
+        return np.asarray(dynamics.f(x) + equation.strength * dynamics.h(equation.receiver * x, x))
+
+    options = {"method": "DOP853" if method == "auto" else method}
+    return solve(what, rate, np.atleast_1d(equation.average(x_0)), times, rtol, False, options).ravel()
+
+
+def _start(P: Network, dynamics: Dynamics, x_0: Any, times: Any, weight: str | None) -> tuple[Links, States, States]:
+    links = as_links(P, weight)
     n = links.shape[0]
     if not n:
         raise ValueError("P has no nodes; pass a network of at least one")
@@ -153,35 +219,23 @@ def _start(P: Network, dynamics: Dynamics, x_0: Any, times: Any) -> tuple[Links,
     instants = finite("times", times)
     if instants.ndim != 1 or len(instants) < 2 or (np.diff(instants) <= 0).any():
         raise ValueError(f"times must be at least two ascending numbers, got {times!r:.80}")
-    with np.errstate(all="ignore"):  # their shapes alone are looked at here
-        f, h = dynamics.f(states[:1]), dynamics.h(states[:1], states[:1])
-    for name, rates in (("f", f), ("h", h)):
-        if np.shape(rates) != (1,):
-            raise ValueError(
-                f"{name} of dynamics must return an array of its argument's shape, (1,) here, got {rates!r:.80}"
-            )
+    _check_functions(dynamics, states)
     return links, states, instants
 
 
-def _solve(what: str, rate: Callable[[float, Any], Any], x_0: States, times: States, rtol: Any, method: Any) -> States:
-    choose("method", method, METHODS)
-    rtol = relative_tolerance(rtol)
-    with np.errstate(all="ignore"):  # a step that goes too far is taken back; what stays wrong is said below
-        if not np.isfinite(rate(times[0], x_0)).all():
-            raise ArithmeticError(f"{what} has no finite rate at its start; look at f and h of x_0")
-        solution = solve_ivp(
-            rate,
-            (float(times[0]), float(times[-1])),
-            x_0,
-            method=method,
-            t_eval=times,
-            rtol=rtol,
-            atol=ATOL_OF_RTOL * rtol,
-        )
-    if not solution.success or not np.isfinite(solution.y).all():
-        reached = solution.t[-1] if len(solution.t) else times[0]
-        raise ArithmeticError(
-            f"{what} could not be followed beyond t = {reached:.6g}: {solution.message} (a) the states grow without bound; "
-            "(b) they left the range of f and h, as signed weights make them; (c) it is stiff: pass method='LSODA'"
-        )
-    return np.asarray(solution.y)
+def _check_functions(dynamics: Dynamics, states: States) -> None:
+    """Raise where f or h does not take arrays of states, entry by entry; two states tell them from single numbers."""
+    two = np.resize(states, 2)
+    for name, arguments in (("f", (two,)), ("h", (two, two))):
+        try:
+            with np.errstate(all="ignore"):  # their shapes alone are looked at here
+                rates = getattr(dynamics, name)(*arguments)
+        except Exception as error:
+            raise TypeError(
+                f"{name} of dynamics must take arrays of states, and on one it raised {type(error).__name__}: {error!s:.120}; "
+                "write it with numpy, np.sin for math.sin and np.where(x > 1, a, b) for a if x > 1 else b"
+            ) from error
+        if np.shape(rates) != (2,):
+            raise ValueError(
+                f"{name} of dynamics must return an array of its argument's shape, (2,) here, got {rates!r:.80}"
+            )

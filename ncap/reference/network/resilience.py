@@ -15,7 +15,7 @@ from ncap.reference.verdict import ratio
 EPS = float(np.finfo(np.float64).eps)
 
 
-def beta_eff(P: Network, giant_component: bool = False) -> float:
+def beta_eff(P: Network, giant_component: bool = False, weight: str | None = "weight") -> float:
     """Effective interaction strength of a weighted directed network (Eq. 2).
 
         beta_eff = 1'PP1 / 1'P1 = <delta_out, delta_in> / sum(delta_in),   delta_in = P 1,   delta_out = 1'P
@@ -27,6 +27,7 @@ def beta_eff(P: Network, giant_component: bool = False) -> float:
     Args:
         P: (n, n), dense, scipy.sparse or a networkx graph, of finite real weights; ncap.reference.network says how it is read.
         giant_component: True for the largest weakly connected component alone.
+        weight: the attribute of a networkx graph's edges that holds their weights; None to count every edge as 1.
 
     Returns: a float; 0.0 for a network without links and for 0/0, infinity with the numerator's sign for a/0.
 
@@ -36,14 +37,12 @@ def beta_eff(P: Network, giant_component: bool = False) -> float:
     >>> beta_eff([[0, 1, 0], [0, 0, 2], [0, 0, 0]])     # in-degrees 1, 2, 0, out-degrees 0, 1, 2: 2 / 3
     0.6666666666666666
     """
-    if not isinstance(giant_component, bool | np.bool):
-        raise TypeError(f"giant_component must be True or False, got {giant_component!r:.80}")
-    matrix, scale = _in_range(links.giant_component(P)[0] if giant_component else links.as_matrix(P))
+    matrix, scale = _in_range(_chosen(P, giant_component, weight))
     delta_in, delta_out = (_sums(matrix, axis) for axis in (1, 0))
     return scale * ratio(float(delta_out @ delta_in), float(delta_in.sum()))
 
 
-def network_average(P: Network, v: ArrayLike) -> Any:
+def network_average(P: Network, v: ArrayLike, weight: str | None = "weight") -> Any:
     """Average of a quantity of the nodes, each weighted by what it sends (the operator of Eq. 1's reduction).
 
         L_P(v) = 1'Pv / 1'P1 = <delta_out, v> / sum(delta_out)
@@ -53,6 +52,7 @@ def network_average(P: Network, v: ArrayLike) -> Any:
     Args:
         P: (n, n), as for beta_eff.
         v: (n,), or (n, T) for one average a column, as simulate returns it.
+        weight: as for beta_eff.
 
     Returns: a float, or (T,); 0.0 for a network without links and for 0/0, infinity with the numerator's sign for a/0.
 
@@ -61,7 +61,7 @@ def network_average(P: Network, v: ArrayLike) -> Any:
     >>> network_average([[0, 1, 0], [0, 0, 3], [0, 0, 0]], [10.0, 20.0, 40.0])     # out-degrees 0, 1, 3: 140 / 4
     35.0
     """
-    matrix, _ = _in_range(links.as_matrix(P))
+    matrix, _ = _in_range(links.as_matrix(P, weight))
     values = finite("v", v)
     if values.ndim not in (1, 2) or len(values) != matrix.shape[0]:
         raise ValueError(
@@ -89,7 +89,7 @@ class Decomposition(NamedTuple):
         return self.mean_degree + ratio(self.symmetry * self.sigma_in, self.mean_degree) * self.sigma_out
 
 
-def decompose(P: Network) -> Decomposition:
+def decompose(P: Network, giant_component: bool = False, weight: str | None = "weight") -> Decomposition:
     """What beta_eff is made of: mean degree, heterogeneity and symmetry.
 
         beta_eff = <s> + S H,   H = sigma_in sigma_out / <s>,   S = corr(s_in, s_out)
@@ -101,8 +101,10 @@ def decompose(P: Network) -> Decomposition:
     2. Where all in-degrees, or all out-degrees, are equal up to rounding, that sigma and S are 0 and beta_eff = <s>.
     3. Signed weights with <s> = 0 have an infinite H; beta_eff is then 0 for a covariance of 0, else infinite.
 
+    Nodes without links leave beta_eff as it is, but not its parts, which are means over all nodes: giant_component=True drops them.
+
     Args:
-        P: (n, n), as for beta_eff.
+        P, giant_component, weight: as for beta_eff.
 
     Returns: Decomposition; its beta_eff agrees with the function of that name up to rounding.
 
@@ -112,7 +114,7 @@ def decompose(P: Network) -> Decomposition:
     >>> d.mean_degree, d.heterogeneity, d.symmetry, d.beta_eff
     (2.0, 0.5, -1.0, 1.5)
     """
-    matrix, scale = _in_range(links.as_matrix(P))
+    matrix, scale = _in_range(_chosen(P, giant_component, weight))
     n = matrix.shape[0]
     if not n:
         return Decomposition(0.0, 0.0, 0.0, 0.0, 0.0)
@@ -123,6 +125,13 @@ def decompose(P: Network) -> Decomposition:
     symmetry = float(np.clip(covariance / (sigma_in * sigma_out), -1, 1)) if sigma_in and sigma_out else 0.0
     H = ratio(sigma_in * sigma_out, mean)
     return Decomposition(scale * mean, scale * H, symmetry, scale * sigma_in, scale * sigma_out)
+
+
+def _chosen(P: Network, giant_component: bool, weight: str | None) -> Any:
+    """All of the network, or its largest component."""
+    if not isinstance(giant_component, bool | np.bool):
+        raise TypeError(f"giant_component must be True or False, got {giant_component!r:.80}")
+    return links.giant_component(P, weight)[0] if giant_component else links.as_matrix(P, weight)
 
 
 def _in_range(matrix: Any) -> tuple[Any, float]:
