@@ -244,6 +244,14 @@ def test_names_are_text_everywhere(tmp_path):
         assert all(line in shown for name in names for line in name.split("\n"))
 
 
+def test_names_that_xml_cannot_hold_are_drawn_and_written(tmp_path):
+    """A control character ended the page with: not well-formed (invalid token)."""
+    ranking, truth = constructed(("bell\x07", "\x1b[31mred", "--> a & b"))
+    page = write_report(ranking, tmp_path, truth).read_text(encoding="utf-8")
+    assert page.count('<div class="panel"') == 3 + 3 + 3 + 2 + 2
+    assert "--&gt; a &amp; b" in page
+
+
 def test_ranking_csv_keeps_every_digit(tmp_path):
     ranking, _ = constructed(failed=("dense",))
     write_report(ranking, tmp_path)
