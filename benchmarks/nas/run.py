@@ -6,7 +6,7 @@
     python -m benchmarks.nas.run table [--proxies FILE] [--store FILE]
 
 The first two write outside the repository, may be ended at any moment, and go on from there when they are repeated: from the last
-cell, and from the last tick. What `proxies` has made is committed as benchmarks/nas/proxies.csv, which `table` reads.
+cell, and from the last tick. Without files, `table` has the sizes of all cells.
 """
 
 import argparse
@@ -35,9 +35,9 @@ def main() -> None:
     train.add_argument("--cells", type=int, default=50)
     train.add_argument("--jobs", type=int, default=2)
     shown = commands.add_parser("table", help="rank correlations with the table's accuracies")
-    shown.add_argument("--proxies", type=Path, default=FOLDER / "proxies.csv")
+    shown.add_argument("--proxies", type=Path)
     shown.add_argument("--store", type=Path)
-    shown.add_argument("--ticks", type=int, nargs="+", default=[4, 7, 11], help="of 11: after 1, 4 and 8 epochs")
+    shown.add_argument("--ticks", type=int, nargs="+", default=[4, 7, 15], help="of 15: after 1, 4 and 12 epochs")
     given = parser.parse_args()
     for path in (getattr(given, "out", None), given.store if given.command == "train" else None):
         if path is not None and path.resolve().is_relative_to(FOLDER.parents[1]):
@@ -54,8 +54,8 @@ def main() -> None:
 def show(given: argparse.Namespace, everything: pd.DataFrame) -> None:
     """Print the tables."""
     print(f"all {len(everything)} cells\n{table.of_sizes(everything).to_string(index=False)}\n")
-    values = pd.read_csv(given.proxies)
-    print(table.of_proxies(values, everything).to_string(index=False))
+    if given.proxies:
+        print(table.of_proxies(pd.read_csv(given.proxies), everything).to_string(index=False))
     if given.store:
         print(table.of_rules(given.store, everything, given.ticks).round(3).to_string(index=False))
 

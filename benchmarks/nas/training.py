@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-IMAGES, EPOCHS, TICKS_PER_EPOCH = 2000, 8, (4, 1)
+IMAGES, EPOCHS, TICKS_PER_EPOCH = 2000, 12, (4, 1)
 
 
 def train(cells: list[str], store: Path, jobs: int) -> None:

@@ -83,7 +83,7 @@ def test_the_sizes_order_the_cells_alike(published):
 def test_cells_are_trained_with_every_reading(published):
     job = Job(**training.settings())
     assert (job.epochs, job.runs, job.frozen) == (training.EPOCHS, 1, False)
-    assert len(job.places()) == 11
+    assert len(job.places()) == 4 + 11
     assert len(job.readings) > 9
 
 

@@ -11,15 +11,14 @@ from importlib.resources import files
 
 import made_records
 import matplotlib.image
-import numpy as np
 import pandas as pd
 import pytest
+from made_rankings import EIGHT, READING, constructed, observations
 from rich.console import Console
 
 from ncap.ranking.agreement import spearman
 from ncap.ranking.order import COLUMNS, rank_records
 from ncap.records.candidate_facts import KEY, CandidateFacts
-from ncap.records.loading import load
 from ncap.report import write_report
 from ncap.report.advice import caution
 from ncap.report.terminal import ranking_table, truth_summary, truth_table
@@ -27,68 +26,6 @@ from ncap.report.truth import USUAL, truth_of
 from ncap.rules.contract import Prediction, Rule
 
 FIGURES = ("fit", "learning_curves", "beta_eff", "cost")
-EIGHT = ("plain", "normalised", "residual", "dense", "depthwise", "inception", "squeeze", "mlp")
-READING = "explicit/magnitude/unit"
-OUT = "ValueError: out of memory"
-
-
-def observations(names, *, epochs=30, runs=2, seed=0, nan=(), failed=()):
-    """Tables of curves that rise to a ceiling while beta_eff falls; `nan`: candidates whose beta_eff has no value at odd epochs."""
-    rng = np.random.default_rng(seed)
-    seen, read = [], []
-    for candidate in names:
-        ceiling, speed, scale, cost = (
-            rng.uniform(0.6, 0.95),
-            rng.uniform(0.1, 0.4),
-            10 ** rng.uniform(-2, -1),
-            rng.uniform(0.5, 2),
-        )
-        for run in range(runs if candidate not in failed else 0):
-            for epoch in range(1, epochs + 1):
-                rest = math.exp(-speed * epoch)
-                silent = candidate in nan and epoch % 2 == 1
-                beta = math.nan if silent else scale * (0.15 + rest) * math.exp(rng.normal(0, 0.04))
-                accuracy = ceiling - 0.6 * rest + rng.normal(0, 0.008)
-                key = {"settings": "0f3a", "target": "digits", "candidate": candidate, "run": run, "tick": epoch}
-                seen.append(
-                    key | {
-                        "epoch": epoch, "train_accuracy": accuracy + 0.02, "train_loss": 2 * rest, "val_accuracy": accuracy,
-                        "val_loss": 2 * rest + 0.1, "test_accuracy": accuracy - 0.01, "seconds_train": cost + 6 * (epoch == 1),
-                    }
-                )  # fmt: skip
-                read.append(
-                    key | {
-                        "reading": READING, "beta_eff": beta, "beta_eff_error": 0.06 * beta, "cancellation": 1.0,
-                        "reason": "rounding" if silent else "", "seconds": 0.2 * cost + 2 * (epoch == 1),
-                    }
-                )  # fmt: skip
-    key = ["settings", "target", "candidate", "run", "tick"]
-    return {
-        "observations": pd.DataFrame(seen, columns=None if seen else key),
-        "readings": pd.DataFrame(read, columns=None if read else [*key, "reading"]),
-    }
-
-
-def constructed(names=EIGHT[:4], *, observed=5, failed=(), rule="capacitance", **options):
-    """A ranking as `ncap.rank` returns it, of four candidates (eight take twice as long), trained on to the end, and the truth there."""
-    made = observations(names, failed=failed, **options)
-    failures = [
-        {"settings": "0f3a", "target": "digits", "candidate": name, "run": 0, "epoch": 1, "reason": OUT}
-        for name in failed
-    ]
-    if failed:
-        made["failures"] = pd.DataFrame(failures)
-    facts = {"seed": 0, "optimizer": "adam", "hidden": [256, 128], "backend": "tensorflow", "device": "2 CPU cores"}
-    records = replace(load(made, target="digits"), facts=facts, target="digits")
-    ranking = rank_records(records.of(epochs=observed), rule)
-    rows = records.observations
-    last = (
-        rows[rows["epoch"] == rows["epoch"].max()]
-        .groupby("candidate", as_index=False)
-        .agg({"test_accuracy": "mean", "epoch": "max"})
-    )
-    truth = last.rename(columns={"test_accuracy": "true_accuracy", "epoch": "true_epochs"})
-    return replace(ranking, observations=rows, readings=records.readings), truth
 
 
 class Page(HTMLParser):
@@ -242,6 +179,14 @@ def test_names_are_text_everywhere(tmp_path):
     for table in (ranking_table(ranking.table), truth_table(ranking, truth)):
         shown = printed(table)
         assert all(line in shown for name in names for line in name.split("\n"))
+
+
+def test_names_that_xml_cannot_hold_are_drawn_and_written(tmp_path):
+    """A control character ended the page with: not well-formed (invalid token)."""
+    ranking, truth = constructed(("bell\x07", "\x1b[31mred", "--> a & b"))
+    page = write_report(ranking, tmp_path, truth).read_text(encoding="utf-8")
+    assert page.count('<div class="panel"') == 3 + 3 + 3 + 2 + 2
+    assert "--&gt; a &amp; b" in page
 
 
 def test_ranking_csv_keeps_every_digit(tmp_path):

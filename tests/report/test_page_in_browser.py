@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from test_page import constructed
+from made_rankings import constructed
 
 from ncap.report import write_report, write_unfinished
 

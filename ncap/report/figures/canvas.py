@@ -73,11 +73,20 @@ def label(name: object, width: int) -> str:
     >>> label("resnet", 17), label("mobilenet_v2_100_pretrained_a", 17)
     ('resnet', 'mobilene…rained_a')
     """
-    text = " ".join(str(name).split())
+    text = _drawable(" ".join(str(name).split()))
     if len(text) <= width:
         return text
     keep = width - 1
     return f"{text[: keep - keep // 2]}…{text[len(text) - keep // 2 :]}"
+
+
+def _drawable(text: str) -> str:
+    """A text without what no font draws and no SVG holds, such as control characters.
+
+    >>> _drawable("bell\\x07")
+    'bell�'
+    """
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def sheet(width: float, height: float) -> Figure:
@@ -172,11 +181,13 @@ def legend(figure: Figure, entries: Sequence[Entry], title: str | None = None) -
     """One legend for all panels, above them, from pairs of a text and the properties of its line."""
     handles = [Line2D([], [], **{"color": INK, **properties}) for _, properties in entries]
     columns = len(entries) if figure.get_figwidth() > 9 else 2
-    if figure.get_layout_engine() is None:  # of panels that stand alone
-        figure.legend(handles, [text for text, _ in entries], loc="upper left", ncols=2, handlelength=2.4)
+    if figure.get_layout_engine() is None:  # of panels that stand alone, on a screen that may be narrow
+        words = [_drawable(text) for text, _ in entries]
+        columns = 2 if max(map(len, words)) < 30 else 1
+        figure.legend(handles, words, loc="upper left", ncols=columns, handlelength=2.4)
         return
     figure.legend(
-        handles, [text for text, _ in entries], loc="outside upper left", ncols=columns, handlelength=2.4,
+        handles, [_drawable(text) for text, _ in entries], loc="outside upper left", ncols=columns, handlelength=2.4,
         title=title, title_fontproperties={"weight": "bold", "size": 10}, alignment="left",
     )  # fmt: skip
 

@@ -78,7 +78,7 @@ def _scatter(ax: Axes, truth: Truth, colours: dict[str, str], metric: str) -> No
         )  # fmt: skip
     ax.set_xlim(*_limits([rows["true_accuracy"]]))
     if not _accuracies(truth):
-        ax.set(xlabel=f"true {metric}", ylabel=f"{truth.rule}: a score that orders")
+        ax.set(xlabel=f"true {metric}", ylabel=f"{canvas.label(truth.rule, 30)}: a score that orders")
         return
     ax.axline((0.0, 0.0), slope=1.0, color=canvas.FAINT, linewidth=1.0, linestyle="--", zorder=1)
     ax.set_ylim(*_limits([rows["value"], rows["true_accuracy"], *([] if rival is None else [rival])]))

@@ -68,9 +68,8 @@ class Definitions:
         """Keep all definitions that stand in a drawing, and take them out of it."""
         for parent in [*root.iter()]:
             for definitions in parent.findall("defs"):
-                self.known |= {
-                    name: one for one in definitions if (name := one.get("id"))
-                }  # matplotlib's style has none
+                # matplotlib's style, which has no name, is in page.css.
+                self.known |= {name: one for one in definitions if (name := one.get("id"))}
                 parent.remove(definitions)
 
 

@@ -70,9 +70,8 @@ def _neutral(variable: Any) -> np.ndarray:
 
 def _edges_and_nodes(body: "keras.Model") -> tuple[int, int]:
     """Edges, and channels that have one."""
-    sources = {
-        id(tensor): {id(tensor)} for tensor in body.inputs
-    }  # tensor -> the outputs of operations that it is made of
+    # Of every tensor, the outputs of operations that it is made of: its own, or those that were passed through or added up.
+    sources = {id(tensor): {id(tensor)} for tensor in body.inputs}
     touched = {id(tensor): np.zeros(tensor.shape[-1], bool) for tensor in body.inputs}
     edges = 0
     for node in _calls(body):

@@ -28,14 +28,15 @@ if TYPE_CHECKING:
     import keras
 
 
-AT_ONCE = 2**24
+AT_ONCE = 2**24  # numbers in memory: patches of some images, or gradients by a kernel
 
 
 def grad_sign(model: "keras.Model", images: ArrayLike, y: ArrayLike) -> float:
     """sum_k |sum_i sign(dL_i/dtheta_k)|, with L_i the loss of image i alone.
 
     Larger is better, as published. Of logits (n, classes), images (n, h, w, c) and labels (n,). Every image is a batch of its own, as in
-    the published code, and so batch norm takes the statistics over the places of that image alone.
+    the published code, and so batch norm takes the statistics over the places of that image alone. A network of dense layers and ordinary
+    convolutions takes one backward pass for all images, any other one for each.
 
     Raises: ValueError for images or labels that the model cannot take.
 
@@ -70,11 +71,8 @@ def _together(model: "keras.Model", layers: list[Any], x: np.ndarray, labels: np
     from keras import ops
 
     seen: list[Any] = []
-    loss, at, activations = (
-        mean_loss(model, x, labels),
-        values_of(kernels(model)),
-        {id(one): one.activation for one in layers},
-    )
+    loss, at = mean_loss(model, x, labels), values_of(kernels(model))
+    activations = {id(one): one.activation for one in layers}
 
     def recorded(layer: Any, call: Call) -> Call:
         def recording(inputs: Any, *args: Any, **kwargs: Any) -> Any:
@@ -101,7 +99,7 @@ def _together(model: "keras.Model", layers: list[Any], x: np.ndarray, labels: np
 
 
 def _votes(seen: list[tuple[Any, Any, Any]], errors: list[Any]) -> list[np.ndarray]:
-    """As many images at a time as AT_ONCE numbers of patches and of gradients hold."""
+    """Of every kernel, the sum over the images of the sign of their gradients, some images at a time."""
     from keras import ops
 
     of_layer: dict[int, list[tuple[Any, Any, Any]]] = {}

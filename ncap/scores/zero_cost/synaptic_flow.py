@@ -24,12 +24,8 @@ from ncap.scores.zero_cost.network import (
 if TYPE_CHECKING:
     import keras
 
-OF_THE_SAMPLE = (
-    "LayerNormalization",
-    "GroupNormalization",
-    "RMSNormalization",
-    "UnitNormalization",
-)  # RMS from Keras 3.9 on
+# The classes of norms that are not taken over the batch, by name: Keras has RMSNormalization from 3.9 on.
+OF_THE_SAMPLE = {"LayerNormalization", "GroupNormalization", "RMSNormalization", "UnitNormalization"}
 
 
 def synflow(model: "keras.Model", images: ArrayLike, y: ArrayLike) -> float:
