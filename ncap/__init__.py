@@ -35,6 +35,8 @@ if TYPE_CHECKING:  # the same as _HOME below, for type checkers and editors
     from ncap.scores.scoring import score as score
     from ncap.selection import Selection as Selection
     from ncap.selection import select as select
+    from ncap.studies import list_studies as list_studies
+    from ncap.studies.findings import study as study
     from ncap.targets.catalog import list_targets as list_targets
 
 __version__ = version("ncap")
@@ -59,6 +61,7 @@ _HOME = {
     "CapacitancePredictor": "ncap.rules.regression",
     # how good a ranking is, or a rule, and on what to try one
     "compare": "ncap.ranking.comparison",
+    "study": "ncap.studies.findings",
     "load_benchmark": "ncap.records.benchmark",
     "spearman": "ncap.ranking.agreement",
     "kendall": "ncap.ranking.agreement",
@@ -70,6 +73,7 @@ _HOME = {
     "list_readings": "ncap.measure.readings",
     "list_rules": "ncap.rules",
     "list_scores": "ncap.scores.scoring",
+    "list_studies": "ncap.studies",
 }
 
 __all__ = ["__version__", *_HOME]

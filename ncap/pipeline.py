@@ -367,6 +367,7 @@ def _facts(store: Store, parameters: Mapping[str, Any], target: "Target") -> dic
     labels = target.labels("val")
     facts: dict[str, Any] = {
         "classes": int(target.classes),
+        "training_images": int(target.lengths["train"]),
         "validation_images": len(labels),
         "most_frequent_class": float(np.bincount(labels).max() / len(labels)),
         **Balance.of_labels(target.labels("train")).facts,

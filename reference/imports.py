@@ -26,7 +26,7 @@ COLOURS = dict(zip((*BANDS, "runs"), ("#0072b2", "#cc79a7", "#d55e00", "#56a0d3"
 # Small, and imported by several others: arrows to them would hide the rest.
 SHARED = (
     *("arguments", "balance", "files", "folders", "framework", "hdf5", "heads", "interrupt"),
-    *("metrics", "published", "reasons", "registry", "terminal"),
+    *("metrics", "presets", "published", "reasons", "registry", "terminal"),
 )
 WIDTHS = dict(zip(BANDS, (1.6, 1.6, 3.6, 1.6, 1.9), strict=True))
 

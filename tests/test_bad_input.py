@@ -1170,6 +1170,67 @@ TABLES |= {
 }  # fmt: skip
 
 
+# studies
+
+OF_RANK_ALONE = {"rule", "scores", "max_parameters", "max_multiply_adds", "max_milliseconds", "licences"}
+TABLES |= {
+    "study": Table(
+        ncap.study,
+        RANK | {"name": "observations"},
+        [
+            *(row for row in once("rank") if row[0] not in OF_RANK_ALONE),
+            ("name", None, TypeError, "study must be a name, got None; known: size, t0"),
+            ("records", "runs.db", ValueError, "records: pass records to read, or candidates and a target to train, got both"),
+            ("candidates", None, ValueError, "candidates and a target to train, got neither"),
+            ("target", None, ValueError, "target: candidates are trained on one; pass a name, a path or a Target, got None"),
+            ("settings", "abc", ValueError, "settings='abc': the hash of a job to read; leave it out where candidates are trained"),
+            ("rules", "baker", ValueError, "rules: 'baker' learns from other records, which a study does not fit it to"),
+            ("rules", [], TypeError, "rules must be a name, a rule, or a list of them, got []"),
+            ("ticks", [5, 0], ValueError, "ticks must be a whole number of at least 1, got 0"),
+            ("ticks", (), ValueError, "ticks must be a whole number of at least 1, or several, got ()"),
+            ("images", 0.5, ValueError, "images: the study 'observations' does not read it, got 0.5", "It reads rules, ticks"),
+            ("draw", "first", ValueError, "draw: the study 'observations' does not read it, got 'first'"),
+            ("reading", "gradient", ValueError, "reading must be one of those taken, explicit/magnitude/unit, got 'gradient'"),
+            ("truth", "tested", ValueError, "truth must be one of test, validation, got 'tested'; did you mean 'test'?"),
+            ("preset", "papers", ValueError, "preset must be one of paper, got 'papers'"),
+            ("budget", 60, ValueError, "budget=60: a study needs the same ticks of all; pass epochs instead"),
+        ],
+    ),
+    "study of size": Table(
+        ncap.study,
+        RANK | {"name": "size"},
+        [
+            ("images", 61, ValueError, "images: there are 60 training images, got 61; pass fewer, or shares below 1"),
+            ("images", 5, ValueError, "images: the first 5 training images of 'digits' have none of class", "draw='stratified'"),
+            ("images", [0.5, 0], ValueError, "images must be a share between 0 and 1, such as 0.2, or a whole number of images", "got 0"),
+            ("images", "many", ValueError, "images must be", "got 'many'"),
+            ("images", [], ValueError, "images must be a number of training images, or a share below 1, or several, got []"),
+            ("draw", "last", ValueError, "draw must be one of first, stratified, got 'last'"),
+        ],
+    ),
+    "study, of what it is given": Table(
+        ncap.study,
+        RANK | {"name": "observations"},
+        [
+            ("name", "sise", ValueError, "unknown study 'sise'; did you mean 'size'?"),
+            *once("rank, of what it is given"),
+        ],
+        own_words=False,
+    ),
+    "study of records": Table(
+        ncap.study,
+        {"name": "observations", "records": Made(lambda folder: trained())},
+        [
+            ("settings", "abc", ValueError, "holds no job with settings 'abc'"),
+            ("target", "cifar10", ValueError, "holds no job with target 'cifar10'"),
+            ("target", 3, TypeError, "target: of records, the name of one that they hold, got 3"),
+            ("reading", "gradient", ValueError, "reading: the records hold no 'gradient'"),
+            ("epochs", 3, ValueError, "epochs: nothing is trained where records are read; leave it out"),
+        ],
+    ),
+}  # fmt: skip
+
+
 # rankings and their report
 
 KEY = [
@@ -1295,6 +1356,7 @@ def test_a_wrong_argument_is_refused_by_name(table, row, tmp_path):
 EXEMPT = {
     "rank": {"progress"},  # any value has a truth
     "select": {"progress"},
+    "study": {"progress"},
     "Selection": {"winner", "ranking", "rounds", "model"},  # what ncap.select returns
     "Ranking": {
         "table",

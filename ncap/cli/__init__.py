@@ -14,6 +14,7 @@ COMMANDS = {
     "select": "ncap.cli.select:select",
     "report": "ncap.cli.report:report",
     "compare": "ncap.cli.compare:compare",
+    "study": "ncap.cli.study:study",
     "score": "ncap.cli.score:score",
     "jobs": "ncap.cli.jobs:jobs",
     "export": "ncap.cli.export:export",

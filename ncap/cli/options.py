@@ -64,6 +64,33 @@ def engines() -> Decorator:
     return _all([click.option(option, **given) for option, given in options.items()])
 
 
+def preset(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --preset, whose settings take the place of the defaults of the options beside it."""
+    from ncap.presets import PRESETS
+
+    return click.option(
+        "--preset",
+        type=click.Choice(list(PRESETS)),
+        is_eager=True,  # before the options whose defaults it changes
+        expose_value=False,
+        callback=_set_defaults,
+        help="Candidates and settings of a published study; whatever else is given takes precedence.",
+    )(function)
+
+
+def _set_defaults(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
+    if name is None:
+        return
+    from ncap.presets import preset as named
+
+    chosen = named(name)
+    values = {
+        setting: ",".join(map(str, value)) if isinstance(value, tuple) else value
+        for setting, value in chosen.settings.items()
+    }
+    ctx.default_map = {**(ctx.default_map or {}), "candidates": chosen.candidates, **values}
+
+
 def store(help: str, of_job: bool = False) -> Decorator:
     """The option --store, and with `of_job` those that choose a job in it."""
     options = [click.option("--store", type=PATH, default=Path("runs.db"), help=help)]

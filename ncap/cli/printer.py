@@ -33,7 +33,7 @@ def print_table(rows: "pd.DataFrame", format: str, show: Callable[["pd.DataFrame
     else:
         from ncap.terminal import open_console
 
-        open_console().print((show or _plain)(rows))
+        open_console().print((show or plain)(rows))
 
 
 def say(text: object, err: bool = False, nl: bool = True) -> None:
@@ -43,7 +43,7 @@ def say(text: object, err: bool = False, nl: bool = True) -> None:
     click.echo(printable(str(text)), err=err, nl=nl)
 
 
-def _plain(rows: "pd.DataFrame") -> Any:
+def plain(rows: "pd.DataFrame") -> Any:
     """Every cell as text without markup, numbers aligned to the right."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table

@@ -10,6 +10,7 @@ from ncap.cli.printer import format_option, print_table, say
 
 
 @click.command()
+@options.preset
 @options.candidates
 @options.limits()
 @options.target

@@ -75,7 +75,7 @@ def compare(
     """
     import pandas as pd
 
-    chosen = _rules(rules)
+    chosen = checked_rules(rules)
     known = _accuracies("truth", checked_table(TRUTH, truth), "accuracy")
     budgets, history = _budgets(seconds), History(records, learn_from)
     rows = []
@@ -117,7 +117,7 @@ def rules_beside_truth(
     check_common(records.candidates, known["candidate"].tolist())
     seen = by_candidate(records, read, checked_horizon(horizon))
     made = {}
-    for rule in _rules(rules):
+    for rule in checked_rules(rules):
         made[rule.name] = dict(zip((one.candidate for one in seen), rule_predictions(seen, rule), strict=True))
     return beside(made, known)
 
@@ -200,7 +200,8 @@ def _accuracies(name: str, table: "pd.DataFrame", column: str) -> "pd.DataFrame"
     return table.assign(**{column: numbers})
 
 
-def _rules(rules: Any) -> list[Rule]:
+def checked_rules(rules: Any) -> list[Rule]:
+    """The rules that are named, or given, one or several. Raises TypeError or ValueError, which names `rules`."""
     given = [rules] if isinstance(rules, str | Rule) else rules
     if not isinstance(given, Sequence) or not given:
         raise TypeError(f"rules must be a name, a rule, or a list of them, got {rules!r:.80}")

@@ -76,7 +76,7 @@ def write_report(
     folder = make_folder("out", out)
     page = folder / "report.html"
     try:
-        write_new(folder / "ranking.csv", _csv(ranking.table[[*COLUMNS, *score_columns(ranking.table)]]))
+        write_new(folder / "ranking.csv", csv_bytes(ranking.table[[*COLUMNS, *score_columns(ranking.table)]]))
         pictures = _draw(content)
         for name in (drawing.name for drawing in FIGURES.members().values()):
             if name in pictures:
@@ -139,7 +139,7 @@ def _content(
     return Content(series, canvas.colours([one.candidate for one in series]), known, metric_of(ranking.facts))
 
 
-def _csv(table: pd.DataFrame) -> bytes:
+def csv_bytes(table: pd.DataFrame) -> bytes:
     """The table as CSV. A text that a spreadsheet would take for a formula has an apostrophe before it, and is shown as text."""
     texts = table.select_dtypes(exclude="number")
     harmless = texts.map(lambda text: f"'{text}" if str(text).startswith(_FORMULA) else text)

@@ -27,6 +27,10 @@ class Capacitance(Rule):
     needs: ClassVar[tuple[str, ...]] = ("val_accuracy", "beta_eff")
     source: ClassVar[str] = "Jiang et al. 2024, Nature Communications 15, 5718"
 
+    def __init__(self, t0: str | int = "bic") -> None:
+        """t0: the first row of the fit, as `ncap.CapacitancePredictor` takes it."""
+        self.t0 = t0
+
     def predict(self, curve: Curve, scores: Mapping[str, float]) -> Prediction:
         """The prediction for one candidate; the scores are not read."""
         from ncap.rules.regression import FAR, CapacitancePredictor
@@ -35,7 +39,7 @@ class Capacitance(Rule):
         readable = seen.having("beta_eff")
         if not len(readable):
             return Prediction.fallback(seen, NO_BETA)
-        predictor = CapacitancePredictor().fit(readable.beta_eff[:, None], readable.val_accuracy)
+        predictor = CapacitancePredictor(self.t0).fit(readable.beta_eff[:, None], readable.val_accuracy)
         if predictor.status_ == "fallback":
             return Prediction.fallback(seen, predictor.note_, points(readable))
         remark = ""

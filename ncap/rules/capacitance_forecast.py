@@ -31,6 +31,10 @@ class CapacitanceForecast(Rule):
     needs: ClassVar[tuple[str, ...]] = ("epoch", "val_accuracy", "beta_eff", "horizon")
     source: ClassVar[str] = "this project, after Jiang et al. 2024 (MATHEMATICS.md, sections 6 and 7)"
 
+    def __init__(self, t0: str | int = "bic") -> None:
+        """t0: the first row of the fit, as `ncap.CapacitancePredictor` takes it."""
+        self.t0 = t0
+
     def predict(self, curve: Curve, scores: Mapping[str, float]) -> Prediction:
         """The prediction for one candidate; the scores are not read."""
         from ncap.rules.regression import FAR, CapacitancePredictor, distance_of_zero, is_flat
@@ -47,7 +51,7 @@ class CapacitanceForecast(Rule):
             return Prediction.fallback(
                 seen, f"last-seen accuracy: no finite beta_eff at epoch {curve.horizon:g}", points(readable)
             )
-        predictor = CapacitancePredictor().fit(beta[:, None], accuracy)
+        predictor = CapacitancePredictor(self.t0).fit(beta[:, None], accuracy)
         if predictor.status_ == "fallback":
             return Prediction.fallback(seen, predictor.note_, points(readable))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a forecast may lie at 1e300

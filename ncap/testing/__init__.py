@@ -1,6 +1,7 @@
 """Conformance kits: the laws of each contract as checks that raise AssertionError, for members of ncap and for your own.
 
-There is one file per contract: methods, engines, targets, candidates, rules, scores. `ncap verify` and the test suite run the same code.
+There is one file per contract: methods, engines, targets, candidates, rules, scores, studies. `ncap verify` and the test suite run the
+same code.
 
 >>> from ncap.rules.last_seen import LastSeen
 >>> from ncap import testing
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # for type checkers and editors; loaded on first use
     from ncap.testing.methods import check_method as check_method
     from ncap.testing.rules import check_rule as check_rule
     from ncap.testing.scores import check_score as check_score
+    from ncap.testing.studies import check_study as check_study
     from ncap.testing.targets import check_target as check_target
 
 _HOME = {
@@ -24,6 +26,7 @@ _HOME = {
     "check_method": "methods",
     "check_rule": "rules",
     "check_score": "scores",
+    "check_study": "studies",
     "check_target": "targets",
 }
 __all__ = list(_HOME)

@@ -1,6 +1,6 @@
 """What a tick of training and a reading of beta_eff cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,9 +20,9 @@ def draw(content: Content) -> Figure | None:
         return None
     figure = canvas.sheet(10.5, 0.34 * len(times) + 1.7)
     bars, ratios = figure.subplots(1, 2, sharey=True, width_ratios=(1.25, 1))
-    _bars(bars, times, content.colours)
+    draw_seconds(bars, times, content.colours)
     bars.set_xlabel(f"seconds per {unit([s.rows for s in content.series])} (median)")
-    _ratios(ratios, times, content.colours)
+    draw_ratios(ratios, times, content.colours)
     return figure
 
 
@@ -45,7 +45,8 @@ def unit(tables: Sequence[pd.DataFrame]) -> str:
     return "epoch" if all((rows["tick"] == rows["epoch"]).all() for rows in tables) else "tick"
 
 
-def _bars(ax: Axes, times: dict[str, tuple[float, float]], colours: dict[str, str]) -> None:
+def draw_seconds(ax: Axes, times: dict[str, tuple[float, float]], colours: dict[str, str]) -> None:
+    """A full bar per candidate for its training, and a hatched one for its reading; times: candidate -> seconds of both."""
     for place, (candidate, (train, beta)) in enumerate(times.items()):
         ax.barh(place - 0.19, train, 0.36, color=colours[candidate])
         ax.barh(place + 0.19, beta, 0.36, color="white", edgecolor=colours[candidate], hatch="////", linewidth=0.9)
@@ -59,10 +60,19 @@ def _bars(ax: Axes, times: dict[str, tuple[float, float]], colours: dict[str, st
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
 
 
-def _ratios(ax: Axes, times: dict[str, tuple[float, float]], colours: dict[str, str]) -> None:
-    ratios = {candidate: beta / train for candidate, (train, beta) in times.items()}
-    logarithmic = min(ratios.values()) > 0
+def draw_ratios(
+    ax: Axes,
+    times: dict[str, tuple[float, float]],
+    colours: dict[str, str],
+    each: Mapping[str, Sequence[float]] | None = None,
+) -> None:
+    """The ratio of reading to training per candidate, and the paper's; each: ratios that one is the mean of, drawn small."""
+    ratios, each = {candidate: beta / train for candidate, (train, beta) in times.items()}, each or {}
+    every = [*ratios.values(), *(ratio for several in each.values() for ratio in several), PAPER_RATIO]
+    logarithmic = min(every) > 0
     for place, (candidate, ratio) in enumerate(ratios.items()):
+        small = each.get(candidate, ())
+        ax.plot(small, [place] * len(small), "o", color=colours[candidate], markersize=3, alpha=0.5)
         ax.plot(ratio, place, "o", color=colours[candidate], markersize=7)
         ax.annotate(f"{ratio:.2g}", (ratio, place), xytext=(7, 0), textcoords="offset points", va="center", fontsize=8)
     ax.axvline(PAPER_RATIO, color=canvas.INK, linewidth=1.0, linestyle="--")
@@ -72,7 +82,7 @@ def _ratios(ax: Axes, times: dict[str, tuple[float, float]], colours: dict[str, 
     )  # fmt: skip
     if logarithmic:
         ax.set_xscale("log")
-        low, high = min([*ratios.values(), PAPER_RATIO]) / 1.8, max([*ratios.values(), PAPER_RATIO]) * 2.2
+        low, high = min(every) / 1.8, max(every) * 2.2
         ax.set_xlim(low, high)
         canvas.logarithmic(ax.xaxis, low, high)
     ax.tick_params(axis="y", length=0, labelleft=False)
