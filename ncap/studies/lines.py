@@ -13,7 +13,7 @@ from ncap.report.figures import canvas
 
 MOST_PANELS = 12
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # a figure never tells by colour alone
-_DASHES = ("-", "--", ":", "-.")
+_DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (8, 2)), (0, (1, 3)), (0, (5, 1, 1, 1, 1, 1)), (0, (3, 5, 1, 5)))
 
 
 def draw_lines(table: pd.DataFrame, x: str, label: str, kind: str | None = None, mark: float | None = None) -> Figure:
@@ -26,7 +26,7 @@ def draw_lines(table: pd.DataFrame, x: str, label: str, kind: str | None = None,
     """
     shown = averaged(table.assign(kind=table[kind] if kind else ""), ["rule", "kind", x])
     targets, styles = list(dict.fromkeys(shown["target"])), rule_style(shown)
-    dashes = dict(zip(dict.fromkeys(shown["kind"]), _DASHES, strict=False))
+    dashes = {kind: _DASHES[place % len(_DASHES)] for place, kind in enumerate(dict.fromkeys(shown["kind"]))}
     figure, axes = canvas.panels(len(targets), height=2.1)
     for ax, target in zip(axes, targets, strict=True):
         _panel(ax, shown[shown["target"] == target], x, styles, dashes)
@@ -54,11 +54,8 @@ def averaged(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     count = table["target"].nunique()
     if count <= MOST_PANELS:
         return table
-    means = (
-        table.groupby(list(keys), sort=False, as_index=False)[["rho", "rho_low", "rho_high"]].mean()
-        if "rho_low" in table
-        else (table.groupby(list(keys), sort=False, as_index=False)["rho"].mean())
-    )
+    measures = [name for name in ("rho", "rho_low", "rho_high") if name in table]
+    means = table.groupby(list(keys), sort=False, as_index=False)[measures].mean()
     return means.assign(target=f"mean over {count} targets")
 
 
@@ -71,11 +68,11 @@ def rule_style(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     }
 
 
-def _panel(ax: Axes, rows: pd.DataFrame, x: str, styles: dict[str, dict[str, Any]], dashes: dict[str, str]) -> None:
+def _panel(ax: Axes, rows: pd.DataFrame, x: str, styles: dict[str, dict[str, Any]], dashes: dict[str, Any]) -> None:
     for (rule, kind), own in rows.groupby(["rule", "kind"], sort=False):
         line, first = own.sort_values(x), rule == next(iter(styles)) and kind == next(iter(dashes))
         ax.plot(
-            line[x], line["rho"], **styles[rule], linestyle=dashes.get(kind, "-"), linewidth=1.6, markersize=4,
+            line[x], line["rho"], **styles[rule], linestyle=dashes[kind], linewidth=1.6, markersize=4,
             zorder=4 if first else 3,
         )  # fmt: skip
         if first:

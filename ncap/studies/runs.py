@@ -74,13 +74,15 @@ class Runs(Study):
         for ax, target in zip(axes, targets, strict=True):
             _panel(ax, shown[shown["target"] == target], rule_style(shown))
             canvas.heading(ax, np.nan, target)
+        low = float(shown["rho"].min())
+        axes[0].set_ylim((low if np.isfinite(low) else 0.0) - 0.05, 1.05)
         figure.supylabel("Spearman's rho")
         points = {"marker": "o", "linestyle": ""}
         canvas.legend(
             figure,
             [
                 ("a single run", points | {"markersize": 4, "alpha": 0.55}),
-                ("mean over the runs", points | {"markersize": 9}),
+                ("mean over the runs", points | {"markersize": 9, "markerfacecolor": "none"}),
             ],
         )
         return figure

@@ -61,12 +61,10 @@ class FirstTick(Study):
         from ncap.studies.lines import draw_lines
 
         several = table["ticks"].nunique() > 1
-        kinds = table["reads"] + (", " + table["ticks"].astype(str) + " ticks" if several else "")
-        return draw_lines(table.assign(kind=kinds), "start", f"first of {_lengths(table)} observations", "kind")
-
-
-def _lengths(table: "pd.DataFrame") -> str:
-    return " or ".join(map(str, sorted(set(table["ticks"]))))
+        words = table["reads"].map({"window": "the window", "all": "all up to its end"})
+        kinds = words + (", " + table["ticks"].astype(str) + " ticks" if several else "")
+        lengths = " or ".join(map(str, sorted(set(table["ticks"]))))
+        return draw_lines(table.assign(kind=kinds), "start", f"t0: first observation of a window of {lengths}", "kind")
 
 
 def _rows(case: Case, rule: "Rule", length: int, horizon: float | None) -> list[dict[str, Any]]:
