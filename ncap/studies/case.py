@@ -96,7 +96,7 @@ def ends(records: Records, truth: str = "test") -> "pd.DataFrame":
     final = seen[(seen["epoch"] % 1 == 0) & (seen["epoch"] > last - LAST_EPOCHS)].dropna(subset=column)
     merged = final.merge(records.failures[run].drop_duplicates(), on=run, how="left", indicator="lost")
     kept = merged[merged["lost"] == "left_only"]
-    return kept.groupby(run, as_index=False)[column].mean().rename(columns={column: "accuracy"})
+    return kept.groupby(run)[column].mean().rename("accuracy").reset_index()
 
 
 def cases_of(

@@ -93,7 +93,7 @@ class Cost(Study):
         draw_seconds(left, times, colours)
         left.set_xlabel("seconds per epoch (median)")
         each = (
-            {name: own["ratio"].tolist() for name, own in once.groupby("candidate")}
+            {str(name): own["ratio"].tolist() for name, own in once.groupby("candidate")}
             if once["target"].nunique() > 1
             else {}
         )

@@ -69,7 +69,8 @@ def rule_style(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, x: str, styles: dict[str, dict[str, Any]], dashes: dict[str, Any]) -> None:
-    for (rule, kind), own in rows.groupby(["rule", "kind"], sort=False):
+    for rule, kind in dict.fromkeys(rows[["rule", "kind"]].itertuples(index=False, name=None)):
+        own = rows[(rows["rule"] == rule) & (rows["kind"] == kind)]
         line, first = own.sort_values(x), rule == next(iter(styles)) and kind == next(iter(dashes))
         ax.plot(
             line[x], line["rho"], **styles[rule], linestyle=dashes[kind], linewidth=1.6, markersize=4,

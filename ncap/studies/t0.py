@@ -1,8 +1,9 @@
 """At which tick the observations that a rule reads should begin."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ncap.records.schema import OBSERVATIONS, Column, Table
 from ncap.records.tables import Records
@@ -91,7 +92,11 @@ def from_the_first(rule: "Rule") -> "Rule":
     >>> from_the_first(Capacitance()).t0, from_the_first(LastSeen()).name
     (0, 'last_seen')
     """
-    return type(rule)(t0=0) if getattr(rule, "t0", None) == "bic" else rule
+    if getattr(rule, "t0", None) != "bic":
+        return rule
+    whole: Any = copy(rule)
+    whole.t0 = 0
+    return cast("Rule", whole)
 
 
 def window(records: Records, first: int, last: int) -> Records:
