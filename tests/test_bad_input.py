@@ -1193,7 +1193,6 @@ TABLES |= {
             ("reading", "gradient", ValueError, "reading must be one of those taken, explicit/magnitude/unit, got 'gradient'"),
             ("truth", "tested", ValueError, "truth must be one of test, validation, got 'tested'; did you mean 'test'?"),
             ("preset", "papers", ValueError, "preset must be one of paper, got 'papers'"),
-            ("budget", 60, ValueError, "budget=60: a study needs the same ticks of all; pass epochs instead"),
         ],
     ),
     "study of size": Table(
