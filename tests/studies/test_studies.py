@@ -16,6 +16,7 @@ from ncap.records.store import Store
 from ncap.studies import STUDIES
 from ncap.studies.case import Case, cases_of
 from ncap.studies.contract import Asked
+from ncap.studies.cost import Cost
 from ncap.studies.findings import findings
 from ncap.testing.studies import case
 
@@ -23,6 +24,71 @@ from ncap.testing.studies import case
 @pytest.mark.parametrize("name", STUDIES.names())
 def test_a_study_keeps_the_laws(name):
     testing.check_study(STUDIES.get(name)())
+
+
+class ReadsTheEnd(Cost):
+    """Takes what no study may: the test accuracies in the records."""
+
+    def rows(self, cases, asked):
+        made = super().rows(cases, asked)
+        return [
+            row | {"share": case.records.observations["test_accuracy"].sum()} for case in cases for row in made[:1]
+        ][:1]
+
+
+class Forgets(Cost):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def rows(self, cases, asked):
+        self.asked += 1
+        return [row | {"ratio": float(self.asked)} for row in super().rows(cases, asked)]
+
+
+class Repeats(Cost):
+    def rows(self, cases, asked):
+        return super().rows(cases, asked) * 2
+
+
+class Omits(Cost):
+    def rows(self, cases, asked):
+        return [{name: row[name] for name in row if name != "share"} for row in super().rows(cases, asked)]
+
+
+class Remembers(Cost):
+    """Draws what it found last, and not what it is given."""
+
+    def rows(self, cases, asked):
+        self.drawn = 0
+        return super().rows(cases, asked)
+
+    def draw(self, table):
+        self.drawn += 1
+        return super().draw(table.head(self.drawn))
+
+
+class Insists(Cost):
+    def rows(self, cases, asked):
+        if len(cases) < 2:
+            raise ValueError("two targets")
+        return super().rows(cases, asked)
+
+
+BROKEN = {
+    ReadsTheEnd: "it reads test accuracies of the records",
+    Forgets: "the same cases give another table",
+    Repeats: "a key of its table occurs twice",
+    Omits: "a row has the columns",
+    Remembers: "its figure is not that of the table alone",
+    Insists: "no case: ValueError: two targets",
+}
+
+
+@pytest.mark.parametrize("study", BROKEN)
+def test_the_kit_finds_a_study_that_breaks_a_law(study):
+    with pytest.raises(AssertionError, match=BROKEN[study]):
+        testing.check_study(study())
 
 
 def rules(*names):
