@@ -1,5 +1,6 @@
 """A case: the records of one job, beside how its candidates ended."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -49,9 +50,10 @@ class Case:
         """The case of a job's records, which keep their first reading unless another is named.
 
         truth: "test" or "validation", the accuracy that `ends` reads. Raises ValueError for another word, and for a reading that the
-        records do not hold.
+        records do not hold. Warns where the runs have not all been trained equally long.
         """
         ended = ends(records, one_of("truth", truth, TRUTHS))
+        _warn_of_lengths(records, ended)
         read = replace(records, first_reading=checked_reading(records, reading))
         known = records.facts.get(IMAGES, 0) if images is None else images
         return cls(records.target if target is None else target, read, ended, int(known))
@@ -97,6 +99,18 @@ def ends(records: Records, truth: str = "test") -> "pd.DataFrame":
     merged = final.merge(records.failures[run].drop_duplicates(), on=run, how="left", indicator="lost")
     kept = merged[merged["lost"] == "left_only"]
     return kept.groupby(run)[column].mean().rename("accuracy").reset_index()
+
+
+def _warn_of_lengths(records: Records, ended: "pd.DataFrame") -> None:
+    """Warn where runs that count have ended after different numbers of epochs."""
+    kept = records.observations.merge(ended[["candidate", "run"]], on=["candidate", "run"])
+    last = kept.groupby(["candidate", "run"])["epoch"].max().reset_index("run", drop=True)
+    if last.nunique() > 1:
+        warnings.warn(
+            f"the runs on {records.target!r:.80} have ended after different numbers of epochs, {last.idxmin()} after {last.min():g} and "
+            f"{last.idxmax()} after {last.max():g}: how they ended does not compare; train all to the same epoch",
+            stacklevel=3,
+        )
 
 
 def cases_of(

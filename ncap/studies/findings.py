@@ -209,29 +209,27 @@ def _rules(asks: Study, given: Any) -> "tuple[Rule, ...]":
 
 
 def _ticks(given: Any) -> tuple[int, ...]:
-    several = (
-        () if given is None else [given] if isinstance(given, str) or not hasattr(given, "__iter__") else list(given)
+    return tuple(
+        whole_number("ticks", count, least=1) for count in _several("ticks", given, "a whole number of at least 1")
     )
-    if given is not None and not several:
-        raise ValueError(f"ticks must be a whole number of at least 1, or several, got {given!r}")
-    return tuple(whole_number("ticks", count, least=1) for count in several)
 
 
 def _images(given: Any) -> tuple[float | int, ...]:
-    several = (
-        () if given is None else [given] if isinstance(given, str) or not hasattr(given, "__iter__") else list(given)
-    )
-    if given is not None and not several:
-        raise ValueError(f"images must be a number of training images, or a share below 1, or several, got {given!r}")
-    checked = [_size(each) for each in several]
-    return tuple(checked)
+    what = "a number of training images, or a share below 1"
+    sizes = [part_size("images", each) for each in _several("images", given, what)]
+    if None in sizes:
+        raise ValueError(f"images must be {what}, or several, got {given!r}")
+    return tuple(size for size in sizes if size is not None)
 
 
-def _size(given: Any) -> float | int:
-    size = None if given is None else part_size("images", given)
-    if size is None:
-        raise ValueError(f"images must be a number of training images, or a share below 1, or several, got {given!r}")
-    return size
+def _several(name: str, given: Any, what: str) -> list[Any]:
+    """A list of what is given, one or several; empty for None. Raises ValueError for an empty list."""
+    if given is None:
+        return []
+    several = list(given) if hasattr(given, "__iter__") and not isinstance(given, str) else [given]
+    if not several:
+        raise ValueError(f"{name} must be {what}, or several, got {given!r}")
+    return several
 
 
 def _horizon(given: Any) -> float | None:

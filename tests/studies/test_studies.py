@@ -12,6 +12,7 @@ from made_records import tables
 import ncap
 from ncap import testing
 from ncap.records.benchmark import load_benchmark
+from ncap.records.loading import load
 from ncap.records.store import Store
 from ncap.studies import STUDIES
 from ncap.studies.case import Case, cases_of
@@ -118,8 +119,6 @@ SWAPPED = {
 
 def ended(accuracies, **curves):
     """A case whose candidates end as told, whatever they showed."""
-    from ncap.records.loading import load
-
     end = pd.DataFrame([{"candidate": name, "run": 0, "accuracy": value} for name, value in accuracies.items()])
     return Case("digits", load(tables(**curves)), end, 10)
 
@@ -183,11 +182,17 @@ def test_cost_counts_whole_epochs_without_the_first():
 
 def test_an_end_is_the_mean_of_three_epochs_and_a_failed_run_has_none():
     seen = {"a_0": [(1.0, x) for x in (0.1, 0.2, 0.3, 0.4)], "a_1": [(1.0, 0.9)] * 4}
-    from ncap.records.loading import load
-
     records = load(tables(failed=[("a", 1, 5, "lost")], **seen))
     assert Case.of(records).truth.to_dict() == pytest.approx({"a": 0.7})  # test = 1 - validation in these tables
     assert Case.of(records, "validation").truth.to_dict() == pytest.approx({"a": 0.3})
+
+
+def test_runs_of_different_lengths_are_warned_of():
+    records = load(tables(a=[(1.0, 0.5)] * 4, b=[(1.0, 0.5)] * 2))
+    with pytest.warns(
+        UserWarning, match="different numbers of epochs, b after 2 and a after 4: how they ended does not compare"
+    ):
+        Case.of(records)
 
 
 OPTIONS = {"hidden": (8, 6), "frozen": False, "progress": False, "runs": 2, "epochs": 4}
