@@ -12,17 +12,20 @@ from matplotlib.ticker import MaxNLocator
 from ncap.report.figures import canvas
 
 MOST_PANELS = 12
+_MARK: dict[str, Any] = {"color": canvas.FAINT, "linewidth": 1.6}
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # a figure never tells by colour alone
 _DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (8, 2)), (0, (1, 3)), (0, (5, 1, 1, 1, 1, 1)), (0, (3, 5, 1, 5)))
 
 
-def draw_lines(table: pd.DataFrame, x: str, label: str, kind: str | None = None, mark: float | None = None) -> Figure:
+def draw_lines(
+    table: pd.DataFrame, x: str, label: str, kind: str | None = None, mark: tuple[float, str] | None = None
+) -> Figure:
     """rho over a column of the table.
 
     Args:
         x: the column; label: what it is, for the axis.
         kind: a column whose values are drawn in lines of different dashes.
-        mark: where the paper's finding is marked by a vertical line; None for no line.
+        mark: where a grey line marks what the paper found, and what that is; None for no line.
     """
     shown = averaged(table.assign(kind=table[kind] if kind else ""), ["rule", "kind", x])
     targets, styles = list(dict.fromkeys(shown["target"])), rule_style(shown)
@@ -31,7 +34,7 @@ def draw_lines(table: pd.DataFrame, x: str, label: str, kind: str | None = None,
     for ax, target in zip(axes, targets, strict=True):
         _panel(ax, shown[shown["target"] == target], x, styles, dashes)
         if mark is not None:
-            ax.axvline(mark, color=canvas.INK, linewidth=1.0, linestyle="--", zorder=1)
+            ax.axvline(mark[0], **_MARK, zorder=1)
         canvas.heading(ax, np.nan, target)
     axes[0].set_ylim(*_limits(shown))
     _axis(axes, shown[x])
@@ -40,7 +43,7 @@ def draw_lines(table: pd.DataFrame, x: str, label: str, kind: str | None = None,
     entries: list[canvas.Entry] = [(rule, style | {"markersize": 4}) for rule, style in styles.items()]
     if len(dashes) > 1:
         entries += [(word, {"linestyle": dash, "linewidth": 1.6}) for word, dash in dashes.items()]
-    canvas.legend(figure, entries)
+    canvas.legend(figure, entries if mark is None else [*entries, (mark[1], _MARK)])
     return figure
 
 

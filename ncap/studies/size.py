@@ -29,7 +29,7 @@ class Size(Study):
     shows: ClassVar[str] = "Fig. 3c"
     caption: ClassVar[str] = (
         "Spearman's rho between the order that a rule predicts from observations on a part of the training images and the order in which "
-        "the candidates end on all of them. The dashed line is the size that the paper finds sufficient, 25 of 35 thousand."
+        "the candidates end on all of them. The grey line is the share that the paper finds sufficient."
     )
     lacks: ClassVar[str] = (
         "job on the same data with another number of training images: pass candidates and a target, to train them"
@@ -85,4 +85,10 @@ class Size(Study):
         kind = table["ticks"].astype(str) + " ticks" if several else ""
         targets = table.groupby("target")["images"].max()
         of = f" ({targets.iloc[0]:,} in all)" if len(targets) == 1 else ""
-        return draw_lines(table.assign(kind=kind), "share", f"share of the training images{of}", "kind", mark=ENOUGH)
+        return draw_lines(
+            table.assign(kind=kind),
+            "share",
+            f"share of the training images{of}",
+            "kind",
+            mark=(ENOUGH, "enough in the paper: 25 of 35 thousand"),
+        )
