@@ -1,0 +1,74 @@
+"""Every rule for the same seconds: what readings cost, the others spend on training longer."""
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.evidence.contestants import Contestant
+from benchmarks.evidence.evidence import Evidence
+from benchmarks.evidence.exhibits.contract import Exhibit, by_epochs, selected
+from benchmarks.evidence.judging import ALL, REFERENCE, Judgement, judged, mean
+from benchmarks.evidence.race import Race
+
+RULES = ("last_seen", "best_seen", "mean_seen", "exp", "pow3", "capacitance", "capacitance_forecast")
+
+
+def table(evidence: Evidence) -> pd.DataFrame:
+    """The budget is what `capacitance` costs after so many epochs: training and readings; `epochs_paid` is what the rule gets for it."""
+    names = [name for name in RULES if name in evidence.contestants]
+    rows, groups = [], {}
+    for race in evidence.races:
+        for count in evidence.epochs:
+            budget = spent(race, evidence.reading, count)
+            made = {}
+            for contestant in (evidence.contestants[name] for name in names):
+                paid = count if contestant.reads_beta else affordable(race, budget)
+                one = judged(race, contestant, paid, evidence.predictions) if np.isfinite(paid) else None
+                if one is not None:
+                    made[contestant.name] = _priced(one, contestant, count, budget, paid)
+            rows += [one.row(made.get(REFERENCE)) for one in made.values()]
+            for name, one in made.items():
+                groups.setdefault((race.tier, race.probe, count, name), []).append(one)
+    means = {key: _mean(found) for key, found in groups.items()}
+    rows += [one.row(means.get((*key[:3], REFERENCE))) for key, one in means.items()]
+    return pd.DataFrame(rows)
+
+
+def spent(race: Race, reading: str, epochs: float) -> float:
+    """Seconds of training and readings of all candidates of a run up to an epoch; NaN where they were not recorded."""
+    trained, read = race.seconds_trained(), race.seconds_read(reading)
+    return float(trained.get(epochs, np.nan) + read.get(epochs, np.nan))
+
+
+def affordable(race: Race, budget: float) -> float:
+    """The last tick, in epochs, whose training is paid by the budget; NaN where there is none."""
+    paid = race.seconds_trained()
+    paid = paid[paid <= budget * (1 + 1e-9)]
+    return float(paid.index[-1]) if len(paid) else float("nan")
+
+
+def _priced(one: Judgement, contestant: Contestant, count: float, budget: float, paid: float) -> Judgement:
+    facts = {"seconds": budget / one.facts["candidates"], "epochs_paid": paid} | one.facts
+    return Judgement(one.place | {"epochs": count}, contestant, one.values, one.samples, facts)
+
+
+def _mean(found: list[Judgement]) -> Judgement:
+    one = mean(found)
+    each = {name: float(np.mean([part.facts[name] for part in found])) for name in ("seconds", "epochs_paid")}
+    return Judgement(one.place, one.contestant, one.values, one.samples, each | one.facts)
+
+
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """rho of the mean over targets."""
+    means = selected(rows, target=ALL)
+    return by_epochs(means, "rho", ["tier", "probe", "targets", "candidates", "runs", "contestant"])
+
+
+EXHIBIT = Exhibit(
+    "equal_seconds",
+    "Every rule for the same seconds",
+    "The columns are the epochs after which `capacitance` is asked; the other rules train as long as its training and its readings took, "
+    "and are asked then (`epochs_paid` in the file; `seconds` are a candidate's). Seconds are of one core; a reading is one of those that "
+    "shared a pass of the body, so that alone it would cost more. Evaluation on the validation images is not counted.",
+    table,
+    shown,
+)
