@@ -47,9 +47,7 @@ def written(text: str, values: str, tables: Mapping[str, pd.DataFrame]) -> str:
     """
     given = tomllib.loads(values)
     if typed := _TYPED.findall(_PLACE.sub("", _NOT_PROSE.sub("", text))):
-        raise ValueError(
-            f"answer.md: the number {typed[0]!r} was typed; name it in answer.toml and write {{name}}"
-        )
+        raise ValueError(f"answer.md: the number {typed[0]!r} was typed; name it in answer.toml and write {{name}}")
     found = {name: _row(name, where, tables) for name, where in given["values"].items()}
     for claim in given.get("claims", []):
         _check(claim, {name: float(row[given["values"][name]["column"]]) for name, row in found.items()})

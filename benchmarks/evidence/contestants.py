@@ -16,9 +16,10 @@ from ncap.measure.readings import names as readings
 from ncap.rules import RULES, resolve
 from ncap.rules.contract import Curve, Prediction, Rule
 from ncap.scores import SCORES
+from ncap.training.seeds import derived_seed
 
-# What a rule is shown instead: the curves of all candidates after the ticks observed, and a generator of its own.
-Change = Callable[[list[Curve], np.random.Generator], list[Curve]]
+# What a rule is shown instead: the curves of all candidates after the ticks observed, and a seed, give others.
+Change = Callable[[list[Curve], int], list[Curve]]
 
 GROUPS = ("curve", "capacitance", "control", "paper", "t0", "score")
 BETA_RULES = ("capacitance", "capacitance_forecast")
@@ -115,24 +116,25 @@ class Known(Rule):
         return Prediction.of_score(scores.get(self.score, np.nan), curve)
 
 
-def over_epochs(curves: list[Curve], rng: np.random.Generator) -> list[Curve]:
+def over_epochs(curves: list[Curve], seed: int) -> list[Curve]:
     """Every candidate's own readings, in an order drawn at random.
 
-    >>> made = over_epochs([Curve.of(beta_eff=[3, 2, 1], val_accuracy=[0.1, 0.2, 0.3])], np.random.default_rng(0))
+    >>> made = over_epochs([Curve.of(beta_eff=[3, 2, 1], val_accuracy=[0.1, 0.2, 0.3])], 0)
     >>> sorted(made[0].beta_eff.tolist()), made[0].val_accuracy.tolist()
     ([1.0, 2.0, 3.0], [0.1, 0.2, 0.3])
     """
-    return [replace(curve, beta_eff=rng.permutation(curve.beta_eff)) for curve in curves]
+    drawn = [np.random.default_rng(derived_seed(seed, curve.candidate)) for curve in curves]
+    return [replace(curve, beta_eff=rng.permutation(curve.beta_eff)) for curve, rng in zip(curves, drawn, strict=True)]
 
 
-def over_models(curves: list[Curve], rng: np.random.Generator) -> list[Curve]:
+def over_models(curves: list[Curve], seed: int) -> list[Curve]:
     """The readings of another candidate, tick by tick; nobody keeps his own.
 
     >>> two = [Curve.of("a", beta_eff=[2, 1]), Curve.of("b", beta_eff=[4, 3])]
-    >>> [(curve.candidate, curve.beta_eff.tolist()) for curve in over_models(two, np.random.default_rng(0))]
+    >>> [(curve.candidate, curve.beta_eff.tolist()) for curve in over_models(two, 0)]
     [('a', [4.0, 3.0]), ('b', [2.0, 1.0])]
     """
-    order = rng.permutation(len(curves))
+    order = np.random.default_rng(seed).permutation(len(curves))
     given = dict(zip(order, np.roll(order, 1), strict=True))  # round a ring in which all stand in a drawn order
     return [_with(curve, curves[given[i]]) for i, curve in enumerate(curves)]
 
@@ -143,26 +145,26 @@ def _with(curve: Curve, giver: Curve) -> Curve:
     return replace(curve, beta_eff=np.array([at.get(tick, np.nan) for tick in curve.tick.tolist()], dtype=np.float64))
 
 
-def training_loss(curves: list[Curve], rng: np.random.Generator) -> list[Curve]:
+def training_loss(curves: list[Curve], seed: int) -> list[Curve]:
     """The training loss in the place of beta_eff."""
     return [replace(curve, beta_eff=curve.train_loss) for curve in curves]
 
 
-def training_error(curves: list[Curve], rng: np.random.Generator) -> list[Curve]:
+def training_error(curves: list[Curve], seed: int) -> list[Curve]:
     """1 - training accuracy: the table has no mean absolute error, whose thresholded form this is."""
     return [replace(curve, beta_eff=1 - curve.train_accuracy) for curve in curves]
 
 
-def power_of_time(curves: list[Curve], rng: np.random.Generator) -> list[Curve]:
+def power_of_time(curves: list[Curve], seed: int) -> list[Curve]:
     """t^-0.7, t in epochs: the same for every candidate.
 
-    >>> power_of_time([Curve.of(beta_eff=[2, 1])], np.random.default_rng(0))[0].beta_eff.round(3).tolist()
+    >>> power_of_time([Curve.of(beta_eff=[2, 1])], 0)[0].beta_eff.round(3).tolist()
     [1.0, 0.616]
     """
     return [replace(curve, beta_eff=curve.epoch**EXPONENT) for curve in curves]
 
 
-def whole_epochs(curves: list[Curve], rng: np.random.Generator) -> list[Curve]:
+def whole_epochs(curves: list[Curve], seed: int) -> list[Curve]:
     """The ticks at the ends of epochs alone, as the paper observes."""
     return [curve.at(curve.epoch % 1 == 0) for curve in curves]
 
@@ -180,7 +182,8 @@ LOWEST = {"beta_eff": "beta_eff alone", "train_loss": "training loss alone", "va
 @cache
 def contestants(reading: str) -> dict[str, Contestant]:
     """All of them by name, in the order of the tables; `reading` is the protocol's."""
-    found = [Contestant(name, "curve", resolve(name)) for name in RULES.names() if name not in BETA_RULES]
+    rules = {name: resolve(name) for name in RULES.names() if name not in BETA_RULES}
+    found = [Contestant(name, "curve", rule, few=not rule.learns) for name, rule in rules.items()]
     for rule in BETA_RULES:
         found.append(Contestant(rule, "capacitance", resolve(rule), reading))
         others = [name for name in readings(of_models=True) if name != reading]

@@ -28,6 +28,8 @@ from ncap.records.schema import Column, Table
 FOLDER = Path(__file__).with_name("predictions")
 TIMES = Path(__file__).with_name("timings.csv")
 SLOW_EPOCHS = (5.0,)  # the epochs observed by rules that take seconds a candidate
+SCORED = 5.0  # the row in which scores stand, which do not depend on the epochs observed
+AVERAGED = ("paper", "t0")  # groups that see the mean curves of the runs as well
 BATCH = 25_000  # rows of a part that is written while more are made
 
 PREDICTIONS = Table(
@@ -79,7 +81,7 @@ class Predictions:
             if found is not None and set(race.candidates) <= set(found["candidate"]):
                 rows = found.set_index("candidate").loc[race.candidates, ["order", "value", "is_accuracy", "status"]]
                 return rows.astype({"is_accuracy": bool})
-        if contestant.rule.cost == "high":
+        if contestant.stored and contestant.rule.cost == "high":
             return None
         return single(race.orders(contestant, run, epochs, draw))
 
@@ -97,15 +99,17 @@ def entrants(everyone: Iterable[Contestant], race: Race, epochs: float) -> list[
         for one in everyone
         if ((one.few and one.rule.cost == "low") or not few)
         and (one.group != "t0" or epochs == T0_EPOCHS)
+        and (one.group != "score" or epochs == SCORED)
         and (one.rule.cost == "low" or epochs in SLOW_EPOCHS)
         and race.runs_with(one)
     ]
 
 
 def runs_of(race: Race, contestant: Contestant) -> list[int]:
-    """The runs that a contestant is judged on, one at a time, and their mean where it has what it reads in all of several."""
+    """The runs that a contestant is judged on, one at a time; under the paper's conditions, the mean of several runs as well."""
     runs = race.runs_with(contestant)
-    return [*runs, *([MEAN] if len(runs) == len(race.runs) > 1 else [])]
+    averaged = contestant.group in AVERAGED and len(runs) == len(race.runs) > 1
+    return [*runs, *([MEAN] if averaged else [])]
 
 
 def missing(

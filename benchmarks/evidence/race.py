@@ -15,6 +15,7 @@ from ncap.ranking.trial import History, Trial
 from ncap.records.benchmark import Benchmark, finals
 from ncap.records.loading import load
 from ncap.records.tables import Records
+from ncap.rules.contract import Rule
 from ncap.training.seeds import derived_seed
 
 MEAN = -1  # in place of a run: the mean curve of all runs
@@ -42,6 +43,7 @@ class Race:
     _records: dict[tuple[int, str], Records] = field(default_factory=dict)
     _seen: dict[tuple[int, float, str], list[Seen]] = field(default_factory=dict)
     _trials: dict[int, Trial] = field(default_factory=dict)
+    _rules: dict[str, Rule] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -89,13 +91,13 @@ class Race:
         seen = self.seen(run, epochs, contestant.reading)
         if contestant.change is not None:
             seed = derived_seed(0, f"{contestant.name} {self.target} {run} {epochs:g} {draw}")
-            curves = contestant.change([one.curve for one in seen], np.random.default_rng(seed))
+            curves = contestant.change([one.curve for one in seen], seed)
             seen = [replace(one, curve=curve) for one, curve in zip(seen, curves, strict=True)]
-        if contestant.rule.learns:
+        if contestant.rule.learns and self.history.source_for(self.target) == "candidates":
             _, made = self._trial(run).predictions(contestant.rule, seen)
         else:
-            names = [one.candidate for one in seen]
-            made = dict(zip(names, rule_predictions(seen, contestant.rule), strict=True))
+            rule = self._fitted(contestant.rule) if contestant.rule.learns else contestant.rule
+            made = dict(zip((one.candidate for one in seen), rule_predictions(seen, rule), strict=True))
         rows = [(name, one.order, one.value, one.is_accuracy, one.status) for name, one in made.items()]
         table = pd.DataFrame(rows, columns=["candidate", "order", "value", "is_accuracy", "status"])
         return table.set_index("candidate").reindex(self.candidates)
@@ -138,7 +140,15 @@ class Race:
             )
         return self._records[run, reading]
 
+    def _fitted(self, rule: Rule) -> Rule:
+        """A rule that has learned from the other targets, once for all runs."""
+        if rule.name not in self._rules:
+            judged = [(self.target, candidate) for candidate in self.candidates]
+            self._rules[rule.name] = rule.fit(self.history.of_others(self.target), judged)
+        return self._rules[rule.name]
+
     def _trial(self, run: int) -> Trial:
+        """Its candidates in parts, each of which is predicted by a rule that has learned from the others."""
         if run not in self._trials:
             truth = pd.Series(self.truth, self.ends.index)
             self._trials[run] = Trial(self._of(run, ""), truth, None, self.history)
@@ -147,21 +157,26 @@ class Race:
 
 def races(benchmark: Benchmark) -> Iterator[Race]:
     """Every job with candidates enough, in the order of tier, probe and target; what rules learn from is the same tier and probe."""
-    ended = finals(benchmark.observations)
+    ended = _by_job(finals(benchmark.observations))
+    tables = {name: _by_job(rows) for name, rows in benchmark.records.items()}
     jobs = benchmark.jobs.sort_values(["tier", "probe", "target"], kind="stable")
     for (tier, probe), group in jobs.groupby(["tier", "probe"], sort=True):
         kept = group[["settings", "target"]]
-        tables = {name: rows.merge(kept, on=["settings", "target"]) for name, rows in benchmark.records.items()}
-        history = History({"observations": tables["observations"], "failures": tables["failures"]})
+        seen = {name: benchmark.records[name].merge(kept, on=list(kept)) for name in ("observations", "failures")}
+        history = History(seen)
         found: list[Race] = []
         for job in group.to_dict("records"):
-            place = {"settings": job["settings"], "target": job["target"]}
-            mine = {name: rows[(rows[list(place)] == pd.Series(place)).all(axis=1)] for name, rows in tables.items()}
-            ends = complete(ended[(ended[list(place)] == pd.Series(place)).all(axis=1)], mine["failures"])
+            place = job["settings"], job["target"]
+            mine = {name: rows.get(place, benchmark.records[name].iloc[:0]) for name, rows in tables.items()}
+            ends = complete(ended[place], mine["failures"]) if place in ended else pd.DataFrame()
             if len(ends) >= LEAST:
                 sizes = {"validation": job["n_val"], "test": job["n_test"], "classes": job["classes"]}
                 found.append(Race(tier, probe, job["target"], load(_judged(mine, ends)), ends, history, **sizes))
         yield from with_mean_rank(found)
+
+
+def _by_job(rows: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    return dict(list(rows.groupby(["settings", "target"], sort=False)))
 
 
 def with_mean_rank(found: list[Race]) -> list[Race]:

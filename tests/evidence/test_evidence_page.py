@@ -68,12 +68,11 @@ def test_a_shuffled_beta_is_that_of_another_candidate_or_tick():
     (one,) = evidence.races
     seen = one.seen(0, 5.0, evidence.reading)
     curves = [each.curve for each in seen]
-    rng = np.random.default_rng(0)
     own = [tuple(curve.beta_eff) for curve in curves]
-    given = [tuple(curve.beta_eff) for curve in contestants.over_models(curves, rng)]
+    given = [tuple(curve.beta_eff) for curve in contestants.over_models(curves, 0)]
     assert sorted(given) == sorted(own)
     assert all(new != old for new, old in zip(given, own, strict=True))
-    drawn = [curve.beta_eff for curve in contestants.over_epochs(curves, rng)]
+    drawn = [curve.beta_eff for curve in contestants.over_epochs(curves, 0)]
     assert all(set(new) == set(old) for new, old in zip(drawn, own, strict=True))
     assert any(tuple(new) != old for new, old in zip(drawn, own, strict=True))
 
@@ -118,9 +117,9 @@ def test_runs_are_drawn_where_there_are_several():
         (one,) = evidence.races
         assert len(one.runs) == (1 if evidence is few else 3)
     (one,) = many.races
-    each = judged(one, many.contestants["last_seen"], 5.0, many.predictions)
+    each = judged(one, many.contestants["last_seen[whole epochs]"], 5.0, many.predictions)
     assert mean([each]).values.tolist() == each.values.tolist()
-    curves = judged(one, many.contestants["last_seen"], 5.0, many.predictions, averaged=True)
+    curves = judged(one, many.contestants["last_seen[whole epochs]"], 5.0, many.predictions, averaged=True)
     assert (each.place["curves"], curves.place["curves"]) == ("each run", "mean of runs")
 
 

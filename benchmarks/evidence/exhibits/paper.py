@@ -42,10 +42,16 @@ def run_of(race: Race) -> int:
 
 
 def curves(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of verdicts, those of the mean over runs where there are several, of the single run elsewhere."""
+    """Of verdicts, those of the mean over runs where it was judged, and of one run at a time elsewhere."""
     if rows.empty:
         return rows
-    return rows[(rows["curves"] == "mean of runs") | (rows["runs"] == 1)].reset_index(drop=True)
+    place = ["tier", "probe", "target", "epochs", "contestant"]
+    return (
+        rows.sort_values("curves", ascending=False, kind="stable")
+        .drop_duplicates(place)
+        .sort_index()
+        .reset_index(drop=True)
+    )
 
 
 def predicted(evidence: Evidence, targets: list[str] | None = None) -> pd.DataFrame:

@@ -26,8 +26,10 @@ def table(evidence: Evidence) -> pd.DataFrame:
     verdicts = paper.curves(selected(evidence.verdicts, probe=paper.PROBE, tier=["small", "real"], epochs=list(COUNTS)))
     if verdicts.empty:
         return pd.DataFrame()
+    scores = selected(verdicts, group="score")
     for (tier, target, epochs), group in verdicts.groupby(["tier", "target", "epochs"], sort=False):
-        by_name = group.set_index("contestant")
+        known = selected(scores, tier=tier, target=target)  # in the row of one number of epochs, and the same at all
+        by_name = pd.concat([group[group["group"] != "score"], known]).set_index("contestant")
         ours = by_name.loc[OURS]
         row = {"tier": tier, "target": target, "epochs": epochs}
         row |= {name: ours[name] for name in ("targets", "candidates", "runs")}

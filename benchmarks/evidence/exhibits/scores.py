@@ -8,8 +8,8 @@ from benchmarks.evidence.judging import ALL
 
 
 def table(evidence: Evidence) -> pd.DataFrame:
-    """The verdicts of scores, of the first number of epochs, on which they do not depend; scores that no candidate has are left out."""
-    rows = selected(evidence.verdicts, group="score", epochs=evidence.epochs[0])
+    """The verdicts of scores, which depend on no epoch; scores that no candidate has are left out."""
+    rows = selected(evidence.verdicts, group="score")
     return rows[rows["rho"].notna()].drop(columns="epochs").reset_index(drop=True) if len(rows) else rows
 
 
