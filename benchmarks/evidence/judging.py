@@ -42,11 +42,11 @@ class Judgement:
     def row(self, reference: "Judgement | None") -> dict[str, object]:
         """As a row of the table of verdicts."""
         row = self.place | {"contestant": self.contestant.name, "group": self.contestant.group} | self.facts
-        low, high = _ends(self.samples)
+        low, high = interval(self.samples)
         for i, name in enumerate(MEASURES):
             row |= {name: self.values[i], f"{name}_low": low[i], f"{name}_high": high[i]}
         if reference is not None:
-            low, high = _ends(self.samples - reference.samples)
+            low, high = interval(self.samples - reference.samples)
             for i, name in enumerate(MEASURES):
                 row |= {f"{name}_gain": self.values[i] - reference.values[i]}
                 row |= {f"{name}_gain_low": low[i], f"{name}_gain_high": high[i]}
@@ -127,8 +127,8 @@ def verdicts(
     return pd.DataFrame(rows)
 
 
-def _ends(samples: NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
-    """The 95 % interval of every column; NaN where no sample has a value."""
+def interval(samples: NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
+    """The 95 % interval of every column of samples, shape (b, m), as two arrays of shape (m,); NaN where no sample has a value."""
     made = np.full((2, samples.shape[1]), np.nan)
     for i, column in enumerate(samples.T.astype(np.float64)):
         defined = column[np.isfinite(column)]

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.evidence.budget import paid_for, priced
 from benchmarks.evidence.contestants import T0_EPOCHS, Contestant
 from benchmarks.evidence.race import MEAN, Race
 from ncap.records.parts import MANIFEST, add_parts, read_table
@@ -113,12 +114,20 @@ def runs_of(race: Race, contestant: Contestant) -> list[int]:
 
 
 def missing(
-    races: Iterable[Race], everyone: Iterable[Contestant], epochs: Iterable[float], kept: Predictions
+    races: Iterable[Race], everyone: Iterable[Contestant], epochs: Iterable[float], kept: Predictions, reading: str
 ) -> Iterator[pd.DataFrame]:
-    """The predictions that should be kept and are not: one table for a race, a contestant, a run, a number of epochs and a draw."""
-    everyone = list(everyone)
-    for race, count in product(races, list(epochs)):
-        for contestant in (one for one in entrants(everyone, race, count) if one.stored):
+    """The predictions that should be kept and are not: one table for a race, a contestant, a run, a number of epochs and a draw.
+
+    They are those after the epochs given, and after as many as the same seconds pay for; `reading` is the protocol's, whose cost is the
+    budget.
+    """
+    everyone, epochs = list(everyone), list(epochs)
+    for race in races:
+        wanted = {(one, count) for count in epochs for one in entrants(everyone, race, count) if one.stored}
+        wanted |= {(one, paid_for(race, one, reading, count)) for one, count in wanted if priced(one)}
+        for contestant, count in sorted(wanted, key=lambda pair: (everyone.index(pair[0]), pair[1])):
+            if not np.isfinite(count):
+                continue
             for run, draw in product(runs_of(race, contestant), range(contestant.draws)):
                 place = (race.records.settings, race.target, run, float(count), contestant.name, draw)
                 taken = kept.candidates(place)
@@ -163,6 +172,10 @@ def timings(race: Race, everyone: Iterable[Contestant], epochs: float) -> pd.Dat
 def main() -> int:
     from benchmarks.evidence.evidence import Evidence
 
+    def lacking(evidence: Evidence) -> Iterator[pd.DataFrame]:
+        everyone = evidence.contestants.values()
+        return missing(evidence.races, everyone, evidence.epochs, evidence.predictions, evidence.reading)
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--again", action="store_true", help="make all of them anew, and the timings of the rules")
     parser.add_argument("--held-out", action="store_true", help="of the held-out targets as well: once, at the end")
@@ -171,7 +184,7 @@ def main() -> int:
         shutil.rmtree(FOLDER)
     for role in ("development", *(("held_out",) if options.held_out else ())):
         evidence = Evidence.load(role=role)
-        keep(missing(evidence.races, evidence.contestants.values(), evidence.epochs, evidence.predictions), FOLDER)
+        keep(lacking(evidence), FOLDER)
         if role == "development" and (options.again or not TIMES.exists()) and evidence.races:
             whole = max(evidence.races, key=lambda race: (race.tier == "small", len(race.candidates)))
             table = timings(whole, evidence.contestants.values(), SLOW_EPOCHS[0])

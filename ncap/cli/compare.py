@@ -102,6 +102,10 @@ def compare(
     )
     read, budgets = _numbers("--ticks", ticks, int, "3,5"), _numbers("--seconds", seconds, float, "30,60")
     if benchmark is not None:
+        if truth is not None or validation_truth or settings is not None:
+            raise ValueError(
+                "--benchmark has its own truth and jobs; leave --truth, --validation-truth and --settings out"
+            )
         table = _benchmark(benchmark, tier, probe, held_out, target)
         if rules is not None and LAST_SEEN not in names:
             names.append(LAST_SEEN)

@@ -43,6 +43,7 @@ def rho(evidence, name, epochs=5.0):
 def test_examples():
     names = [
         "answer",
+        "budget",
         "contestants",
         "race",
         *(f"exhibits.{name}" for name in ("contract", "ill_defined", "noise_ceiling", "paper")),
@@ -129,11 +130,12 @@ def test_what_is_kept_is_used_and_equals_what_is_made(tmp_path):
         name: evidence.contestants[name] for name in ("capacitance", "capacitance[shuffled over epochs]", "last_seen")
     }
     count = predictions.keep(
-        predictions.missing(evidence.races, cheap.values(), [5.0], predictions.Predictions()), tmp_path
+        predictions.missing(evidence.races, cheap.values(), [5.0], predictions.Predictions(), evidence.reading),
+        tmp_path,
     )
     assert count == 6 * (1 + contestants.DRAWS)  # six candidates; the last-seen accuracy is not worth keeping
     kept = predictions.Predictions.read(tmp_path)
-    assert not list(predictions.missing(evidence.races, cheap.values(), [5.0], kept))
+    assert not list(predictions.missing(evidence.races, cheap.values(), [5.0], kept, evidence.reading))
     (one,) = evidence.races
     for name, contestant in cheap.items():
         made_now = evidence.predictions.of(one, contestant, 0, 5.0, 0)

@@ -14,6 +14,7 @@ EXHIBITS: Registry[Exhibit] = Registry(
         for name in (
             "cells",
             "rules",
+            "first_epoch",
             "readings",
             "scores",
             "equal_seconds",

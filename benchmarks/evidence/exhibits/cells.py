@@ -6,7 +6,19 @@ from benchmarks.evidence.evidence import Evidence
 from benchmarks.evidence.exhibits.contract import Exhibit
 from ncap.records.benchmark import finals
 
-COLUMNS = ["tier", "probe", "target", "trainings", "candidates", "runs", "epochs", "n_train", "n_val", "n_test"]
+COLUMNS = [
+    "tier",
+    "probe",
+    "target",
+    "trainings",
+    "candidates",
+    "runs",
+    "epochs",
+    "n_train",
+    "n_val",
+    "n_test",
+    "protocol",
+]
 
 
 def table(evidence: Evidence) -> pd.DataFrame:

@@ -7,12 +7,15 @@ from matplotlib.figure import Figure
 
 from ncap.report.figures import canvas
 
-# Drawn in a colour of their own, by the beginning of their names; the others are grey.
+# Drawn in a colour of their own; the others are grey.
 STRONG = {
     "last_seen": ("#222222", "-"),
     "capacitance": ("#D55E00", "-"),
     "capacitance_forecast": ("#0072B2", "-"),
     "mean_seen": ("#009E73", "--"),
+    "best_seen": ("#E69F00", "--"),
+    "affine_curves": ("#56B4E9", "--"),
+    "baker": ("#882255", "--"),
     "exp": ("#CC79A7", "--"),
     "capacitance[shuffled over epochs]": ("#D55E00", ":"),
     "capacitance_forecast[shuffled over epochs]": ("#56B4E9", ":"),

@@ -1,52 +1,38 @@
 """Every rule for the same seconds: what readings cost, the others spend on training longer."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 
+from benchmarks.evidence.budget import paid_for, priced, spent
 from benchmarks.evidence.contestants import Contestant
 from benchmarks.evidence.evidence import Evidence
 from benchmarks.evidence.exhibits.contract import Exhibit, by_epochs, selected
 from benchmarks.evidence.judging import ALL, REFERENCE, Judgement, judged, mean
-from benchmarks.evidence.race import Race
-
-RULES = ("last_seen", "best_seen", "mean_seen", "exp", "pow3", "capacitance", "capacitance_forecast")
+from benchmarks.evidence.predictions import entrants
 
 
 def table(evidence: Evidence) -> pd.DataFrame:
     """The budget is what `capacitance` costs after so many epochs: training and readings; `epochs_paid` is what the rule gets for it."""
-    names = [name for name in RULES if name in evidence.contestants]
     rows, groups = [], {}
-    for race in evidence.races:
-        for count in evidence.epochs:
-            budget = spent(race, evidence.reading, count)
-            made = {}
-            for contestant in (evidence.contestants[name] for name in names):
-                paid = count if contestant.reads_beta else affordable(race, budget)
-                one = judged(race, contestant, paid, evidence.predictions) if np.isfinite(paid) else None
-                if one is not None:
-                    made[contestant.name] = _priced(one, contestant, count, budget, paid)
-            rows += [one.row(made.get(REFERENCE)) for one in made.values()]
-            for name, one in made.items():
-                groups.setdefault((race.tier, race.probe, count, name), []).append(one)
+    for race, count in product(evidence.races, evidence.epochs):
+        budget = spent(race, evidence.reading).get(count, float("nan"))
+        made = {}
+        for contestant in (one for one in entrants(evidence.contestants.values(), race, count) if priced(one)):
+            paid = paid_for(race, contestant, evidence.reading, count)
+            one = judged(race, contestant, paid, evidence.predictions) if np.isfinite(paid) else None
+            if one is not None:
+                made[contestant.name] = _with_price(one, contestant, count, budget, paid)
+        rows += [one.row(made.get(REFERENCE)) for one in made.values()]
+        for name, one in made.items():
+            groups.setdefault((race.tier, race.probe, count, name), []).append(one)
     means = {key: _mean(found) for key, found in groups.items()}
     rows += [one.row(means.get((*key[:3], REFERENCE))) for key, one in means.items()]
     return pd.DataFrame(rows)
 
 
-def spent(race: Race, reading: str, epochs: float) -> float:
-    """Seconds of training and readings of all candidates of a run up to an epoch; NaN where they were not recorded."""
-    trained, read = race.seconds_trained(), race.seconds_read(reading)
-    return float(trained.get(epochs, np.nan) + read.get(epochs, np.nan))
-
-
-def affordable(race: Race, budget: float) -> float:
-    """The last tick, in epochs, whose training is paid by the budget; NaN where there is none."""
-    paid = race.seconds_trained()
-    paid = paid[paid <= budget * (1 + 1e-9)]
-    return float(paid.index[-1]) if len(paid) else float("nan")
-
-
-def _priced(one: Judgement, contestant: Contestant, count: float, budget: float, paid: float) -> Judgement:
+def _with_price(one: Judgement, contestant: Contestant, count: float, budget: float, paid: float) -> Judgement:
     facts = {"seconds": budget / one.facts["candidates"], "epochs_paid": paid} | one.facts
     return Judgement(one.place | {"epochs": count}, contestant, one.values, one.samples, facts)
 

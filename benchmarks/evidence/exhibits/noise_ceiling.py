@@ -7,9 +7,9 @@ import pandas as pd
 
 from benchmarks.evidence.evidence import Evidence
 from benchmarks.evidence.exhibits.contract import Exhibit, ranged, selected
-from benchmarks.evidence.judging import MEASURES, sampled
+from benchmarks.evidence.judging import MEASURES, interval, sampled
 from benchmarks.evidence.race import Race
-from ncap.ranking import bootstrap, trial
+from ncap.ranking import trial
 from ncap.ranking.curves import Seen
 from ncap.ranking.outcomes import final_accuracy
 
@@ -25,7 +25,7 @@ def table(evidence: Evidence) -> pd.DataFrame:
             if pairs:
                 values = np.mean([list(trial.measures(one, other).values()) for one, other in pairs], axis=0)
                 samples = np.mean([sampled(one[None, None], other) for one, other in pairs], axis=0)
-                low, high = np.percentile(samples, bootstrap.ENDS, axis=0)
+                low, high = interval(samples)
                 row = dict(zip(("tier", "probe", "target"), race.key, strict=True)) | {"kind": kind}
                 row |= {"candidates": len(race.candidates), "runs": len(race.runs)}
                 for i, name in enumerate(MEASURES):

@@ -7,6 +7,7 @@ from benchmarks.evidence.evidence import Evidence
 from benchmarks.evidence.exhibits import paper
 from benchmarks.evidence.exhibits.contract import Exhibit, by_epochs, selected
 from benchmarks.evidence.exhibits.drawing import lines
+from benchmarks.evidence.judging import ALL
 
 
 def table(evidence: Evidence) -> pd.DataFrame:
@@ -21,7 +22,8 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
 
 def draw(rows: pd.DataFrame) -> Figure | None:
     """A panel for every tier and target."""
-    return lines(rows, "rho", "Spearman's rho", panel="target")
+    several = rows[(rows["target"] != ALL) | (rows["targets"] > 1)] if len(rows) else rows
+    return lines(several, "rho", "Spearman's rho", panel="target")
 
 
 EXHIBIT = Exhibit(

@@ -33,7 +33,7 @@ EXHIBIT = Exhibit(
     "Every rule after k epochs",
     "Spearman's rho between a rule's order and the final test accuracies, one run at a time, mean over the development targets, with a 95 "
     "% interval over candidates and runs. The file has Kendall's tau, weighted tau, regret@1 and regret@3, every target, and the gain over "
-    "the last-seen accuracy with its own interval.",
+    "the last-seen accuracy with its own interval. Grey: the other rules.",
     table,
     shown,
     draw,
