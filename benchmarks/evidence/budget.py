@@ -23,8 +23,8 @@ def paid_for(race: Race, contestant: Contestant, reading: str, epochs: float) ->
 
 def spent(race: Race, reading: str) -> "pd.Series[float]":
     """Seconds of training, and of a reading unless it is "", of all candidates of a run, up to every tick, by epoch."""
-    trained = race.seconds_trained()
-    return trained + race.seconds_read(reading).reindex(trained.index) if reading else trained
+    trained = race.seconds()
+    return trained + race.seconds(reading).reindex(trained.index) if reading else trained
 
 
 def affordable(cost: "pd.Series[float]", budget: float) -> float:

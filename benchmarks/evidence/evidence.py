@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.evidence.contestants import Contestant, contestants
-from benchmarks.evidence.judging import verdicts
+from benchmarks.evidence.judging import Judgement, Question, judged, judged_all, verdicts
 from benchmarks.evidence.predictions import Predictions
 from benchmarks.evidence.protocol import FILE
 from benchmarks.evidence.race import Race, races
@@ -20,21 +20,22 @@ TABLE = Path(__file__).with_name("table")
 class Evidence:
     """What exhibits are made from.
 
-    benchmark: the jobs of one role. evaluation: the protocol's section. predictions: those that are kept.
+    benchmark: the jobs of one role. evaluation: the protocol's section. predictions: those that are kept. processes: that share the races.
     """
 
     benchmark: Benchmark
     evaluation: dict[str, object]
     predictions: Predictions = field(default_factory=Predictions)
+    processes: int = 1
+    _judged: dict[tuple[str, str, str], dict[Question, Judgement | None]] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, role: str = "development", table: Path = TABLE, folder: Path | None = None) -> "Evidence":
+    def load(cls, role: str = "development", processes: int = 1) -> "Evidence":
         """From the committed table. `role` is development unless the held-out targets are asked for, which are scored once."""
         import tomllib
 
         evaluation = tomllib.loads(FILE.read_text(encoding="utf-8"))["evaluation"]
-        predictions = Predictions.read() if folder is None else Predictions.read(folder)
-        return cls(load_benchmark(table, role=role), evaluation, predictions)
+        return cls(load_benchmark(TABLE, role=role), evaluation, Predictions.read(), processes)
 
     @property
     def reading(self) -> str:
@@ -58,8 +59,24 @@ class Evidence:
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
-        """The table of `judging.verdicts`."""
-        return verdicts(self.races, self.contestants, self.epochs, self.predictions)
+        """The table of `judging.verdicts`, after the epochs of the protocol."""
+        if self.processes > 1:
+            from joblib import Parallel, delayed
+
+            asked = [
+                (race, list(self.contestants.values()), self.epochs, self.reading, self.predictions.of_race(race))
+                for race in self.races
+            ]
+            answers = Parallel(n_jobs=self.processes)(delayed(judged_all)(*each) for each in asked)
+            self._judged = {race.key: answer for race, answer in zip(self.races, answers, strict=True)}
+        return verdicts(self.races, self.contestants, self.epochs, self.judged)
+
+    def judged(self, race: Race, contestant: Contestant, epochs: float, averaged: bool = False) -> Judgement | None:
+        """A contestant in a race, judged once."""
+        known, question = self._judged.setdefault(race.key, {}), (contestant.name, epochs, averaged)
+        if question not in known:
+            known[question] = judged(race, contestant, epochs, self.predictions, averaged)
+        return known[question]
 
     def race(self, tier: str, probe: str, target: str) -> Race | None:
         """The race of that place, None where the table has none."""

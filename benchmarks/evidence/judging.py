@@ -6,6 +6,7 @@ replacement, and for each of them one of its runs. The same samples serve every 
 Targets are not drawn: a mean over targets is one over these.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.evidence.budget import paid_for, priced
 from benchmarks.evidence.contestants import Contestant
 from benchmarks.evidence.predictions import Predictions, entrants, runs_of
 from benchmarks.evidence.race import MEAN, Race
@@ -23,6 +25,7 @@ FloatArray = NDArray[np.float64]
 MEASURES = bootstrap.NAMES
 REFERENCE = "last_seen"
 ALL = "mean of targets"
+Question = tuple[str, float, bool]  # contestant, epochs, whether the mean curves of the runs are seen
 PLACE = ["tier", "probe", "target", "curves", "epochs"]
 
 
@@ -102,14 +105,35 @@ def mean(judgements: list[Judgement]) -> Judgement:
     return Judgement(first.place | {"target": ALL}, first.contestant, values, _nanmean(samples), facts)
 
 
+def judged_all(
+    race: Race, everyone: Iterable[Contestant], epochs: Iterable[float], reading: str, predictions: Predictions
+) -> dict[Question, Judgement | None]:
+    """All that tables ask of a race: everyone after the epochs given, and after as many as the same seconds pay for."""
+    made: dict[Question, Judgement | None] = {}
+    everyone = list(everyone)
+    for averaged, count in product((False, True), epochs):
+        for contestant in entrants(everyone, race, count):
+            wanted = {count}
+            if priced(contestant) and not averaged:
+                wanted |= {paid for paid in [paid_for(race, contestant, reading, count)] if np.isfinite(paid)}
+            for each in wanted:
+                question = (contestant.name, each, averaged)
+                if question not in made:
+                    made[question] = judged(race, contestant, each, predictions, averaged)
+    return made
+
+
 def verdicts(
-    races: list[Race], contestants: dict[str, Contestant], epochs: list[float], predictions: Predictions
+    races: list[Race],
+    contestants: dict[str, Contestant],
+    epochs: list[float],
+    judge: Callable[[Race, Contestant, float, bool], Judgement | None],
 ) -> pd.DataFrame:
     """Every contestant in every race after every number of epochs, and their means over the targets of a tier and a probe.
 
     Columns: tier, probe, target, curves ("each run"; "mean of runs" where there are several), epochs, contestant, group; candidates,
     targets, runs, fallbacks (share of predictions for which the last value stood in, or nothing); every measure with _low and _high, and
-    its _gain over last_seen with the same ends: for a regret, the lower the better.
+    its _gain over last_seen with the same ends: for a regret, the lower the better. `judge` answers for one of them, as `judged` does.
     """
     rows: list[dict[str, object]] = []
     groups: dict[tuple[object, ...], list[Judgement]] = {}
@@ -117,7 +141,7 @@ def verdicts(
         for averaged, count in product((False, True), epochs):
             made = {}
             for contestant in entrants(contestants.values(), race, count):
-                if (one := judged(race, contestant, count, predictions, averaged)) is not None:
+                if (one := judge(race, contestant, count, averaged)) is not None:
                     made[contestant.name] = one
             rows += [one.row(made.get(REFERENCE)) for one in made.values()]
             for name, one in made.items():

@@ -39,14 +39,16 @@ def main() -> int:
     parser.add_argument(
         "--held-out", type=Path, metavar="FOLDER", help="tables and figures of the held-out targets, once"
     )
+    parser.add_argument("--processes", type=int, default=2, help="that share the races")
     options = parser.parse_args()
+    processes = options.processes
     try:
         if options.held_out is not None:
             print("held-out targets: no rule, reading or default may be chosen by what follows", file=sys.stderr)
-            exhibits(Evidence.load(role="held_out"), options.held_out)
+            exhibits(Evidence.load(role="held_out", processes=processes), options.held_out)
         else:
             build(
-                Evidence.load(),
+                Evidence.load(processes=processes),
                 FOLDER,
                 (answer.TEXT.read_text(encoding="utf-8"), answer.VALUES.read_text(encoding="utf-8")),
             )

@@ -70,6 +70,11 @@ class Predictions:
         """Those of a folder, which may be missing."""
         return cls(read_table(folder, PREDICTIONS) if (folder / MANIFEST).exists() else PREDICTIONS.empty())
 
+    def of_race(self, race: Race) -> "Predictions":
+        """Those of one race."""
+        mine = (self.kept["settings"] == race.records.settings) & (self.kept["target"] == race.target)
+        return Predictions(self.kept[mine])
+
     def candidates(self, place: tuple[object, ...]) -> set[str]:
         """The candidates that are kept at a place: settings, target, run, epochs, contestant, draw."""
         found = self._places.get(place)

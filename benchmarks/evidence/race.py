@@ -44,6 +44,7 @@ class Race:
     _seen: dict[tuple[int, float, str], list[Seen]] = field(default_factory=dict)
     _trials: dict[int, Trial] = field(default_factory=dict)
     _rules: dict[str, Rule] = field(default_factory=dict)
+    _seconds: dict[str, "pd.Series[float]"] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -110,17 +111,16 @@ class Race:
             self._seen[key] = by_candidate(cut, reading, self.last_epoch)
         return self._seen[key]
 
-    def seconds_trained(self) -> pd.Series:
-        """Seconds of training of all candidates up to every tick, by epoch; mean over the runs."""
-        rows = self.records.observations
-        return _so_far(rows, "seconds_train", len(self.runs))
-
-    def seconds_read(self, reading: str) -> pd.Series:
-        """Seconds of one reading of all candidates, likewise."""
-        key = ["candidate", "run", "tick"]
-        rows = self.records.readings[self.records.readings["reading"] == reading]
-        timed = rows.merge(self.records.observations[[*key, "epoch"]], on=key)
-        return _so_far(timed, "seconds", timed["run"].nunique())
+    def seconds(self, reading: str = "") -> "pd.Series[float]":
+        """Seconds of training, or of one reading, of all candidates up to every tick, by epoch; mean over the runs that have it."""
+        if reading not in self._seconds:
+            rows, key = self.records.observations, ["candidate", "run", "tick"]
+            if reading:
+                read = self.records.readings[self.records.readings["reading"] == reading]
+                rows = read.merge(rows[[*key, "epoch"]], on=key)
+            by_epoch = rows.groupby("epoch")["seconds" if reading else "seconds_train"].sum().sort_index()
+            self._seconds[reading] = by_epoch.cumsum() / max(rows["run"].nunique(), 1)
+        return self._seconds[reading]
 
     def _of(self, run: int, reading: str) -> Records:
         """The records of one run, with one reading."""
@@ -230,9 +230,3 @@ def _judged(tables: Mapping[str, pd.DataFrame], ends: pd.DataFrame) -> dict[str,
         kept = rows["candidate"].isin(ends.index)
         made[name] = rows[kept & rows["run"].isin(ends.columns)] if "run" in rows else rows[kept]
     return made
-
-
-def _so_far(rows: pd.DataFrame, column: str, runs: int) -> pd.Series:
-    """Sums up to every epoch, of one run in the mean."""
-    by_epoch = rows.groupby("epoch")[column].sum().sort_index() / max(runs, 1)
-    return by_epoch.cumsum()

@@ -24,7 +24,7 @@ from made_benchmark import EVALUATION, made  # noqa: E402
 from benchmarks.evidence import answer, contestants, page, predictions, race  # noqa: E402  from the repository
 from benchmarks.evidence.evidence import Evidence  # noqa: E402
 from benchmarks.evidence.exhibits import EXHIBITS, noise_ceiling  # noqa: E402
-from benchmarks.evidence.judging import ALL, judged, mean, verdicts  # noqa: E402
+from benchmarks.evidence.judging import ALL, mean, verdicts  # noqa: E402
 from ncap.records.benchmark import STORED  # noqa: E402
 from ncap.records.parts import add_parts  # noqa: E402
 
@@ -37,7 +37,7 @@ def evidence_of(**shape):
 
 def rho(evidence, name, epochs=5.0):
     (one,) = evidence.races
-    return judged(one, evidence.contestants[name], epochs, evidence.predictions).values[0]
+    return evidence.judged(one, evidence.contestants[name], epochs).values[0]
 
 
 def test_examples():
@@ -102,7 +102,7 @@ def test_no_rule_sees_what_comes_after_the_epochs_observed():
 def test_the_mean_over_targets_and_the_gain_are_means_and_differences():
     evidence = evidence_of(targets=("digits", "letters"))
     some = {name: evidence.contestants[name] for name in ("last_seen", "capacitance", "log_me")}
-    table = verdicts(evidence.races, some, [5.0], evidence.predictions).set_index(["target", "contestant"])
+    table = verdicts(evidence.races, some, [5.0], evidence.judged).set_index(["target", "contestant"])
     for name in some:
         each = table.loc[[("digits", name), ("letters", name)], "rho"]
         assert table.loc[(ALL, name), "rho"] == pytest.approx(each.mean())
@@ -118,9 +118,9 @@ def test_runs_are_drawn_where_there_are_several():
         (one,) = evidence.races
         assert len(one.runs) == (1 if evidence is few else 3)
     (one,) = many.races
-    each = judged(one, many.contestants["last_seen[whole epochs]"], 5.0, many.predictions)
+    each = many.judged(one, many.contestants["last_seen[whole epochs]"], 5.0)
     assert mean([each]).values.tolist() == each.values.tolist()
-    curves = judged(one, many.contestants["last_seen[whole epochs]"], 5.0, many.predictions, averaged=True)
+    curves = many.judged(one, many.contestants["last_seen[whole epochs]"], 5.0, averaged=True)
     assert (each.place["curves"], curves.place["curves"]) == ("each run", "mean of runs")
 
 

@@ -9,7 +9,7 @@ from benchmarks.evidence.budget import paid_for, priced, spent
 from benchmarks.evidence.contestants import Contestant
 from benchmarks.evidence.evidence import Evidence
 from benchmarks.evidence.exhibits.contract import Exhibit, by_epochs, selected
-from benchmarks.evidence.judging import ALL, REFERENCE, Judgement, judged, mean
+from benchmarks.evidence.judging import ALL, REFERENCE, Judgement, mean
 from benchmarks.evidence.predictions import entrants
 
 
@@ -21,7 +21,7 @@ def table(evidence: Evidence) -> pd.DataFrame:
         made = {}
         for contestant in (one for one in entrants(evidence.contestants.values(), race, count) if priced(one)):
             paid = paid_for(race, contestant, evidence.reading, count)
-            one = judged(race, contestant, paid, evidence.predictions) if np.isfinite(paid) else None
+            one = evidence.judged(race, contestant, paid) if np.isfinite(paid) else None
             if one is not None:
                 made[contestant.name] = _with_price(one, contestant, count, budget, paid)
         rows += [one.row(made.get(REFERENCE)) for one in made.values()]

@@ -17,7 +17,7 @@ def table(evidence: Evidence) -> pd.DataFrame:
         if one.rule.cost == "low" and not one.rule.learns and (one.group == "curve" or name.endswith(" alone"))
     }
     ticked = [race for race in evidence.races if set(PARTS) <= set(race.records.observations["epoch"])]
-    return verdicts(ticked, few, list(PARTS), evidence.predictions)
+    return verdicts(ticked, few, list(PARTS), evidence.judged)
 
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
