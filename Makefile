@@ -15,7 +15,7 @@ ON_TORCH := tests/measure/test_torch_modules.py tests/candidates/test_torch_cand
 # The tests that need Ray: clusters of two machines on this one.
 ON_RAY := tests/engines/test_ray.py tests/engines/test_ray_trainings.py
 
-.PHONY: demo tour docs test lint proofs proven unit jax torch ray mlflow heavy bench wheel wheel-test mutation clean
+.PHONY: demo tour docs test lint proofs proven unit jax torch ray mlflow heavy bench evidence evidence-slow wheel wheel-test mutation clean
 
 demo: .venv/installed            ## rank the embedded candidates on scikit-learn's digits, with predictions and truth side by side
 	$(BIN)/ncap demo --out demo
@@ -80,6 +80,12 @@ mutation: .venv/mutation         ## do the tests notice at least 90 % of small f
 bench: .venv/tested              ## costs, with pytest-benchmark; T_beta / T_train of the demo's candidates
 	$(BIN)/pytest benchmarks --benchmark-only
 	$(BIN)/ncap bench
+
+evidence: .venv/tested           ## tables, figures and the answer of benchmarks/evidence, from its stored tables
+	$(BIN)/python -m benchmarks.evidence.page
+
+evidence-slow: .venv/tested      ## the predictions of slow rules that the evidence lacks
+	$(BIN)/python -m benchmarks.evidence.predictions
 
 # The wheel is built from the sdist, so that what tests the one has tested the other.
 wheel: .venv/tested              ## dist/: the sdist and the wheel

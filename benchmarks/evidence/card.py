@@ -61,27 +61,27 @@ def _counts(benchmark: Benchmark) -> str:
         runs=("run", "nunique"),
         trainings=("run", "size"),
     )
-    return _table(rows.reset_index())
+    return markdown_table(rows.reset_index())
 
 
 def _failures(failures: pd.DataFrame) -> str:
     rows = failures.groupby(["target", "candidate", "reason"], sort=True).size().rename("trainings").reset_index()
-    return _table(rows.assign(reason=rows["reason"].str.slice(0, 80)))
+    return markdown_table(rows.assign(reason=rows["reason"].str.slice(0, 80)))
 
 
 def _columns(table: Any) -> str:
-    return _table(
+    return markdown_table(
         pd.DataFrame([(f"`{c.name}`", c.unit, c.meaning) for c in table.columns], columns=["column", "unit", "meaning"])
     )
 
 
 def _files(parts: list[dict[str, Any]]) -> str:
-    return _table(
+    return markdown_table(
         pd.DataFrame(parts)[["file", "rows", "sha256"]].assign(sha256=[part["sha256"][:16] for part in parts])
     )
 
 
-def _table(rows: pd.DataFrame) -> str:
+def markdown_table(rows: pd.DataFrame) -> str:
     """As a Markdown table; bars in a text are escaped."""
     lines = [list(rows.columns), ["---"] * len(rows.columns), *rows.astype(str).to_numpy().tolist()]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines) + "\n"

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from ncap.cli import options
-from ncap.cli.printer import format_option, print_table
+from ncap.cli.printer import format_option, print_table, say
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+    from ncap.records.benchmark import Benchmark
+
+REPOSITORY = "auto"  # in place of the benchmark's folder
+LAST_SEEN = "last_seen"  # the rule to beat, which stands beside those asked for
+OBSERVED = (1, 2, 3, 5, 10)  # epochs, where the benchmark's rules are compared unless ticks or seconds are given
 Number = TypeVar("Number", int, float)
 
 
@@ -50,6 +55,22 @@ Number = TypeVar("Number", int, float)
     default=None,
     help="What rules that learn are fitted to: other targets in the store, by default where there are any, or other candidates.",
 )
+@click.option(
+    "--benchmark",
+    metavar="[FOLDER]",
+    is_flag=False,
+    flag_value=REPOSITORY,
+    type=options.PATH,
+    default=None,
+    help="Judge on the tabular benchmark, in ncap's repository or in this folder, in place of a store; by default after 1 to 10 epochs.",
+)
+@click.option("--tier", default="small", help="Of the benchmark: small, real or subtargets.")
+@click.option("--probe", default="trained", help="Of the benchmark: trained or frozen.")
+@click.option(
+    "--held-out",
+    is_flag=True,
+    help="Judge on the benchmark's held-out targets: once, when every choice has been made on the development targets.",
+)
 @format_option
 def compare(
     store: Path,
@@ -62,6 +83,10 @@ def compare(
     seconds: str | None,
     horizon: float | None,
     learn_from: str | None,
+    benchmark: Path | None,
+    tier: str,
+    probe: str,
+    held_out: bool,
     format: str,
 ) -> None:
     """Compare the orders that rules predict from the first ticks with how the candidates ended."""
@@ -76,6 +101,21 @@ def compare(
         _names(rules) if rules is not None else [name for name, rule in RULES.members().items() if rule.cost == "low"]
     )
     read, budgets = _numbers("--ticks", ticks, int, "3,5"), _numbers("--seconds", seconds, float, "30,60")
+    if benchmark is not None:
+        if truth is not None or validation_truth or settings is not None:
+            raise ValueError(
+                "--benchmark has its own truth and jobs; leave --truth, --validation-truth and --settings out"
+            )
+        table = _benchmark(benchmark, tier, probe, held_out, target)
+        if rules is not None and LAST_SEEN not in names:
+            names.append(LAST_SEEN)
+        if read is None and budgets is None:
+            read = table.ticks_after(OBSERVED)
+        made = compare_rules(table.records, table.truth, names, read, budgets, horizon, learn_from)
+        print_table(made, format, _shown)
+        return
+    if held_out:
+        raise ValueError("--held-out names targets of the benchmark; pass --benchmark as well")
     accuracies = None if truth is None else read_truth(truth)
     job = load(store, settings, target)
     if accuracies is None:
@@ -84,6 +124,19 @@ def compare(
     records = store if settings is None and job.target in set(accuracies["target"]) else job
     judged = accuracies[accuracies["target"] == job.target] if records is store else accuracies
     print_table(compare_rules(records, judged, names, read, budgets, horizon, learn_from), format, _shown)
+
+
+def _benchmark(folder: Path, tier: str, probe: str, held_out: bool, target: str | None) -> "Benchmark":
+    """The jobs that are judged; what they are is said, so that nobody scores a rule on the held-out targets unawares."""
+    from ncap.records.benchmark import load_benchmark
+
+    whole = load_benchmark(None if str(folder) == REPOSITORY else folder)
+    table = whole.of(tier, probe, "held_out" if held_out else "development", target)
+    runs = f"{table.finals['run'].nunique()} run{'s'[: table.finals['run'].nunique() != 1]}"
+    cells = f"{table.truth['candidate'].nunique()} candidates x {table.truth['target'].nunique()} targets x {runs}"
+    role = "HELD-OUT targets: choose nothing by what follows" if held_out else "development targets"
+    say(f"Tabular benchmark, tier {tier}, probe {probe}, {role}: {cells}", err=True)
+    return table
 
 
 def _names(rules: str) -> list[str]:

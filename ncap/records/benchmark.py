@@ -5,7 +5,7 @@ SHA-256 of each. Its data card says where the numbers come from and what they ca
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,6 +135,24 @@ class Benchmark(Mapping[str, Any]):
     def finals(self) -> "pd.DataFrame":
         """How every run ended: settings, target, candidate, run, accuracy, rise, epochs."""
         return finals(self.observations)
+
+    def ticks_after(self, epochs: Iterable[float]) -> list[int]:
+        """How many ticks a run has had after so many epochs, of those numbers of epochs that some job reaches: `ticks` of `ncap.compare`.
+
+        Raises: ValueError for jobs whose ticks differ, which have no common number, and where no job reaches any of the epochs.
+        """
+        rows = self.observations[["epoch", "tick"]].drop_duplicates()
+        found = {epoch: rows.loc[rows["epoch"] == epoch, "tick"].tolist() for epoch in epochs}
+        if several := [epoch for epoch, ticks in found.items() if len(ticks) > 1]:
+            raise ValueError(
+                f"the jobs of the benchmark have different ticks after {several[0]:g} epochs; choose a tier and a probe, or pass ticks"
+            )
+        ticks = [ticks[0] for ticks in found.values() if ticks]
+        if not ticks:
+            raise ValueError(
+                f"no job of the benchmark has a tick after any of {', '.join(map(str, found))} epochs; pass ticks"
+            )
+        return ticks
 
     def of(
         self,

@@ -95,7 +95,7 @@ def test_in_the_development_sweep_every_start_but_one_is_better_than_a_random_on
     pairs = ends[~random].merge(ends[random], on=trial, suffixes=("", "_random"))
     assert len(pairs) >= 15
     worse = pairs[pairs["val_accuracy"] <= pairs["val_accuracy_random"]]
-    # README.md says so; with the dropout of 0.4 that the protocol does not give a frozen probe, SqueezeNet stays at chance.
+    # RUNS.md says so; with the dropout of 0.4 that the protocol does not give a frozen probe, SqueezeNet stays at chance.
     worse = worse[
         ~(worse["candidate"].str.contains("squeezenet") & (worse["probe"] == "frozen") & (worse["dropout"] == 0.4))
     ]
