@@ -6,7 +6,8 @@ Laws, tested over every member by `ncap.testing.scores.check_score`:
    larger, the better the network should end. A published number whose sign is the other way is negated, and its summary says so.
 2. It returns NaN where it is not defined, and `Score.value` says why; it never returns infinity, and never warns.
 3. The same inputs give the same number, and are not changed.
-4. Neither the order of the samples nor the numbering of the classes matters, beyond rounding.
+4. Neither the order of the samples nor the numbering of the classes matters, beyond rounding; of a network whose head is random the
+   numbering does, because it says which of the head's columns is whose.
 5. An argument that cannot be used raises ValueError, which names it.
 """
 

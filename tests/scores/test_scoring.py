@@ -62,6 +62,26 @@ def test_the_kit_sees_what_breaks_a_law(wrong, message):
         check_score(wrong)
 
 
+def trained_a_step(model, x, y):
+    model.weights[0].assign(model.weights[0] + 1)
+    return float(len(y))
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda model, x, y: len(y), "a score is a float"),
+        (lambda model, x, y: float(np.random.default_rng().random()), "the same inputs give two numbers"),
+        (trained_a_step, "the score changed the network"),
+        (lambda model, x, y: float(x[0].mean()), "the order of the images matters"),
+        (lambda model, x, y: 1.0, "images of another size must be refused"),
+    ],
+)
+def test_the_kit_sees_what_a_proxy_breaks(function, message):
+    with pytest.raises(AssertionError, match=message):
+        check_score(told(function, lambda model, x, y: "", needs="network"))
+
+
 def test_a_score_says_what_it_needs():
     with pytest.raises(ValueError, match="needs must be one of features, source_probabilities, "):
         told(spread, needs="z")

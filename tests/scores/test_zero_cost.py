@@ -11,7 +11,7 @@ import pytest
 from keras import layers
 
 import ncap
-from ncap import scores
+from ncap import candidates, scores
 from ncap.scores import SCORES
 from ncap.scores.samples import own_order
 from ncap.scores.zero_cost import graph_degree, jacobian_correlation, network, sign_agreement
@@ -419,3 +419,14 @@ def test_candidates_are_scored_under_a_head():
     tables = [ncap.score({"own": own_body}, "digits", PROXIES) for _ in range(2)]
     assert tables[0]["note"].tolist() == [""] * len(PROXIES)
     assert tables[0]["value"].tolist() == tables[1]["value"].tolist()
+
+
+@pytest.mark.heavy
+def test_every_family_of_mini32_has_every_proxy_or_a_reason():
+    names = [f"{name}:random" for name in candidates.resolve("mini32")]
+    table = ncap.score(names, "digits", PROXIES)
+    undefined = table[table["value"].isna()]
+    assert len(table) == len(names) * len(PROXIES)
+    assert set(undefined["score"]) == {"synflow", "naswot"}
+    assert undefined["note"].str.contains("takes the mean or the size|one of the activations").all()
+    assert (table["note"] != "").sum() == len(undefined)
