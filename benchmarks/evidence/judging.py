@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from benchmarks.evidence.budget import paid_for, priced
 from benchmarks.evidence.contestants import Contestant
 from benchmarks.evidence.predictions import Predictions, entrants, runs_of
-from benchmarks.evidence.race import MEAN, Race
+from benchmarks.evidence.race import Race
 from ncap.ranking import bootstrap, trial
 from ncap.ranking.trial import standing
 
@@ -60,7 +60,7 @@ def judged(
     race: Race, contestant: Contestant, epochs: float, predictions: Predictions, averaged: bool = False
 ) -> Judgement | None:
     """A contestant in a race after some epochs, one run at a time, or on the mean curves; None where its predictions are not there."""
-    runs = [run for run in runs_of(race, contestant) if (run == MEAN) == averaged]
+    runs = [run for run in runs_of(race, contestant) if (run < 0) == averaged]
     if not runs:
         return None
     made = [[predictions.of(race, contestant, run, epochs, draw) for draw in range(contestant.draws)] for run in runs]

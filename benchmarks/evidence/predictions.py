@@ -22,7 +22,7 @@ import pandas as pd
 
 from benchmarks.evidence.budget import paid_for, priced
 from benchmarks.evidence.contestants import T0_EPOCHS, Contestant
-from benchmarks.evidence.race import MEAN, Race
+from benchmarks.evidence.race import Race
 from ncap.records.parts import MANIFEST, add_parts, read_table
 from ncap.records.schema import Column, Table
 
@@ -40,7 +40,7 @@ PREDICTIONS = Table(
         Column("settings", str, "", "hash of the job's settings"),
         Column("target", str, "", "name of the data set"),
         Column("candidate", str, "", "name of the network"),
-        Column("run", int, "", "number of the training; -1: the mean curve of all runs"),
+        Column("run", int, "", "number of the training; -n: the mean curve of n runs"),
         Column("epochs", float, "epochs", "epochs observed"),
         Column("contestant", str, "", "rule, and what stands in beta_eff's place"),
         Column("draw", int, "", "of a control that is drawn, from 0"),
@@ -115,7 +115,7 @@ def runs_of(race: Race, contestant: Contestant) -> list[int]:
     """The runs that a contestant is judged on, one at a time; under the paper's conditions, the mean of several runs as well."""
     runs = race.runs_with(contestant)
     averaged = contestant.group in AVERAGED and len(runs) == len(race.runs) > 1
-    return [*runs, *([MEAN] if averaged else [])]
+    return [*runs, *([race.mean_run] if averaged else [])]
 
 
 def missing(
@@ -166,7 +166,7 @@ def timings(race: Race, everyone: Iterable[Contestant], epochs: float) -> pd.Dat
     for contestant in everyone:
         if contestant.group in ("curve", "capacitance") and not contestant.name.endswith("]"):
             race.seen(race.runs[0], epochs, contestant.reading)  # read once for all
-            race._trials.clear()
+            race.forget()
             begun = time.process_time()
             race.orders(contestant, race.runs[0], epochs)
             took = 1000 * (time.process_time() - begun) / len(race.candidates)

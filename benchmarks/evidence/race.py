@@ -18,7 +18,6 @@ from ncap.records.tables import Records
 from ncap.rules.contract import Rule
 from ncap.training.seeds import derived_seed
 
-MEAN = -1  # in place of a run: the mean curve of all runs
 LEAST = 3  # candidates, below which no order is judged
 FloatArray = NDArray[np.float64]
 
@@ -60,6 +59,16 @@ class Race:
     def runs(self) -> list[int]:
         """The runs that every candidate has."""
         return list(self.ends.columns)
+
+    @property
+    def mean_run(self) -> int:
+        """What stands in place of a run for the mean curve of all n: -n, as it is another curve when there is one more."""
+        return -len(self.runs)
+
+    def forget(self) -> None:
+        """Forget what rules have learned, so that it is timed."""
+        self._trials.clear()
+        self._rules.clear()
 
     def runs_with(self, contestant: Contestant) -> list[int]:
         """The runs in which there is what a contestant reads: its reading, or its score of some candidate."""
@@ -129,7 +138,7 @@ class Race:
             for name in ("observations", "readings", "failures"):
                 rows = getattr(self.records, name)
                 kept = rows["candidate"].isin(self.candidates)
-                kept &= rows["run"].isin(self.runs) if run == MEAN else rows["run"] == run
+                kept &= rows["run"].isin(self.runs) if run < 0 else rows["run"] == run
                 if name == "readings":
                     kept &= rows["reading"] == reading
                 parts[name] = rows[kept]

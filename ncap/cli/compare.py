@@ -132,8 +132,9 @@ def _benchmark(folder: Path, tier: str, probe: str, held_out: bool, target: str 
 
     whole = load_benchmark(None if str(folder) == REPOSITORY else folder)
     table = whole.of(tier, probe, "held_out" if held_out else "development", target)
-    runs = f"{table.finals['run'].nunique()} run{'s'[: table.finals['run'].nunique() != 1]}"
-    cells = f"{table.truth['candidate'].nunique()} candidates x {table.truth['target'].nunique()} targets x {runs}"
+    counts = {"candidate": table.truth["candidate"], "target": table.truth["target"], "run": table.finals["run"]}
+    sizes = {name: column.nunique() for name, column in counts.items()}
+    cells = " x ".join(f"{size} {name}{'s'[: size != 1]}" for name, size in sizes.items())
     role = "HELD-OUT targets: choose nothing by what follows" if held_out else "development targets"
     say(f"Tabular benchmark, tier {tier}, probe {probe}, {role}: {cells}", err=True)
     return table

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.evidence.evidence import Evidence
-from benchmarks.evidence.race import MEAN, Race
+from benchmarks.evidence.race import Race
 from ncap.ranking.agreement import spearman
 from ncap.ranking.trial import standing
 
@@ -38,7 +38,7 @@ def races(evidence: Evidence, probe: str = PROBE) -> list[Race]:
 
 def run_of(race: Race) -> int:
     """The mean over runs, as the paper has it, or the only run."""
-    return MEAN if len(race.runs) > 1 else race.runs[0]
+    return race.mean_run if len(race.runs) > 1 else race.runs[0]
 
 
 def curves(rows: pd.DataFrame) -> pd.DataFrame:
