@@ -259,7 +259,7 @@ def test_a_command_trains_what_the_store_lacks(store, tmp_path):
     words = ["--store", path, "--out", tmp_path, "--format", "json"]
     job = [
         "--candidates",
-        "tiny:narrow",
+        "tiny:body",
         "--target",
         "digits",
         "--epochs",
