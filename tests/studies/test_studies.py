@@ -22,6 +22,9 @@ from ncap.studies.findings import findings
 from ncap.testing.studies import case
 
 
+pytestmark = pytest.mark.filterwarnings(tiny.RAW)  # whichever test comes first trains the store
+
+
 @pytest.mark.parametrize("name", STUDIES.names())
 def test_a_study_keeps_the_laws(name):
     testing.check_study(STUDIES.get(name)())
@@ -214,7 +217,6 @@ def trained_sizes(path, **options):
     )  # fmt: skip
 
 
-@pytest.mark.filterwarnings(tiny.RAW)
 def test_sizes_are_trained_as_jobs_of_their_own_and_only_once(store, monkeypatch):
     path, made = store
     assert made.table["images"].unique().tolist() == [30, 60]
@@ -253,7 +255,7 @@ def test_a_command_reads_a_store_and_writes_table_and_figure(name, store, tmp_pa
     assert (tmp_path / f"study-{name}.csv").read_bytes() == written
 
 
-def test_a_command_trains_what_the_store_lacks(store, tmp_path):
+def test_a_command_trains_what_the_store_lacks(tmp_path):
     """The command itself, on the digits; its job has one size, so that the study of size has nothing to say of it."""
     path = tmp_path / "runs.db"
     words = ["--store", path, "--out", tmp_path, "--format", "json"]
