@@ -1,4 +1,4 @@
-"""Every study against its laws and against what can be computed by hand; then a real store, trained, interrupted and read again."""
+"""Every study against its laws and against what can be computed by hand; then a real store, trained and read again."""
 
 import io
 
@@ -20,7 +20,6 @@ from ncap.studies.contract import Asked
 from ncap.studies.cost import Cost
 from ncap.studies.findings import findings
 from ncap.testing.studies import case
-
 
 pytestmark = pytest.mark.filterwarnings(tiny.RAW)  # whichever test comes first trains the store
 
