@@ -109,7 +109,7 @@ def study(
     trains.
 
     >>> import pandas as pd
-    >>> curves = {"a": (0.5, 0.7, 0.8), "b": (0.4, 0.6, 0.7), "c": (0.6, 0.5, 0.6)}
+    >>> curves = {"a": (0.5, 0.7, 0.8), "b": (0.4, 0.6, 0.7), "c": (0.6, 0.5, 0.5)}
     >>> seen = pd.DataFrame([{"settings": "s", "target": "digits", "candidate": candidate, "run": 0, "tick": t, "epoch": t,
     ...                       "val_accuracy": value, "test_accuracy": value}
     ...                      for candidate, curve in curves.items() for t, value in enumerate(curve, start=1)])
