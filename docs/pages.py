@@ -27,6 +27,7 @@ MENU = {
         "README: Select one and keep it",
         "README: In your own training",
         "README: One training, many rules",
+        "README: The paper's studies",
         "README: Gotchas",
         "README: Questions",
     ],
@@ -37,7 +38,7 @@ MENU = {
         "reference/MATHEMATICS.md",
         "proofs/README.md",
     ],
-    "Evidence": ["benchmarks/evidence/README.md", "benchmarks/evidence/table/README.md"],
+    "Evidence": ["benchmarks/evidence/README.md", "benchmarks/evidence/RUNS.md", "benchmarks/evidence/table/README.md"],
     "Names": ["api/ncap", "api/ncap.reference", "api/ncap.scores", "api/contracts", "api/commands"],
     "The project": [
         "README: Adding a rule, score, reading, engine, target, candidate or figure",
