@@ -846,6 +846,10 @@ TABLES["score"] = Table(
         ("names", 3, TypeError, "names must be a list of scores, or a text of them separated by commas, got 3"),
         ("names", ["log_me", 3], TypeError, "names must be a list of scores", "got ['log_me', 3]"),
         ("error", "yes", ValueError, "error must be True or False, got 'yes'"),
+        *(
+            ("size", value, ValueError, f"size must be a whole number of at least 1, got {value!r}")
+            for value in (0, 2.5, "3")
+        ),
         ("history", 3, TypeError, "history must be a pandas DataFrame, got int"),
         (
             "history",

@@ -64,8 +64,8 @@ Number = TypeVar("Number", int, float)
     default=None,
     help="Judge on the tabular benchmark, in ncap's repository or in this folder, in place of a store; by default after 1 to 10 epochs.",
 )
-@click.option("--tier", default="small", help="Of the benchmark: small, real or subtargets.")
-@click.option("--probe", default="trained", help="Of the benchmark: trained or frozen.")
+@click.option("--tier", default=None, help="Of the benchmark: small, real or subtargets.  [default: small]")
+@click.option("--probe", default=None, help="Of the benchmark: trained or frozen.  [default: trained]")
 @click.option(
     "--held-out",
     is_flag=True,
@@ -84,8 +84,8 @@ def compare(
     horizon: float | None,
     learn_from: str | None,
     benchmark: Path | None,
-    tier: str,
-    probe: str,
+    tier: str | None,
+    probe: str | None,
     held_out: bool,
     format: str,
 ) -> None:
@@ -106,7 +106,7 @@ def compare(
             raise ValueError(
                 "--benchmark has its own truth and jobs; leave --truth, --validation-truth and --settings out"
             )
-        table = _benchmark(benchmark, tier, probe, held_out, target)
+        table = _benchmark(benchmark, tier or "small", probe or "trained", held_out, target)
         if rules is not None and LAST_SEEN not in names:
             names.append(LAST_SEEN)
         if read is None and budgets is None:
@@ -114,8 +114,9 @@ def compare(
         made = compare_rules(table.records, table.truth, names, read, budgets, horizon, learn_from)
         print_table(made, format, _shown)
         return
-    if held_out:
-        raise ValueError("--held-out names targets of the benchmark; pass --benchmark as well")
+    for option, value in {"held-out": held_out or None, "tier": tier, "probe": probe}.items():
+        if value is not None:
+            raise ValueError(f"--{option} says which trainings of the benchmark are meant; pass --benchmark as well")
     accuracies = None if truth is None else read_truth(truth)
     job = load(store, settings, target)
     if accuracies is None:

@@ -122,6 +122,7 @@ FORMATTED = [
     "rules",
     "scores",
     "readings",
+    "study",
 ]  # the commands that print a table
 
 
@@ -235,6 +236,25 @@ LIGHT = [
     Wrong("compare", "--truth", "absent.csv", ("absent.csv: cannot be read",)),
     Wrong("compare", "--truth", "text.db", ("text.db: truth: missing ['target', 'candidate']",)),
     *rules("compare", "--rules"),
+    Wrong("compare", "--benchmark", "absent", ("absent: has no manifest.json; pass the folder benchmarks/evidence",)),
+    *(
+        Wrong("compare", f"--{name}", "small", (f"--{name} says which trainings of the benchmark are meant",))
+        for name in ("tier", "probe")
+    ),
+    Wrong("compare", "--held-out", None, ("--held-out says which trainings of the benchmark are meant; pass",)),
+    Wrong("rank", "--preset", "papr", ("'--preset': 'papr' is not 'paper'",)),
+    Wrong("study", "--preset", "papr", ("'--preset': 'papr' is not 'paper'",)),
+    *(
+        row
+        for name in ("epochs", "runs", "batch-size", "size", "jobs", "threads")
+        for row in ranges("study", f"--{name}", 1)
+    ),
+    *ranges("study", "--seed", 0),
+    *horizons("study"),
+    *(
+        Wrong("study", f"--{name}", "fast", ("is not a valid float",))
+        for name in ("learning-rate", "dropout", "norm-momentum")
+    ),
     *candidates("score"),
     *targets("score"),
     *ranges("score", "--seed", 0),
@@ -261,6 +281,7 @@ LIGHT += [
         ("rank", "--out"),
         ("report", "--store"),
         ("report", "--out"),
+        *(("study", option) for option in ("--store", "--out", "--table")),
         ("compare", "--store"),
         ("compare", "--truth"),
         ("score", "--history"),
@@ -287,7 +308,7 @@ HEAVY = [  # these need Keras, which is loaded once
     Wrong("demo", "--seed", "99999999999", ("seed must be a whole number from 0 to 4294967295, got 99999999999",)),
     Wrong("demo", "--out", "taken", ("out must be a folder that can be written, got 'taken' (File exists)",)),
 ]
-OWN = ("--format", "--scores")  # rows of its own; rank's alone
+OWN = ("--format", "--scores", "--preset")  # rows of its own; rank's alone
 # What select shares with rank is refused by the same checks: one row of each option.
 for wrong in (LIGHT, HEAVY):
     shared = {row.option: row for row in reversed(wrong) if row.command == "rank" and row.option not in OWN}
@@ -319,6 +340,40 @@ EXEMPT = {
     ("jobs", "--prune"): "a flag takes no value",
     ("score", "--error"): "a flag takes no value",
     ("compare", "--validation-truth"): "a flag takes no value",
+    **{("study", flag): "a flag takes no value" for flag in ("--frozen", "--batch-norm", "--progress", "--benchmark")},
+    **{
+        (
+            "study",
+            f"--{name}",
+        ): "read with the name of a study; tests/studies has what is refused, and rank's rows the settings"
+        for name in (
+            *(
+                "candidates",
+                "target",
+                "tier",
+                "probe",
+                "settings",
+                "rules",
+                "ticks",
+                "images",
+                "draw",
+                "reading",
+                "truth",
+            ),
+            *(
+                "budget",
+                "optimizer",
+                "hidden",
+                "ticks-per-epoch",
+                "augment",
+                "metric",
+                "precision",
+                "validation",
+                "test",
+            ),
+            *("on-bad", "readings", "error", "interaction", "strength", "weighting", "engine", "memory", "address"),
+        )
+    },
     ("report", "--out"): "its own test: a job must be in the store first",
     ("report", "--reading"): "its own test: a job must be in the store first",
 }
@@ -372,7 +427,7 @@ def test_every_option_of_every_command_has_a_row():
     for name, command in commands.items():
         for parameter in command.params:
             if isinstance(parameter, click.Argument):  # a target, or what is listed, with tests of its own
-                assert name in ("datasets", "models")
+                assert name in ("datasets", "models", "study")
                 continue
             assert isinstance(parameter, click.Option)
             assert (name, parameter.opts[0]) in tabled, (name, parameter.opts[0])
