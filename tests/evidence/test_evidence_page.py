@@ -303,7 +303,7 @@ def test_compare_judges_on_the_benchmark_and_says_which_targets(folder):
 def test_held_out_without_the_benchmark_is_refused(tmp_path):
     done = call("compare", "--store", tmp_path / "none.db", "--held-out")
     assert done.exit_code == 2
-    assert "--held-out names targets of the benchmark; pass --benchmark as well" in done.stderr
+    assert "--held-out says which trainings of the benchmark are meant; pass --benchmark as well" in done.stderr
 
 
 def test_the_benchmark_of_the_repository_needs_no_folder():
