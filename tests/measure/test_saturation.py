@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from ncap import reference as ref
-from ncap.measure import readings
+from ncap.measure import autodiff, readings
 from ncap.measure.autodiff.loss import total_loss
 from ncap.measure.closed_form import error_cancellation
 from ncap.measure.measurement import _one
-from ncap.testing.methods import probe_data, unit_roundoff
+from ncap.testing.methods import DrawnCase, assert_conforms, probe_data, unit_roundoff
 
 # Of kernels as nodes; in the others, tests/measure/test_conformance.py tries errors as small.
 OF_KERNELS = {
@@ -162,3 +162,18 @@ def test_a_cnn_of_the_oracle_is_read_as_the_same_mlp(strength):
     net = ref.CNN([ref.Dense(layer.kernel, layer.bias) for layer in met.net.layers], input_shape=(3,))
     with pytest.warns(ref.CapacitanceWarning, match="rounding"):
         assert np.isnan(ref.capacitance(net, met.x, y, strength=strength).beta_eff)
+
+
+@pytest.mark.parametrize("weighting", ["unit", "relative"])
+def test_an_unlikely_label_keeps_the_digits_of_its_small_curvature(weighting):
+    """p of the label is 1e-7 and its gradient nearly -1: its row of the Hessian is as small as p, and came with the rounding of a 1."""
+    kernels = [
+        np.zeros((1, 3)),
+        np.array([[0, 1, 0, 0.5], [0, 0.5, 0, 1], [0, 0, 0, 1]]),
+        np.array([[1, 1, 1, 1, 1, 1], [1, 1, 1, -1, 1, 1], [1, 1, 1, 1, 0, 0], [-1, 1, 1, 1, 1, 1.0]]),
+    ]
+    scales, shifts = [[1, 2, 1], [-1, 2, -1, -1]], [[1, 1, 0.5], [-0.5, 0.5, 1, -0.5]]
+    net = ref.MLP(kernels, scales=scales, shifts=shifts, norm="after", deviations=[np.ones(3), np.ones(4)])
+    case, eps = DrawnCase(net, np.zeros((1, 1)), np.array([3])), unit_roundoff("autodiff", "float64")
+    reading = f"hessian/signed/{weighting}"
+    assert_conforms(autodiff.measure, reading, case, degrees=autodiff.degrees, eps=eps)

@@ -4,15 +4,16 @@ The gradient of -sum(y log p) is p - y: where softmax is saturated, p of the tru
 
     -log p_t = log(1 + sum_{k != t} exp(a_k - a_t)) = softplus(m),   m = logsumexp_{k != t}(a_k - a_t)
 
-has the gradient sigmoid(m) softmax_{k != t}, and minus its sum for t: nothing near 1 is subtracted from 1, in second order neither.
-PyTorch's softplus is m itself from m = 20 on, which loses 2e-9 of the gradient and all of the curvature: there it is written out. Its
-log_sigmoid(-m), the same function, has the second derivative s (s - 1) with s near 1, and loses its digits there.
+has the gradient sigmoid(m) softmax_{k != t}, and -sigmoid(m) for t: nothing near 1 is subtracted from 1, in second order neither. a_t
+stands outside the sum, whose derivative by it would be a sum of 1 that the second derivative takes to 0 up to rounding, beside which the
+curvature of an unlikely t is small.
+Softplus is written out, m + log(1 + exp(-m)) where m > 0: its second derivative is s (1 - s) with s = sigmoid(m), which loses the digits
+of 1 - s where s is near 1; and PyTorch's softplus is m itself from m = 20 on.
 """
 
 from typing import Any
 
 from keras import ops
-from keras.backend import backend
 
 OUT_OF_THE_SUM = -1e30  # its exponential is 0 in every dtype
 
@@ -26,14 +27,12 @@ def total_loss(logits: Any, y: Any, loss: str) -> Any:
 
 
 def _of_labels(logits: Any, y: Any) -> Any:
-    above = ops.where(y == 1, OUT_OF_THE_SUM, logits - ops.sum(y * logits, axis=1, keepdims=True))
-    return _softplus(ops.squeeze(_log_sum_exp(above), axis=1))
+    others = ops.where(y == 1, OUT_OF_THE_SUM, logits)
+    return _softplus(ops.squeeze(_log_sum_exp(others, ops.sum(y * logits, axis=1, keepdims=True)), axis=1))
 
 
 def _softplus(m: Any) -> Any:
     """log(1 + exp(m)): nothing overflows on either side of 0, in the derivatives neither."""
-    if backend() != "torch":
-        return ops.softplus(m)
     positive = m > 0
     above, below = ops.where(positive, m, 0), ops.where(positive, 0, m)
     return ops.where(positive, above + ops.log1p(ops.exp(-above)), ops.log1p(ops.exp(below)))
@@ -43,7 +42,7 @@ def _of_soft_targets(logits: Any, y: Any) -> Any:
     return ops.sum(y * (_log_sum_exp(logits) - logits), axis=1)
 
 
-def _log_sum_exp(a: Any) -> Any:
-    """Over the classes, shape (n, 1). The shift is held fixed: its derivative is 0, and would come as a difference."""
+def _log_sum_exp(a: Any, less: Any = 0.0) -> Any:
+    """Over the classes, shape (n, 1), less a number; the shift is held fixed: its derivative is 0, and would come as a difference."""
     shift = ops.stop_gradient(ops.max(a, axis=1, keepdims=True))
-    return ops.log(ops.sum(ops.exp(a - shift), axis=1, keepdims=True)) + shift
+    return ops.log(ops.sum(ops.exp(a - shift), axis=1, keepdims=True)) + (shift - less)
