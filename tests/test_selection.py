@@ -96,6 +96,7 @@ def test_the_winner_is_handed_over_as_it_was_recorded(undisturbed):
     assert (probabilities.argmax(axis=1) == y).mean() == card["accuracies"]["val"]
 
 
+@pytest.mark.heavy  # a minute; tests/test_pipeline.py repeats what a round is made of
 def test_a_repeated_call_trains_nothing_and_decides_the_same_also_where_the_store_knows_more(undisturbed):
     folder, selection = undisturbed
     again = selected(folder, out=None)

@@ -9,6 +9,7 @@ from ncap.records.loading import load
 from ncap.training.run import Training
 
 
+@pytest.mark.heavy  # half a minute
 def test_a_run_that_got_past_its_failure_and_was_interrupted_is_not_failed(tmp_path, monkeypatch):
     store, tick = tmp_path / "runs.db", Training.tick
 
