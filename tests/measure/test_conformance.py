@@ -29,8 +29,8 @@ from ncap.testing.methods import (
 
 PROBE_NORMS = ("none", "after")
 LONG = "NCAP_HYPOTHESIS" in os.environ  # long-keras draws 1,000 examples of every test
-# An example costs tens of milliseconds on TensorFlow, and more on torch, which computes as it does. JAX compiles every operation anew for every shape, even eagerly: seconds
-# for each new network, so it draws fewer and from fewer shapes.
+# An example costs tens of milliseconds on TensorFlow, and more on torch, which computes as it does. JAX compiles every operation anew for
+# every shape, even eagerly: seconds for each new network, so it draws fewer and from fewer shapes.
 few = settings() if LONG else settings(max_examples={"jax": 7, "torch": 15}.get(BACKEND, 40))
 BOUNDS = {"max_depth": 4, "max_width": 3} if BACKEND == "jax" and not LONG else {"max_depth": 6, "max_width": 8}
 
