@@ -40,14 +40,13 @@ CHUNK = 256  # samples that go through what stands before the network at a time
 def from_keras(model: "keras.Model", loss: str | None = None) -> MLP | CNN:
     """The oracle's view of a Keras model: its probe as an MLP where it has one, else all of it, as an MLP or a CNN.
 
-    A model may be Sequential or functional, models inside it included, if it is a chain of
+    A model may be Sequential or functional, and hold other models, as long as its layers form a chain:
 
-        Dense, relu, ..., Dense                                      an MLP, each hidden layer with or without a BatchNormalization,
-                                                                     all behind the relu or all before it
-        Conv2D or DepthwiseConv2D, relu, poolings, Flatten, ..., Dense    a CNN, without norms
+        MLP: Dense, relu, Dense, relu, ..., Dense. Hidden layers may have a BatchNormalization, all behind the relu or all before it.
+        CNN: Conv2D or DepthwiseConv2D, relu, poolings, ..., Flatten or GlobalAveragePooling2D, Dense, ..., Dense. No norms.
 
-    relu being an activation, a layer Activation or ReLU, and the last Dense ending in softmax or in nothing. Dropout is off, as in every
-    reading. The network begins at the first layer of weights, and takes what keras_inputs(model, x) returns.
+    A relu is an activation or a layer of its own, and the last Dense ends in softmax or in nothing. Dropout is off, as in every
+    reading. The network begins at the first layer of weights and takes what keras_inputs(model, x) returns.
 
     Args:
         model: a built Keras model, or an ncap probe.
@@ -190,9 +189,12 @@ def _network(steps: list[_Step]) -> tuple[list[_Step], list[_Step]]:
 
 def _read(steps: list[_Step]) -> _Chain:
     """The layers behind one another as stages; ValueError by the name of the first that the oracle cannot say."""
-    chain = _Chain([])
+    chain, seen = _Chain([]), set[int]()
     for step in steps:
         layer = step.layer
+        if id(layer) in seen and getattr(layer, "weights", None):
+            _refuse(layer, "is called twice, and the oracle shares no weights between layers")
+        seen.add(id(layer))
         if chain.softmax is not None and step.kind not in INACTIVE:
             _refuse(layer, "comes behind a softmax")
         if step.kind in WEIGHTS:

@@ -278,6 +278,13 @@ def test_what_the_oracle_cannot_say_is_refused_by_the_name_of_the_layer(stack, s
     assert said in str(refused.value)
 
 
+def test_a_layer_that_is_called_twice_is_refused():
+    twice = layers.Dense(5, "relu", name="odd")
+    inputs = keras.Input((5,))
+    with pytest.raises(ValueError, match="layer 'odd' of model is called twice"):
+        ref.from_keras(keras.Model(inputs, layers.Dense(3)(twice(twice(inputs)))))
+
+
 def test_a_model_that_is_no_chain_is_refused():
     with pytest.raises(ValueError, match="layer 'odd' of model takes 2 inputs"):
         ref.from_keras(branched())
