@@ -116,24 +116,24 @@ wheel-test: wheel                ## test the installed wheel, from a folder with
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch .venv/installed $@
 
-# It sees the packages of .venv, so that nothing is installed twice; ncap itself is found in the folder that pytest runs in.
+# It sees the packages of .venv, so that nothing is installed twice, and the sources, for processes that a test starts elsewhere as well.
 .venv-torch/tested: .venv/tested
 	$(BIN)/python -m venv .venv-torch
-	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > .venv-torch/tested.pth
+	$(BIN)/python -c "import os, sysconfig; print(sysconfig.get_path('purelib'), os.getcwd(), sep='\n')" > .venv-torch/tested.pth
 	mv .venv-torch/tested.pth "$$(.venv-torch/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
 	.venv-torch/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch timm keras-hub
 	touch $@
 
 .venv-mlflow/tested: .venv/tested
 	$(BIN)/python -m venv .venv-mlflow
-	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > .venv-mlflow/tested.pth
+	$(BIN)/python -c "import os, sysconfig; print(sysconfig.get_path('purelib'), os.getcwd(), sep='\n')" > .venv-mlflow/tested.pth
 	mv .venv-mlflow/tested.pth "$$(.venv-mlflow/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
 	.venv-mlflow/bin/pip install --quiet --disable-pip-version-check -c constraints.txt mlflow-skinny
 	touch $@
 
 .venv-ray/tested: .venv/tested
 	$(BIN)/python -m venv .venv-ray
-	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > .venv-ray/tested.pth
+	$(BIN)/python -c "import os, sysconfig; print(sysconfig.get_path('purelib'), os.getcwd(), sep='\n')" > .venv-ray/tested.pth
 	mv .venv-ray/tested.pth "$$(.venv-ray/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
 	.venv-ray/bin/pip install --quiet --disable-pip-version-check -c constraints.txt ray cloudpickle
 	touch $@

@@ -1,13 +1,11 @@
 """Where a gain comes from: what else could stand in the place of beta_eff."""
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from benchmarks.evidence.contestants import BETA_RULES, CONTROLS, LOWEST
 from benchmarks.evidence.evidence import Evidence
-from benchmarks.evidence.exhibits.contract import Exhibit, by_epochs, selected
-from benchmarks.evidence.exhibits.drawing import lines
-from benchmarks.evidence.judging import ALL
+from benchmarks.evidence.exhibits.contract import Exhibit, selected
+from benchmarks.evidence.exhibits.rules import draw, shown
 
 BESIDE = ("last_seen", "mean_seen")
 
@@ -19,17 +17,6 @@ def table(evidence: Evidence) -> pd.DataFrame:
         names += [rule, f"{rule}[gradient]", *(f"{rule}[{words}]" for words in CONTROLS)]
     names += LOWEST.values()
     return selected(evidence.verdicts, contestant=names)
-
-
-def shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """rho of the mean over targets."""
-    means = selected(rows, target=ALL, curves="each run")
-    return by_epochs(means, "rho", ["tier", "probe", "targets", "candidates", "runs", "contestant"])
-
-
-def draw(rows: pd.DataFrame) -> Figure | None:
-    """rho against the epochs observed, one panel for a tier and a probe."""
-    return lines(selected(rows, target=ALL, curves="each run"), "rho", "Spearman's rho")
 
 
 EXHIBIT = Exhibit(
