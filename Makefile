@@ -26,7 +26,7 @@ tour: .venv/tested               ## the tour for teaching: build/tour.html, one 
 # Not part of `make test`: Sphinx is there for the site alone.
 docs: .venv-docs/tested tour     ## the site, from build/site/index.html on; fails where a reference is missing
 	rm -rf build/site
-	PYTHONPATH=. .venv-docs/bin/python docs/pages.py
+	.venv-docs/bin/python docs/pages.py
 	.venv-docs/bin/python -m sphinx -q -j 2 -E -W --keep-going -c docs -d build/doctrees build/docs build/site
 	.venv-docs/bin/python -m pytest tests/docs/test_built_site.py
 
@@ -116,34 +116,27 @@ wheel-test: wheel                ## test the installed wheel, from a folder with
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch .venv/installed $@
 
-# It sees the packages of .venv, so that nothing is installed twice, and the sources, for processes that a test starts elsewhere as well.
-.venv-torch/tested: .venv/tested
-	$(BIN)/python -m venv .venv-torch
-	$(BIN)/python -c "import os, sysconfig; print(sysconfig.get_path('purelib'), os.getcwd(), sep='\n')" > .venv-torch/tested.pth
-	mv .venv-torch/tested.pth "$$(.venv-torch/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
-	.venv-torch/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch timm keras-hub
+# An environment of its own for one purpose, $(1), with the packages $(2). It sees those of .venv, so that nothing is installed twice, and
+# the sources, for processes that a test starts elsewhere as well.
+define beside
+	$(BIN)/python -m venv .venv-$(1)
+	$(BIN)/python -c "import os, sysconfig; print(sysconfig.get_path('purelib'), os.getcwd(), sep='\n')" > .venv-$(1)/tested.pth
+	mv .venv-$(1)/tested.pth "$$(.venv-$(1)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
+	.venv-$(1)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt $(2)
 	touch $@
+endef
+
+.venv-torch/tested: .venv/tested
+	$(call beside,torch,torch timm keras-hub)
 
 .venv-mlflow/tested: .venv/tested
-	$(BIN)/python -m venv .venv-mlflow
-	$(BIN)/python -c "import os, sysconfig; print(sysconfig.get_path('purelib'), os.getcwd(), sep='\n')" > .venv-mlflow/tested.pth
-	mv .venv-mlflow/tested.pth "$$(.venv-mlflow/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
-	.venv-mlflow/bin/pip install --quiet --disable-pip-version-check -c constraints.txt mlflow-skinny
-	touch $@
+	$(call beside,mlflow,mlflow-skinny)
 
 .venv-ray/tested: .venv/tested
-	$(BIN)/python -m venv .venv-ray
-	$(BIN)/python -c "import os, sysconfig; print(sysconfig.get_path('purelib'), os.getcwd(), sep='\n')" > .venv-ray/tested.pth
-	mv .venv-ray/tested.pth "$$(.venv-ray/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
-	.venv-ray/bin/pip install --quiet --disable-pip-version-check -c constraints.txt ray cloudpickle
-	touch $@
+	$(call beside,ray,ray cloudpickle)
 
 .venv-docs/tested: .venv/tested
-	$(BIN)/python -m venv .venv-docs
-	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > .venv-docs/tested.pth
-	mv .venv-docs/tested.pth "$$(.venv-docs/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
-	.venv-docs/bin/pip install --quiet --disable-pip-version-check -c constraints.txt sphinx myst-parser furo
-	touch $@
+	$(call beside,docs,sphinx myst-parser furo)
 
 .venv/mutation: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
