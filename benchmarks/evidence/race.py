@@ -153,7 +153,8 @@ class Race:
         """A rule that has learned from the other targets, once for all runs."""
         if rule.name not in self._rules:
             judged = [(self.target, candidate) for candidate in self.candidates]
-            self._rules[rule.name] = rule.fit(self.history.of_others(self.target), judged)
+            ends = self.history.of_others(self.records, "beta_eff" in rule.needs)
+            self._rules[rule.name] = rule.fit(ends, judged)
         return self._rules[rule.name]
 
     def _trial(self, run: int) -> Trial:

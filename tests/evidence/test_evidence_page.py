@@ -101,7 +101,7 @@ def test_no_rule_sees_what_comes_after_the_epochs_observed():
 
 def test_the_mean_over_targets_and_the_gain_are_means_and_differences():
     evidence = evidence_of(targets=("digits", "letters"))
-    some = {name: evidence.contestants[name] for name in ("last_seen", "capacitance", "log_me")}
+    some = {name: evidence.contestants[name] for name in ("last_seen", "capacitance", "log_me", "baker")}
     table = verdicts(evidence.races, some, [5.0], evidence.judged).set_index(["target", "contestant"])
     for name in some:
         each = table.loc[[("digits", name), ("letters", name)], "rho"]
