@@ -24,12 +24,14 @@ _HIDDEN = ["rho_low", "rho_high", "tau", "weighted_tau", "regret_3", "rho_own"] 
     "--candidates", default=None, help="Candidates to train, where the store lacks them; without, it is read."
 )
 @click.option("--target", default=None, help="What to train on; of records that are read, the target to read.")
-@click.option("--benchmark", is_flag=True, help="Read the tabular benchmark, every target of one tier and probe.")
+@click.option(
+    "--benchmark", is_flag=True, help="Read the tabular benchmark, every development target of one tier and probe."
+)
 @click.option(
     "--table", type=options.PATH, default=None, help="Folder of the benchmark's table.  [default: in ncap's repository]"
 )
-@click.option("--tier", default="small", help="Tier of the benchmark: small, real or subtargets.")
-@click.option("--probe", default="frozen", help="Probe of the benchmark's trainings: frozen or trained.")
+@click.option("--tier", default=None, help="Tier of the benchmark: small, real or subtargets.  [default: small]")
+@click.option("--probe", default=None, help="Probe of the benchmark's trainings: frozen or trained.  [default: frozen]")
 @click.option(
     "--settings", default=None, help="Hash of the job to read, if the store holds several; the newest by default."
 )
@@ -94,8 +96,12 @@ def _source(ctx: click.Context, given: dict[str, Any]) -> "tuple[Path | Benchmar
     from ncap.job import settings as all_settings
 
     on_training = (*all_settings(), "engine", "jobs", "memory", "address")
+    of_benchmark = given["benchmark"] or given["table"] is not None
+    for one in ("tier", "probe"):
+        if given[one] is not None and not of_benchmark:
+            raise ValueError(f"--{one} says which trainings of the benchmark are meant; pass --benchmark as well")
     if given["candidates"] is not None:
-        if given["benchmark"] or given["table"]:
+        if of_benchmark:
             raise ValueError("--benchmark and --candidates: the one is read, the others are trained; pass one of them")
         chosen = {one: given[one] for one in on_training if given.get(one) is not None}
         return None, chosen | {"candidates": given["candidates"], "store": given["store"]}
@@ -104,11 +110,12 @@ def _source(ctx: click.Context, given: dict[str, Any]) -> "tuple[Path | Benchmar
             raise ValueError(
                 f"--{one.replace('_', '-')}: nothing is trained without --candidates; pass them, or leave it out"
             )
-    if not given["benchmark"] and given["table"] is None:
+    if not of_benchmark:
         return given["store"], {}
     from ncap.records.benchmark import load_benchmark
 
-    return load_benchmark(given["table"], tier=given["tier"], probe=given["probe"]), {}
+    tier, probe = given["tier"] or "small", given["probe"] or "frozen"
+    return load_benchmark(given["table"], tier=tier, probe=probe, role="development"), {}
 
 
 def _size(text: str) -> float | int:

@@ -300,6 +300,13 @@ def test_compare_judges_on_the_benchmark_and_says_which_targets(folder):
     assert set(pd.read_csv(io.StringIO(held.stdout))["target"]) == {"letters"}
 
 
+def test_a_study_reads_no_held_out_target(folder, tmp_path):
+    words = ("study", "observations", "--table", folder, "--rules", "mean_seen", "--ticks", "6", "--out", tmp_path)
+    done = call(*words, "--format", "csv")
+    assert done.exit_code == 0, done.output
+    assert set(pd.read_csv(io.StringIO(done.stdout))["target"]) == {"digits"}
+
+
 def test_held_out_without_the_benchmark_is_refused(tmp_path):
     done = call("compare", "--store", tmp_path / "none.db", "--held-out")
     assert done.exit_code == 2

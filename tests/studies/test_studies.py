@@ -292,7 +292,10 @@ def test_the_benchmark_is_read_target_by_target(tmp_path):
         "study", "cost", "--benchmark", "--tier", "small", "--probe", "trained", "--out", tmp_path, "--format", "csv"
     )
     assert done.exit_code == 0, done.output
-    table, whole = pd.read_csv(io.StringIO(done.stdout)), load_benchmark(tier="small", probe="trained")
+    table, whole = (
+        pd.read_csv(io.StringIO(done.stdout)),
+        load_benchmark(tier="small", probe="trained", role="development"),
+    )
     assert set(table["target"]) == set(whole.jobs["target"])
     ends = {one.target: one.truth for one in cases_of(whole)}
     for target, truth in whole.truth.groupby("target"):
@@ -302,6 +305,8 @@ def test_the_benchmark_is_read_target_by_target(tmp_path):
 REFUSED = {
     ("study", "sise"): "unknown study 'sise'; did you mean 'size'?",
     ("study", "cost", "--rules", "last_seen"): "rules: the study 'cost' does not read it, got 'last_seen'",
+    ("study", "runs", "--tier", "real"): "--tier says which trainings of the benchmark are meant",
+    ("study", "runs", "--probe", "frozen"): "--probe says which trainings of the benchmark are meant",
     ("study", "runs", "--epochs", "3"): "--epochs: nothing is trained without --candidates",
     ("study", "runs", "--candidates", "mini", "--benchmark"): "--benchmark and --candidates",
     ("study", "size", "--candidates", "mini"): "target: candidates are trained on one",
