@@ -84,6 +84,12 @@ def seconds_of_readings(rows: "pd.DataFrame") -> float:
     return float(rows.loc[rows["read"], "seconds_beta"].sum(skipna=False))
 
 
+def after_the_first(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Rows in order of run and time, without the first of a run that has others: it includes compilation."""
+    runs = rows.groupby("run")["run"]
+    return rows[(runs.cumcount() > 0) | (runs.transform("size") == 1)]
+
+
 def mean_over_runs(rows: "pd.DataFrame", columns: list[str]) -> "pd.DataFrame":
     """The columns at every tick, averaged over the runs in `rows`, indexed by tick; NaN where a run has none.
 

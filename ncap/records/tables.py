@@ -62,7 +62,7 @@ class Records:
         if last["epoch"].nunique() > 1:
             ends = last.groupby("candidate")["epoch"]
             warnings.warn(
-                f"the candidates' runs have ended after different numbers of epochs, {_unequal(ends.min(), ends.max())}: their last "
+                f"the candidates' runs have ended after different numbers of epochs, {unequal(ends.min(), ends.max())}: their last "
                 "accuracies do not compare; train all to the same epoch, or pass the accuracies that they really reach",
                 stacklevel=2,
             )
@@ -119,7 +119,7 @@ class Records:
         return replace(self, observations=self.observations[kept], failures=self.failures.loc[within]).of()
 
 
-def _unequal(least: "pd.Series[float]", most: "pd.Series[float]") -> str:
+def unequal(least: "pd.Series[float]", most: "pd.Series[float]") -> str:
     """A candidate that was trained briefly and one that was trained for long, in words."""
     return f"{least.idxmin()} after {least.min():g} and {most.idxmax()} after {most.max():g}"
 

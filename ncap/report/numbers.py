@@ -76,9 +76,8 @@ def duration(value: float) -> str:
     >>> duration(0.4), duration(42), duration(600), duration(9000), duration(400_000)
     ('0.4 s', '42 s', '10 min', '2.5 h', '4.6 days')
     """
-    for size, unit in ((172_800, "days"), (7200, "h")):
-        if value >= size:
-            return f"{value / (86_400 if unit == 'days' else 3600):.1f} {unit}"
+    if value >= 7200:
+        return f"{value / 3600:.1f} h" if value < 172_800 else f"{value / 86_400:.1f} days"
     return f"{value / 60:.0f} min" if round(value) >= 120 else f"{value:.0f} s" if value >= 2 else f"{value:.1f} s"
 
 

@@ -13,7 +13,7 @@ from ncap.ranking.outcomes import LAST_EPOCHS
 from ncap.ranking.trial import History, Trial, last_tick
 from ncap.records.benchmark import Benchmark
 from ncap.records.loading import load
-from ncap.records.tables import Records
+from ncap.records.tables import Records, unequal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,8 +107,8 @@ def _warn_of_lengths(records: Records, ended: "pd.DataFrame") -> None:
     last = kept.groupby(["candidate", "run"])["epoch"].max().reset_index("run", drop=True)
     if last.nunique() > 1:
         warnings.warn(
-            f"the runs on {records.target!r:.80} have ended after different numbers of epochs, {last.idxmin()} after {last.min():g} and "
-            f"{last.idxmax()} after {last.max():g}: how they ended does not compare; train all to the same epoch",
+            f"the runs on {records.target!r:.80} have ended after different numbers of epochs, {unequal(last, last)}: "
+            "how they ended does not compare; train all to the same epoch",
             stacklevel=3,
         )
 

@@ -46,10 +46,12 @@ class Asked:
     def counts(self, usual: Sequence[int], last: int) -> list[int]:
         """The numbers of ticks to read of `last`: those asked for, else the usual ones; more than there are become all of them.
 
+        Without a tick there is none to read.
+
         >>> Asked().counts((5, 10), last=8), Asked(ticks=(3,)).counts((5, 10), last=8)
         ([5, 8], [3])
         """
-        return list(dict.fromkeys(min(count, last) for count in self.ticks or usual))
+        return list(dict.fromkeys(min(count, last) for count in self.ticks or usual if last))
 
 
 class Portion(NamedTuple):

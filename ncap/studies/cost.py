@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ncap.ranking.curves import joined
+from ncap.ranking.curves import after_the_first, joined
 from ncap.records.schema import Column, Table
 from ncap.studies.case import Case
 from ncap.studies.contract import TARGET, Asked, Study
@@ -88,8 +88,7 @@ class Cost(Study):
         means = once.groupby("candidate", sort=False)[["seconds_train", "seconds_beta"]].mean()
         times = {str(name): (train, beta) for name, train, beta in means.itertuples()}
         colours = canvas.colours(list(times))
-        figure = canvas.sheet(10.5, 0.34 * len(times) + 1.7)
-        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.25, 1))
+        figure, (left, right) = canvas.pair(0.34 * len(times) + 1.7, (1.25, 1), share_y=True)
         draw_seconds(left, times, colours)
         left.set_xlabel("seconds per epoch (median)")
         each = (
@@ -118,13 +117,5 @@ def seconds(rows: "pd.DataFrame") -> tuple[float, float]:
         .groupby(["run", "epoch"])["seconds_train"]
         .agg(lambda ticks: ticks.sum(skipna=False))
     )
-    return _median_after_the_first(epochs.reset_index(), "seconds_train"), _median_after_the_first(
-        rows[rows["read"]], "seconds_beta"
-    )
-
-
-def _median_after_the_first(rows: "pd.DataFrame", column: str) -> float:
-    """The median over rows in order of run and time, without the first of a run that has others."""
-    runs = rows.groupby("run")[column]
-    kept = rows[(runs.cumcount() > 0) | (runs.transform("size") == 1)]
-    return float(kept[column].median()) if len(kept) else float("nan")
+    trained, read = after_the_first(epochs.reset_index()), after_the_first(rows[rows["read"]])
+    return float(trained["seconds_train"].median()), float(read["seconds_beta"].median())

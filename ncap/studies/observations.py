@@ -36,7 +36,7 @@ class Observations(Study):
         for case in cases:
             trial = case.trial(asked.horizon)
             epochs = case.records.observations.groupby("tick")["epoch"].mean()
-            counts = asked.counts(LADDER, case.last) if case.last else []
+            counts = asked.counts(LADDER, case.last)
             made += [
                 {"target": case.target, "rule": rule.name, "ticks": count, "epoch": epochs[count]}
                 | measured(trial.row(rule, count))

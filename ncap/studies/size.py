@@ -73,7 +73,7 @@ class Size(Study):
                     | {"rule": rule.name, "ticks": count, "share": case.images / whole.images}
                     | measured(trial.row(rule, count))
                     for rule in asked.rules
-                    for count in (asked.counts((USUAL,), case.last) if case.last else [])
+                    for count in asked.counts((USUAL,), case.last)
                 ]
         return made
 

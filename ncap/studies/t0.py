@@ -20,7 +20,7 @@ USUAL = 5  # ticks in a window
 
 
 class FirstTick(Study):
-    """rho from the k ticks t0, ..., t0 + k - 1, for every t0, and from all ticks up to the same last one.
+    """rho from the k ticks t0, ..., t0 + k - 1, for every t0 of `LADDER`, and from all ticks up to the same last one.
 
     The rules on beta_eff, which choose t0 themselves by BIC among the ticks that they read, are fitted to the whole window instead. A
     window that begins later costs more training: compare it with all ticks up to its end, which cost the same.
@@ -49,13 +49,31 @@ class FirstTick(Study):
 
     def rows(self, cases: Sequence[Case], asked: Asked) -> list[dict[str, Any]]:
         """Two rows per target, rule, length and first tick: from the window, and from all ticks up to its end."""
-        return [
-            row
-            for case in cases
-            for rule in asked.rules
-            for length in (asked.counts((USUAL,), case.last) if case.last else [])
-            for row in _rows(case, rule, length, asked.horizon)
-        ]
+        made = []
+        for case in cases:
+            whole = case.trial(asked.horizon)
+            windows = [
+                (start, last, case.trial(asked.horizon, window(case.records, start, last)))
+                for length in asked.counts((USUAL,), case.last)
+                for start in LADDER
+                if (last := start + length - 1) <= case.last
+            ]
+            for rule in asked.rules:
+                for start, last, part in windows:
+                    known = {
+                        "target": case.target,
+                        "rule": rule.name,
+                        "start": start,
+                        "ticks": last - start + 1,
+                        "last": last,
+                    }
+                    read = part.row(from_the_first(rule), None)
+                    if start > 1:  # whoever reads a window has trained up to its end
+                        before = case.records.of(ticks=start - 1).observations["seconds_train"]
+                        read["seconds"] += float(before.sum(skipna=False))
+                    made.append(known | {"reads": "window"} | measured(read))
+                    made.append(known | {"reads": "all"} | measured(whole.row(rule, last)))
+        return made
 
     def draw(self, table: "pd.DataFrame") -> "Figure":
         """A panel per target; a solid line per rule for the windows, a dashed one for all ticks."""
@@ -66,22 +84,6 @@ class FirstTick(Study):
         kinds = words + (", " + table["ticks"].astype(str) + " ticks" if several else "")
         lengths = " or ".join(map(str, sorted(set(table["ticks"]))))
         return draw_lines(table.assign(kind=kinds), "start", f"t0: first observation of a window of {lengths}", "kind")
-
-
-def _rows(case: Case, rule: "Rule", length: int, horizon: float | None) -> list[dict[str, Any]]:
-    made, whole = [], case.trial(horizon)
-    for start in (start for start in LADDER if start + length - 1 <= case.last):
-        last = start + length - 1
-        known = {"target": case.target, "rule": rule.name, "start": start, "ticks": length, "last": last}
-        part = window(case.records, start, last)
-        read = case.trial(horizon, part).row(from_the_first(rule), None)
-        # Whoever reads a window has trained up to its end.
-        read["seconds"] += (
-            float(whole.job.of(ticks=start - 1).observations["seconds_train"].sum(skipna=False)) if start > 1 else 0.0
-        )
-        made.append(known | {"reads": "window"} | measured(read))
-        made.append(known | {"reads": "all"} | measured(whole.row(rule, last)))
-    return made
 
 
 def from_the_first(rule: "Rule") -> "Rule":

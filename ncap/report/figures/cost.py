@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ncap.published import PAPER_RATIO
+from ncap.ranking.curves import after_the_first
 from ncap.report.figures import canvas
 from ncap.report.figures.drawing import Content, Drawing
 
@@ -36,8 +37,7 @@ def seconds(rows: pd.DataFrame) -> tuple[float, float]:
 
     The first tick of a run contains compilation and is left out, unless the run has no other.
     """
-    ticks = rows.groupby("run")["tick"]
-    kept = rows[(rows["tick"] > ticks.transform("min")) | (ticks.transform("count") == 1)]
+    kept = after_the_first(rows)
     return float(kept["seconds_train"].median()), float(kept["seconds_beta"].median())
 
 
