@@ -168,7 +168,7 @@ class Inputs:
         if reason := _not_a_body(body):
             return reason, 0.0
         rows = self.rows[stratified_subset(self.y, BATCH, 0)]
-        images, y = self.target.read("train", rows, body.input_shape[1:])
+        images, y = self.target.read("train", rows, self._shape(body))
         return (with_head(body, self.target.classes), images, y), time.perf_counter() - started
 
     def _known(self) -> tuple[tuple[Any, ...] | str, float]:

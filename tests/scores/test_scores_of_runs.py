@@ -40,6 +40,16 @@ def test_a_body_of_any_size_is_scored_at_the_size_of_the_job(tmp_path):
     assert kept(tmp_path / "runs.db").loc["any", "value"] == at_16 != at_its_own
 
 
+def test_a_proxy_sees_images_of_the_size_that_is_asked_for():
+    at_16, at_its_own = (
+        ncap.score({"any": any_size}, tiny.target(), "grad_norm", size=size)["value"][0] for size in (16, None)
+    )
+    assert np.isfinite([at_16, at_its_own]).all()
+    assert at_16 != at_its_own
+    row = ncap.score({"own": tiny.narrow}, tiny.target(), "grad_norm", size=16).iloc[0]
+    assert row["note"].startswith("failed (ValueError: size=16: the body takes images of 8 x 8 only")
+
+
 def test_a_size_that_a_body_does_not_take_is_refused():
     with pytest.raises(ValueError, match="size=9"):
         ncap.score("plain", tiny.target(), "h_score", size=9)
