@@ -370,6 +370,12 @@ def _compiled_loss(model: Any, softmax: bool) -> str:
             "one as loss=, if that is what it minimises"
         )
     settings = compiled.get_config() if hasattr(compiled, "get_config") else {}
+    for name, none in (("label_smoothing", 0), ("ignore_class", None)):
+        if settings.get(name, none) != none:
+            raise ValueError(
+                f"model {model.name!r} is compiled with {name}={settings[name]}, so that it minimises something else than cross_entropy; "
+                "pass loss='cross_entropy' and give the oracle the targets that it is trained on"
+            )
     logits = bool(settings.get("from_logits", False))
     if logits == softmax:
         ends = "a softmax, and its loss takes logits" if softmax else "logits, and its loss takes probabilities"

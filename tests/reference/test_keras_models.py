@@ -305,6 +305,16 @@ def test_a_model_that_is_no_chain_is_refused():
         ),
         ("softmax", "mse", "is a softmax under a squared error"),
         (None, "hinge", "compiled with the loss 'hinge'"),
+        (
+            None,
+            keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1),
+            "compiled with label_smoothing=0.1",
+        ),
+        (
+            None,
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0),
+            "compiled with ignore_class=0",
+        ),
     ],
 )
 def test_a_loss_that_is_not_the_oracles_is_refused(activation, loss, said):
