@@ -18,6 +18,10 @@ def compute(cells: list[str], out: Path, target_name: str, without: list[str]) -
     proxies = [name for name in scores.names() if SCORES.get(name).needs == "network" and name not in without]
     names = ["parameters", "multiply_adds", *proxies]
     done = known(out)
+    if done and (kept := _heading(out)) != [*COLUMNS, *names]:
+        raise ValueError(
+            f"{out} holds the columns {', '.join(kept)}; go on with the same --without, or in another file"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     target = targets.load(target_name)
     with out.open("a", newline="") as file:
@@ -34,6 +38,11 @@ def compute(cells: list[str], out: Path, target_name: str, without: list[str]) -
             file.flush()
             print(f"{place + 1} of {len(cells)}: {seconds} s of processor time", flush=True)
             framework.clear_session()
+
+
+def _heading(out: Path) -> list[str]:
+    with out.open(newline="") as file:
+        return next(csv.reader(file))
 
 
 def known(out: Path) -> set[str]:

@@ -53,10 +53,15 @@ def test_proxies_go_on_where_they_stopped(tmp_path):
     assert values["snip"].tolist() == [0.0, pytest.approx(values["snip"][1])]  # nothing gets through an empty cell
     assert values["snip"][1] > 0
     assert values["naswot"].isna().tolist() == [True, False]
+    whole = out.read_text()
+    with pytest.raises(
+        ValueError, match=r"holds the columns candidate, .*, snip, naswot; go on with the same --without"
+    ):
+        proxies.compute([EMPTY, THIN], out, "digits", [*others, "snip"])
+    assert out.read_text() == whole
 
 
-def test_what_is_not_defined_comes_last(monkeypatch):
-    monkeypatch.setattr(table, "SAMPLES", 20)
+def test_what_is_not_defined_comes_last():
     names = [f"cell {i}" for i in range(20)]
     truth = pd.DataFrame({"candidate": names} | {data_set: np.arange(20.0) for data_set in cells.DATA_SETS})
     values = pd.DataFrame(
