@@ -54,6 +54,8 @@ def main() -> None:
 def show(given: argparse.Namespace, everything: pd.DataFrame) -> None:
     """Print the tables."""
     print(f"all {len(everything)} cells\n{table.of_sizes(everything).to_string(index=False)}\n")
+    draw = everything[everything["candidate"].isin(cells.drawn(everything, 500, SEED))]
+    print(f"the {len(draw)} cells of the draw\n{table.of_sizes(draw).to_string(index=False)}\n")
     if given.proxies:
         print(table.of_proxies(pd.read_csv(given.proxies), everything).to_string(index=False))
     if given.store:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau
 
 from benchmarks.nas.cells import DATA_SETS, cell_of
+from ncap.ranking import bootstrap
+from ncap.ranking.agreement import kendall
 
 # Kendall's tau on CIFAR-100 over 500 cells, as this benchmark was asked to stand beside them; their source was not given.
 PUBLISHED = {"multiply_adds": 0.567, "jacob_cov": 0.561, "synflow": 0.548, "zico": 0.538, "parameters": 0.531}
-SAMPLES = 1000  # of cells, for an interval
 
 
 def of_proxies(values: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
@@ -26,18 +26,11 @@ def of_proxies(values: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
         score = joined[name].fillna(joined[name].min() - 1).to_numpy()
         row = {"score": name, "cells": len(joined), "undefined": int(joined[name].isna().sum())}
         for data_set in DATA_SETS:
-            tau, low, high = _tau(score, joined[data_set].to_numpy())
-            row |= {data_set: tau, f"{data_set}_low": low, f"{data_set}_high": high}
+            accuracy = joined[data_set].to_numpy()
+            low, high = bootstrap.intervals(score, accuracy)["tau"]
+            row |= {data_set: kendall(score, accuracy), f"{data_set}_low": low, f"{data_set}_high": high}
         rows.append(row | {"published_cifar100": PUBLISHED.get(name, np.nan)})
     return pd.DataFrame(rows).sort_values("cifar100", ascending=False, ignore_index=True).round(3)
-
-
-def _tau(score: np.ndarray, accuracy: np.ndarray) -> tuple[float, float, float]:
-    generator = np.random.default_rng(0)
-    samples = (generator.integers(len(score), size=len(score)) for _ in range(SAMPLES))
-    taus = [kendalltau(score[rows], accuracy[rows]).statistic for rows in samples]
-    low, high = np.quantile(taus, [0.025, 0.975])
-    return float(kendalltau(score, accuracy).statistic), float(low), float(high)
 
 
 def of_sizes(published: pd.DataFrame) -> pd.DataFrame:
@@ -45,7 +38,7 @@ def of_sizes(published: pd.DataFrame) -> pd.DataFrame:
     cells = [cell_of(name) for name in published["candidate"]]
     sizes = {"parameters": [one.parameters() for one in cells], "multiply_adds": [one.multiply_adds() for one in cells]}
     rows = [
-        {"score": name} | {data_set: kendalltau(size, published[data_set]).statistic for data_set in DATA_SETS}
+        {"score": name} | {data_set: kendall(size, published[data_set]) for data_set in DATA_SETS}
         for name, size in sizes.items()
     ]
     return pd.DataFrame(rows).round(3)

@@ -41,6 +41,11 @@ class Value(NamedTuple):
     note: str = ""
 
 
+def always_defined(*inputs: Any) -> str:
+    """No reason, whatever the inputs."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Score:
     """One score: its function and what a table says of it.
@@ -51,7 +56,7 @@ class Score:
         source: the publication.
         summary: what it measures, in a sentence.
         function: the plain function; a float, NaN where the score is not defined.
-        undefined: called with the same arguments, says why the score is not defined for them; "" where it is.
+        undefined: called with the same arguments, says why the score is not defined for them; "" where it is, as everywhere by default.
         cost: what it takes, one of COSTS.
 
     Raises: ValueError for another kind of `needs` or `cost`.
@@ -62,7 +67,7 @@ class Score:
     source: str
     summary: str
     function: Callable[..., float]
-    undefined: Callable[..., str]
+    undefined: Callable[..., str] = always_defined
     cost: str = "forward"
 
     def __post_init__(self) -> None:

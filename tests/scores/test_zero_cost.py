@@ -346,12 +346,23 @@ def test_votes_are_the_same_one_by_one_and_together(net):
         assert all(map(sign_agreement._is_plain, plain))
         apart = sign_agreement._one_by_one(one, X, Y)
         for vote, other in zip(sign_agreement._together(one, plain, X, Y), apart, strict=True):
-            np.testing.assert_array_equal(np.sort(vote.ravel()), np.sort(other.ravel()))
+            np.testing.assert_array_equal(vote.reshape(other.shape), other)
         assert [layer.activation for layer in plain].count(None) == 0
     grouped = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(layers.Conv2D(4, 3, groups=2)(inputs))))
     assert (
         scores.grad_sign(grouped, X, Y) == sum(np.abs(v).sum() for v in sign_agreement._one_by_one(grouped, X, Y)) > 0
     )
+
+
+def test_a_frozen_norm_neither_scales_nor_shifts_the_drawn_network():
+    """It uses its moving statistics, which are 0 and 1: not the variance of 0, which would scale by 1000^(1/2)."""
+    inputs, convolution = keras.Input((5, 5, 2)), layers.Conv2D(3, 3, use_bias=False)
+    frozen = layers.BatchNormalization(trainable=False)
+    values = [
+        scores.zen(keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))), X, Y)
+        for x in (convolution(inputs), frozen(convolution(inputs)))
+    ]
+    assert values[0] == pytest.approx(values[1] + math.log(1.001) / 2, abs=1e-5)
 
 
 def test_zico_of_one_image_is_not_defined(net):

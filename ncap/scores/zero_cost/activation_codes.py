@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ncap.scores.contract import Score
-from ncap.scores.zero_cost.network import Call, as_arrays, batch, intercepted, layers_of, norms_of_the_batch, outputs
+from ncap.scores.zero_cost.network import as_arrays, batch, layers_of, norms_of_the_batch, outputs, recorded
 
 if TYPE_CHECKING:
     import keras
@@ -36,16 +36,7 @@ def naswot(model: "keras.Model", images: ArrayLike, y: ArrayLike) -> float:
     x, _ = batch(model, images, y)
     rectified = _rectified(model)
     kernel = np.zeros((len(x), len(x)))
-    found: list[Any] = []
-
-    def seen(layer: Any, call: Call) -> Call:
-        def recording(*args: Any, **kwargs: Any) -> Any:
-            found.append(call(*args, **kwargs))
-            return found[-1]
-
-        return recording
-
-    with intercepted(rectified, seen), norms_of_the_batch(model):
+    with recorded(rectified) as found, norms_of_the_batch(model):
         outputs(model, x)
     for units in as_arrays(found):
         kernel += _alike(units.reshape(len(x), -1) > 0)

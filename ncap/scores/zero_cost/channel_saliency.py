@@ -16,6 +16,7 @@ from ncap.scores.zero_cost.network import (
     mean_loss,
     norms_of_the_batch,
     outputs,
+    recorded,
     values_of,
     with_kernels,
 )
@@ -62,19 +63,9 @@ def _ones(model: "keras.Model", images: np.ndarray) -> list[Any]:
     """A factor of 1 (n, 1, ..., 1, channels) for every image and channel of a layer with a kernel, in the order of the calls."""
     from keras import ops
 
-    ones: list[Any] = []
-
-    def measured(layer: Any, call: Call) -> Call:
-        def recording(*args: Any, **kwargs: Any) -> Any:
-            made = call(*args, **kwargs)
-            ones.append(ops.ones((made.shape[0], *(1 for _ in made.shape[1:-1]), made.shape[-1]), made.dtype))
-            return made
-
-        return recording
-
-    with intercepted(with_kernels(model), measured):
+    with recorded(with_kernels(model)) as made:
         outputs(model, images)
-    return ones
+    return [ops.ones((one.shape[0], *(1 for _ in one.shape[1:-1]), one.shape[-1]), one.dtype) for one in made]
 
 
 SCORE = Score(
@@ -83,6 +74,5 @@ SCORE = Score(
     source="Turner et al., ICLR 2020; Abdelfattah et al., ICLR 2021",
     summary="change of the loss when channels are cut, squared",
     function=fisher,
-    undefined=lambda model, images, y: "",
     cost="gradient",
 )

@@ -38,6 +38,5 @@ SCORE = Score(
     source="Lee et al., ICLR 2019; Abdelfattah et al., ICLR 2021",
     summary="change of the loss when connections are cut, to first order",
     function=snip,
-    undefined=lambda model, images, y: "",
     cost="gradient",
 )

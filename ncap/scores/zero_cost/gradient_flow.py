@@ -51,6 +51,5 @@ SCORE = Score(
     source="Wang et al., ICLR 2020; Abdelfattah et al., ICLR 2021",
     summary="change of the squared gradient when connections shrink, to first order",
     function=grasp,
-    undefined=lambda model, images, y: "",
     cost="gradient",
 )

@@ -37,6 +37,5 @@ SCORE = Score(
     source="Abdelfattah et al., ICLR 2021",
     summary="norm of the gradient, summed over the kernels",
     function=grad_norm,
-    undefined=lambda model, images, y: "",
     cost="gradient",
 )

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ncap.scores.contract import Score
-from ncap.scores.zero_cost.network import batch, features, is_kernel
+from ncap.scores.zero_cost.network import batch, features, gaussian_weights, is_kernel
 
 if TYPE_CHECKING:
     import keras
@@ -53,19 +53,9 @@ def average_degree(model: "keras.Model", images: ArrayLike, y: ArrayLike) -> flo
 
     batch(model, images, y)
     body = features(model)
-    generator = np.random.default_rng(0)
-    weights = [
-        (one, generator.normal(size=tuple(one.shape)) if is_kernel(one) else _neutral(one))
-        for one in body.variables
-        if "float" in str(one.dtype)
-    ]
-    with keras.StatelessScope(state_mapping=weights):
+    with keras.StatelessScope(state_mapping=gaussian_weights(body, np.random.default_rng(0))):
         edges, nodes = _edges_and_nodes(body)
     return 2 * edges / nodes if nodes else math.nan
-
-
-def _neutral(variable: Any) -> np.ndarray:
-    return np.full(tuple(variable.shape), 1.0 if str(variable.name).endswith(("gamma", "variance")) else 0.0)
 
 
 def _edges_and_nodes(body: "keras.Model") -> tuple[int, int]:
@@ -132,5 +122,4 @@ SCORE = Score(
     source="Huang et al., arXiv 2405.01306",
     summary="average degree of the graph of the network's channels",
     function=average_degree,
-    undefined=lambda model, images, y: "",
 )

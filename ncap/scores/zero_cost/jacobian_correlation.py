@@ -62,6 +62,5 @@ SCORE = Score(
     source="Mellor et al., arXiv 2006.04647v1; Abdelfattah et al., ICLR 2021",
     summary="how little the images' Jacobians correlate (sign turned)",
     function=jacob_cov,
-    undefined=lambda model, images, y: "",
     cost="gradient",
 )

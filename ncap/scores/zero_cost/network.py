@@ -53,6 +53,17 @@ def is_kernel(variable: Any) -> bool:
     return str(variable.name).endswith("kernel")
 
 
+def gaussian_weights(model: "keras.Model", generator: np.random.Generator) -> list[tuple[Any, np.ndarray]]:
+    """(variable, value) of every number that it computes with: kernels from N(0, 1), biases 0, norms that neither scale nor shift."""
+
+    def drawn(variable: Any) -> np.ndarray:
+        if is_kernel(variable):
+            return np.asarray(generator.normal(size=tuple(variable.shape)))
+        return np.full(tuple(variable.shape), 1.0 if str(variable.name).endswith(("gamma", "variance")) else 0.0)
+
+    return [(one, drawn(one)) for one in model.variables if "float" in str(one.dtype)]
+
+
 def with_kernels(model: "keras.Model") -> list[Any]:
     """The layers that hold a kernel of their own, and no layer that does."""
     holding = [layer for layer in layers_of(model) if any(is_kernel(one) for one in layer.weights)]
@@ -134,6 +145,22 @@ def intercepted(layers: Iterable[Any], wrap: Callable[[Any, Call], Call]) -> Ite
     finally:
         for layer in changed:
             del vars(layer)["call"]
+
+
+@contextmanager
+def recorded(layers: Iterable[Any]) -> Iterator[list[Any]]:
+    """Within the block, the list gets what each of the layers returns, in the order of the calls."""
+    made: list[Any] = []
+
+    def recording(layer: Any, call: Call) -> Call:
+        def called(*args: Any, **kwargs: Any) -> Any:
+            made.append(call(*args, **kwargs))
+            return made[-1]
+
+        return called
+
+    with intercepted(layers, recording):
+        yield made
 
 
 def norms_of_the_batch(model: "keras.Model", variances: list[Any] | None = None, apart: bool = False) -> Any:

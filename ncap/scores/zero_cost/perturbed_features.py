@@ -7,7 +7,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ncap.scores.contract import Score
-from ncap.scores.zero_cost.network import as_arrays, batch, features, is_kernel, norms_of_the_batch, outputs, pixels
+from ncap.scores.zero_cost.network import (
+    as_arrays,
+    batch,
+    features,
+    gaussian_weights,
+    norms_of_the_batch,
+    outputs,
+    pixels,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -34,7 +42,7 @@ def zen(model: "keras.Model", images: ArrayLike, y: ArrayLike) -> float:
     """
     x, _ = batch(model, images, y)
     body, generator = features(model), np.random.default_rng(0)
-    weights = [(one, _drawn(one, generator)) for one in body.variables if "float" in str(one.dtype)]
+    weights = gaussian_weights(body, generator)
     noise, change = generator.normal(size=(2, *x.shape))
     variances: list[Any] = []
     images_at, images_beside = pixels(model, noise), pixels(model, noise + ALPHA * change)
@@ -50,18 +58,10 @@ def zen(model: "keras.Model", images: ArrayLike, y: ArrayLike) -> float:
     return math.log(moved) + sum(math.log(spread) / 2 for spread in spreads if spread)
 
 
-def _drawn(variable: Any, generator: np.random.Generator) -> np.ndarray:
-    if is_kernel(variable):
-        drawn: np.ndarray = generator.normal(size=tuple(variable.shape))
-        return drawn
-    return np.full(tuple(variable.shape), 1.0 if str(variable.name).endswith("gamma") else 0.0)
-
-
 SCORE = Score(
     name="zen",
     needs="network",
     source="Lin et al., ICCV 2021",
     summary="how far a small change of the input moves the features",
     function=zen,
-    undefined=lambda model, images, y: "",
 )

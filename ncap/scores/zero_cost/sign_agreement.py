@@ -166,6 +166,5 @@ SCORE = Score(
     source="Zhang and Jia, ICLR 2022",
     summary="on how many weights the images agree which way to go",
     function=grad_sign,
-    undefined=lambda model, images, y: "",
     cost="gradient",
 )

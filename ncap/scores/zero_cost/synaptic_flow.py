@@ -33,7 +33,7 @@ def synflow(model: "keras.Model", images: ArrayLike, y: ArrayLike) -> float:
 
     All weights are replaced by their absolute values, batch norm passes on what it gets, and the ones stand where the first kernel gets its
     input, behind any normalisation of pixels. Larger is better, as published. Of the images only the shape is used, of the labels nothing.
-    Of a chain of L matrices without biases, S = L 1^T |W_L| ... |W_1| 1 is L times a sum over all paths. S leaves the range of float32 in
+    Of a chain of L matrices without biases, S = L 1^T |W_1| ... |W_L| 1 is L times a sum over all paths. S leaves the range of float32 in
     ordinary networks: its logarithm is returned, R sum_k |theta_k dlog R/dtheta_k| is how it is computed, and layers work in float64
     meanwhile, except on PyTorch, where Keras does not. NaN where that does not suffice, and 0 where nothing flows.
 
