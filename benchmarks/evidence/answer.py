@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 TEXT, VALUES = (Path(__file__).with_name(f"answer.{kind}") for kind in ("md", "toml"))
+_FORMS = ("", "range", "points", "count")
 _PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _NOT_PROSE = re.compile(r"`[^`]*`|\]\([^)]*\)|<!--.*?-->", re.DOTALL)
 # A number, and not a part of a name, such as CIFAR-10, regret@1 or 3a.
@@ -51,9 +52,11 @@ def written(text: str, values: str, tables: Mapping[str, pd.DataFrame]) -> str:
     found = {name: _row(name, where, tables) for name, where in given["values"].items()}
     for claim in given.get("claims", []):
         _check(claim, {name: float(row[given["values"][name]["column"]]) for name, row in found.items()})
-    unknown = [name for name, _ in _PLACE.findall(text) if name not in found]
-    if unknown:
-        raise ValueError(f"answer.md: {{{unknown[0]}}} is not in answer.toml")
+    for name, form in _PLACE.findall(text):
+        if name not in found:
+            raise ValueError(f"answer.md: {{{name}}} is not in answer.toml")
+        if form not in _FORMS:
+            raise ValueError(f"answer.md: {{{name}:{form}}} has no form of {', '.join(filter(None, _FORMS))}")
     return _PLACE.sub(lambda at: _said(found[at[1]], given["values"][at[1]]["column"], at[2] or ""), text)
 
 
@@ -77,8 +80,6 @@ def _said(row: "pd.Series[Any]", column: str, form: str) -> str:
     sign = "+" if column.endswith("_gain") else ""
     if form == "count":
         return f"{float(row[column]):.0f}"
-    if form == "percent":
-        return f"{100 * float(row[column]):.0f} %"
     value = f"{scale * float(row[column]):{sign}{spec}}"
     if form == "range":
         low, high = (f"{scale * float(row[f'{column}_{end}']):{sign}{spec}}" for end in ("low", "high"))

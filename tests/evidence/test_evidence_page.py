@@ -243,6 +243,7 @@ def test_an_evidence_without_cells_gives_empty_tables_and_no_error():
         ("It is 0.5.", ("", ""), "the number '0.5' was typed"),
         ("In 3 of them.", ("", ""), "the number '3' was typed"),
         ("It is {other}.", ("", ""), "{other} is not in answer.toml"),
+        ("It is {last:rang}.", ("", ""), "{last:rang} has no form of range, points, count"),
         ("It is {last}.", ('"last_seen"', '"first_seen"'), "last must be one number of the tables, found 0 rows"),
         ("It is {last}.", ("last < 0.999", "last > 1"), "'the last value is not perfect' no longer holds"),
     ],
