@@ -5,7 +5,7 @@ A contestant is a rule, the reading that stands for beta_eff, and perhaps a chan
 place of beta_eff. Rules and scores that are registered in ncap are contestants without another line here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import ClassVar
@@ -14,6 +14,7 @@ import numpy as np
 
 from ncap.measure.readings import names as readings
 from ncap.rules import RULES, resolve
+from ncap.rules.capacitance import Capacitance
 from ncap.rules.contract import Curve, Prediction, Rule
 from ncap.scores import SCORES
 from ncap.training.seeds import derived_seed
@@ -21,7 +22,6 @@ from ncap.training.seeds import derived_seed
 # What a rule is shown instead: the curves of all candidates after the ticks observed, and a seed, give others.
 Change = Callable[[list[Curve], int], list[Curve]]
 
-GROUPS = ("curve", "capacitance", "control", "paper", "t0", "score")
 BETA_RULES = ("capacitance", "capacitance_forecast")
 DRAWS = 5  # of a control that is drawn
 EXPONENT = -0.7
@@ -47,11 +47,6 @@ class Contestant:
     few: bool = True
 
     @property
-    def reads_beta(self) -> bool:
-        """Whether readings must be taken, and paid for."""
-        return bool(self.reading)
-
-    @property
     def stored(self) -> bool:
         """Whether its predictions are kept: a ridge is fitted for each, or it takes seconds; those of a rule that learns are not, as they
         depend on every other curve of the table."""
@@ -75,29 +70,6 @@ class Lowest(Rule):
         if not len(seen):
             return Prediction.fallback(curve, f"no {self.column}")
         return Prediction.of_score(-float(getattr(seen, self.column)[-1]), seen)
-
-
-class StartingAt(Rule):
-    """h(0) of all ticks but the first t0, without a choice by BIC."""
-
-    name: ClassVar[str] = "capacitance_from"
-    summary: ClassVar[str] = "h(0) of the ticks from t0 on."
-    needs: ClassVar[tuple[str, ...]] = ("val_accuracy", "beta_eff")
-    source: ClassVar[str] = "Jiang et al. 2024, Fig. 3b"
-
-    def __init__(self, t0: int) -> None:
-        self.t0 = t0
-
-    def predict(self, curve: Curve, scores: Mapping[str, float]) -> Prediction:
-        from ncap.rules.regression import CapacitancePredictor
-
-        seen = curve.having("val_accuracy", "beta_eff")
-        if not len(seen):
-            return Prediction.fallback(curve, "no beta_eff")
-        fitted = CapacitancePredictor(t0=self.t0).fit(seen.beta_eff[:, None], seen.val_accuracy)
-        if fitted.status_ == "fallback":
-            return Prediction.fallback(curve, fitted.note_)
-        return Prediction.of_accuracy(fitted.unclipped_, seen, fitted.std_)
 
 
 class Known(Rule):
@@ -201,7 +173,7 @@ def contestants(reading: str) -> dict[str, Contestant]:
         _as_the_paper(name, reading) for name in ("last_seen", "best_seen", "baker", "affine_curves", *BETA_RULES)
     ]
     found += [
-        Contestant(f"capacitance[t0 = {t0 + 1}]", "t0", StartingAt(t0), reading, whole_epochs, few=False)
+        Contestant(f"capacitance[t0 = {t0 + 1}]", "t0", Capacitance(t0), reading, whole_epochs, few=False)
         for t0 in range(T0_MOST + 1)
     ]
     found += [Contestant(name, "score", Known(name)) for name in SCORES.names()]
@@ -213,8 +185,3 @@ def _as_the_paper(rule: str, reading: str) -> Contestant:
     return Contestant(
         f"{rule}[whole epochs]", "paper", made, reading if rule in BETA_RULES else "", whole_epochs, few=False
     )
-
-
-def chosen(everyone: Mapping[str, Contestant], groups: Sequence[str]) -> list[Contestant]:
-    """Those of some groups, in order."""
-    return [one for one in everyone.values() if one.group in groups]

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from benchmarks.evidence.budget import paid_for, priced
 from benchmarks.evidence.contestants import Contestant
-from benchmarks.evidence.predictions import Predictions, entrants, runs_of
+from benchmarks.evidence.predictions import Predictions, entrants, placed, runs_of
 from benchmarks.evidence.race import Race
 from ncap.ranking import bootstrap, trial
-from ncap.ranking.trial import standing
 
 FloatArray = NDArray[np.float64]
 MEASURES = bootstrap.NAMES
@@ -66,9 +65,7 @@ def judged(
     made = [[predictions.of(race, contestant, run, epochs, draw) for draw in range(contestant.draws)] for run in runs]
     if any(one is None for each in made for one in each):
         return None
-    orders = np.array(
-        [[standing(one["is_accuracy"].to_numpy(bool), one["order"].to_numpy(float)) for one in each] for each in made]
-    )
+    orders = np.array([[placed(one) for one in each] for each in made])
     values = _nanmean(np.array([list(trial.measures(row, race.truth).values()) for each in orders for row in each]))
     statuses = np.concatenate([one["status"].to_numpy() for each in made for one in each])
     facts = {
@@ -95,12 +92,9 @@ def mean(judgements: list[Judgement]) -> Judgement:
     """The mean over races; a sample or a number that one of them lacks is left out there."""
     first = judgements[0]
     samples = np.stack([one.samples for one in judgements])
-    facts = {
-        "candidates": min(one.facts["candidates"] for one in judgements),
-        "targets": len(judgements),
-        "runs": min(one.facts["runs"] for one in judgements),
-        "fallbacks": float(np.mean([one.facts["fallbacks"] for one in judgements])),
-    }
+    facts = {name: float(np.mean([one.facts[name] for one in judgements])) for name in first.facts}
+    facts |= {name: min(one.facts[name] for one in judgements) for name in ("candidates", "runs")}
+    facts |= {"targets": len(judgements)}
     values = _nanmean(np.stack([one.values for one in judgements]))
     return Judgement(first.place | {"target": ALL}, first.contestant, values, _nanmean(samples), facts)
 
@@ -153,12 +147,8 @@ def verdicts(
 
 def interval(samples: NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
     """The 95 % interval of every column of samples, shape (b, m), as two arrays of shape (m,); NaN where no sample has a value."""
-    made = np.full((2, samples.shape[1]), np.nan)
-    for i, column in enumerate(samples.T.astype(np.float64)):
-        defined = column[np.isfinite(column)]
-        if defined.size:
-            made[:, i] = np.percentile(defined, bootstrap.ENDS)
-    return made[0], made[1]
+    low, high = zip(*map(bootstrap.ends, samples.T.astype(np.float64)), strict=True)
+    return np.array(low), np.array(high)
 
 
 def _nanmean(values: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -23,6 +23,7 @@ import pandas as pd
 from benchmarks.evidence.budget import paid_for, priced
 from benchmarks.evidence.contestants import T0_EPOCHS, Contestant
 from benchmarks.evidence.race import Race
+from ncap.ranking.trial import standing
 from ncap.records.parts import MANIFEST, add_parts, read_table
 from ncap.records.schema import Column, Table
 
@@ -52,6 +53,11 @@ PREDICTIONS = Table(
     keys=7,
 )  # fmt: skip
 PLACE = ["settings", "target", "run", "epochs", "contestant", "draw"]
+
+
+def placed(made: pd.DataFrame) -> np.ndarray:
+    """What the candidates of a table of predictions are compared by, shape (n,)."""
+    return standing(made["is_accuracy"].to_numpy(bool), made["order"].to_numpy(float))
 
 
 @dataclass

@@ -27,7 +27,7 @@ class Race:
     """The candidates of one target under one kind of probe.
 
     tier, probe, target: which job. records: of it, all runs. ends: candidate x run -> final test accuracy; NaN where that run failed.
-    history: what rules that learn may learn from. validation, test, classes: images and classes of the target.
+    history: what rules that learn may learn from. test, classes: test images and classes of the target.
     """
 
     tier: str
@@ -36,7 +36,6 @@ class Race:
     records: Records
     ends: pd.DataFrame
     history: History
-    validation: int = 0
     test: int = 0
     classes: int = 0
     _records: dict[tuple[int, str], Records] = field(default_factory=dict)
@@ -180,7 +179,7 @@ def races(benchmark: Benchmark) -> Iterator[Race]:
             mine = {name: rows.get(place, benchmark.records[name].iloc[:0]) for name, rows in tables.items()}
             ends = complete(ended[place], mine["failures"]) if place in ended else pd.DataFrame()
             if len(ends) >= LEAST:
-                sizes = {"validation": job["n_val"], "test": job["n_test"], "classes": job["classes"]}
+                sizes = {"test": job["n_test"], "classes": job["classes"]}
                 found.append(Race(tier, probe, job["target"], load(_judged(mine, ends)), ends, history, **sizes))
         yield from with_mean_rank(found)
 

@@ -39,7 +39,7 @@ def intervals(
     if n == 0:
         return dict.fromkeys(NAMES, (np.nan, np.nan))
     drawn = np.random.default_rng(seed).integers(0, n, (samples, n))
-    return {name: _ends(values) for name, values in measures(predicted, true, drawn).items()}
+    return {name: ends(values) for name, values in measures(predicted, true, drawn).items()}
 
 
 def measures(predicted: FloatArray, true: FloatArray, drawn: Indices) -> dict[str, FloatArray]:
@@ -159,7 +159,8 @@ def regret(p: NDArray[np.generic], t: FloatArray, k: int) -> FloatArray:
     return expected
 
 
-def _ends(values: FloatArray) -> tuple[float, float]:
+def ends(values: FloatArray) -> tuple[float, float]:
+    """The 95 % percentile interval of the finite values, shape (b,); NaN where there is none."""
     defined = values[np.isfinite(values)]
     if not defined.size:
         return np.nan, np.nan

@@ -1,52 +1,30 @@
 """Every rule for the same seconds: what readings cost, the others spend on training longer."""
 
-from itertools import product
-
 import numpy as np
 import pandas as pd
 
 from benchmarks.evidence.budget import paid_for, priced, spent
 from benchmarks.evidence.contestants import Contestant
 from benchmarks.evidence.evidence import Evidence
-from benchmarks.evidence.exhibits.contract import Exhibit, by_epochs, selected
-from benchmarks.evidence.judging import ALL, REFERENCE, Judgement, mean
-from benchmarks.evidence.predictions import entrants
+from benchmarks.evidence.exhibits.contract import Exhibit
+from benchmarks.evidence.exhibits.rules import shown
+from benchmarks.evidence.judging import Judgement, verdicts
+from benchmarks.evidence.race import Race
 
 
 def table(evidence: Evidence) -> pd.DataFrame:
     """The budget is what `capacitance` costs after so many epochs: training and readings; `epochs_paid` is what the rule gets for it."""
-    rows, groups = [], {}
-    for race, count in product(evidence.races, evidence.epochs):
-        budget = spent(race, evidence.reading).get(count, float("nan"))
-        made = {}
-        for contestant in (one for one in entrants(evidence.contestants.values(), race, count) if priced(one)):
-            paid = paid_for(race, contestant, evidence.reading, count)
-            one = evidence.judged(race, contestant, paid) if np.isfinite(paid) else None
-            if one is not None:
-                made[contestant.name] = _with_price(one, contestant, count, budget, paid)
-        rows += [one.row(made.get(REFERENCE)) for one in made.values()]
-        for name, one in made.items():
-            groups.setdefault((race.tier, race.probe, count, name), []).append(one)
-    means = {key: _mean(found) for key, found in groups.items()}
-    rows += [one.row(means.get((*key[:3], REFERENCE))) for key, one in means.items()]
-    return pd.DataFrame(rows)
 
+    def judge(race: Race, contestant: Contestant, count: float, averaged: bool) -> Judgement | None:
+        paid = paid_for(race, contestant, evidence.reading, count) if priced(contestant) and not averaged else np.nan
+        one = evidence.judged(race, contestant, paid) if np.isfinite(paid) else None
+        if one is None:
+            return None
+        seconds = spent(race, evidence.reading)[count] / one.facts["candidates"]
+        facts = {"seconds": seconds, "epochs_paid": paid} | one.facts
+        return Judgement(one.place | {"epochs": count}, contestant, one.values, one.samples, facts)
 
-def _with_price(one: Judgement, contestant: Contestant, count: float, budget: float, paid: float) -> Judgement:
-    facts = {"seconds": budget / one.facts["candidates"], "epochs_paid": paid} | one.facts
-    return Judgement(one.place | {"epochs": count}, contestant, one.values, one.samples, facts)
-
-
-def _mean(found: list[Judgement]) -> Judgement:
-    one = mean(found)
-    each = {name: float(np.mean([part.facts[name] for part in found])) for name in ("seconds", "epochs_paid")}
-    return Judgement(one.place, one.contestant, one.values, one.samples, each | one.facts)
-
-
-def shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """rho of the mean over targets."""
-    means = selected(rows, target=ALL)
-    return by_epochs(means, "rho", ["tier", "probe", "targets", "candidates", "runs", "contestant"])
+    return verdicts(evidence.races, evidence.contestants, evidence.epochs, judge)
 
 
 EXHIBIT = Exhibit(

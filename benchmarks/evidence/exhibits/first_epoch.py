@@ -3,8 +3,9 @@
 import pandas as pd
 
 from benchmarks.evidence.evidence import Evidence
-from benchmarks.evidence.exhibits.contract import Exhibit, by_epochs, selected
-from benchmarks.evidence.judging import ALL, verdicts
+from benchmarks.evidence.exhibits.contract import Exhibit
+from benchmarks.evidence.exhibits.rules import shown
+from benchmarks.evidence.judging import verdicts
 
 PARTS = (0.25, 0.5, 0.75)
 
@@ -18,12 +19,6 @@ def table(evidence: Evidence) -> pd.DataFrame:
     }
     ticked = [race for race in evidence.races if set(PARTS) <= set(race.records.observations["epoch"])]
     return verdicts(ticked, few, list(PARTS), evidence.judged)
-
-
-def shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """rho of the mean over targets."""
-    means = selected(rows, target=ALL)
-    return by_epochs(means, "rho", ["tier", "probe", "targets", "candidates", "runs", "contestant"])
 
 
 EXHIBIT = Exhibit(

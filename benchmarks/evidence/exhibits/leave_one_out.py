@@ -5,9 +5,9 @@ import pandas as pd
 
 from benchmarks.evidence.evidence import Evidence
 from benchmarks.evidence.exhibits.contract import Exhibit
+from benchmarks.evidence.predictions import placed
 from benchmarks.evidence.race import Race
 from ncap.ranking.agreement import spearman
-from ncap.ranking.trial import standing
 
 RULES = (
     "last_seen",
@@ -46,7 +46,7 @@ def predicted(evidence: Evidence, race: Race, name: str, run: int, draw: int = 0
     """What the candidates are ordered by."""
     made = evidence.predictions.of(race, evidence.contestants[name], run, EPOCHS, draw)
     assert made is not None, name
-    return standing(made["is_accuracy"].to_numpy(bool), made["order"].to_numpy(float))
+    return placed(made)
 
 
 def _rho(orders: list[np.ndarray], truth: np.ndarray, kept: np.ndarray) -> float:

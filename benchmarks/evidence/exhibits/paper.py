@@ -6,19 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.evidence.evidence import Evidence
+from benchmarks.evidence.predictions import placed
 from benchmarks.evidence.race import Race
 from ncap.ranking.agreement import spearman
-from ncap.ranking.trial import standing
 
 PROBE = "frozen"  # Algorithm 1: the probe is not trained
 EPOCHS = 5.0
-TARGETS = {
-    "cifar10": "CIFAR-10",
-    "cifar100": "CIFAR-100",
-    "fashion_mnist": "Fashion MNIST",
-    "svhn_small": "SVHN",
-    "birds": "Birds",
-}
 _FILE = Path(__file__).parents[3] / "reference" / "published.toml"
 
 
@@ -64,10 +57,7 @@ def predicted(evidence: Evidence, targets: list[str] | None = None) -> pd.DataFr
             name: evidence.predictions.of(race, evidence.contestants[f"{rule}[whole epochs]"], run_of(race), EPOCHS, 0)
             for name, rule in (("predicted", "capacitance"), ("last_seen", "last_seen"))
         }
-        orders = {
-            name: standing(rows["is_accuracy"].to_numpy(bool), rows["order"].to_numpy(float))
-            for name, rows in made.items()
-        }
+        orders = {name: placed(rows) for name, rows in made.items()}
         table = pd.DataFrame({name: rows["value"] for name, rows in made.items()})
         table = table.assign(
             true_accuracy=race.truth,

@@ -34,7 +34,6 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
 
 def draw(rows: pd.DataFrame) -> Figure | None:
     """rho against the first epoch used; dashed: the choice by BIC."""
-    rows = rows[rows["t0"].notna()] if len(rows) else rows
     if rows.empty:
         return None
     groups = list(selected(rows, target=ALL).groupby("tier", sort=True))

@@ -3,20 +3,14 @@
 import pandas as pd
 
 from benchmarks.evidence.evidence import Evidence
-from benchmarks.evidence.exhibits.contract import Exhibit, by_epochs, selected
-from benchmarks.evidence.judging import ALL
+from benchmarks.evidence.exhibits.contract import Exhibit, selected
+from benchmarks.evidence.exhibits.rules import shown
 
 
 def table(evidence: Evidence) -> pd.DataFrame:
     """The verdicts of both rules that read beta_eff, in every reading; readings that no training has are left out."""
     rows = selected(evidence.verdicts, group="capacitance")
     return rows[rows["fallbacks"] < 1].reset_index(drop=True) if len(rows) else rows
-
-
-def shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """rho of the mean over targets."""
-    means = selected(rows, target=ALL, curves="each run")
-    return by_epochs(means, "rho", ["tier", "probe", "targets", "candidates", "runs", "contestant"])
 
 
 EXHIBIT = Exhibit(
